@@ -1,0 +1,4 @@
+// The public entry of the package: what `import … from 'hairpin'` means for programs and for tools.
+
+/** Version of this package; the same string as package.json's. */
+export const version = '0.1.0'
