@@ -202,7 +202,7 @@ const table = {
     result: ints,
     effect: 'packet.read',
     attrs: ['width', 'offset', 'checked'],
-    doc: 'Reads width bytes (1, 2, 4 as i32; 8 as i64), little-endian, zero-extended, at operand + offset. Checked: bytes beyond the length read as 0. Unchecked: a dominating check proves them present.',
+    doc: 'Reads width bytes (1, 2, 4 as i32; 8 as i64), little-endian, zero-extended, at operand + offset. Checked: 0 if any of the bytes lies beyond the length. Unchecked: a dominating check proves them present.',
   },
   store: {
     args: ['mem', 'i32', 'U'],
