@@ -8,7 +8,7 @@
 import { control, maximumCaptured, readerWorkspaceBytes, stop, type Walkers } from './control.js'
 import type { Batch, Interface, Source } from './device.js'
 import type { Fault } from './fault.js'
-import { linkText, supportedLinks } from './linktype.js'
+import { linkText, linkAdvice } from './linktype.js'
 import { detectFormat, type Format } from './format.js'
 import { blockFault, Sections } from './section.js'
 import { descriptorBytes, minimumDataBytes, type Slab } from './slab.js'
@@ -336,7 +336,7 @@ export class CaptureReader implements Source {
       file: this.name,
       offset,
       reason: `the packets are of ${linkText(link)}, which is not read`,
-      advice: supportedLinks,
+      advice: linkAdvice,
     }
   }
 

@@ -108,7 +108,6 @@ export function linkText(type: number): string {
   return `link type ${type} (${names.get(type) ?? 'not known by name'})`
 }
 
-/** The link types that are read, for messages. */
-export const supportedLinks =
-  'Ethernet, raw IP, Linux cooked v1 and v2, and BSD loopback are read; capture on an Ethernet interface or on ' +
-  '`any`, or rewrite the link header with a tool that knows this one'
+/** What to do about a link type that is not read. */
+export const linkAdvice =
+  'Ethernet, raw IP, Linux cooked and BSD loopback captures are read: capture on an Ethernet interface, or with `-i any`'

@@ -30,7 +30,7 @@ export function openFileSource(path: string): ByteSource | string {
 }
 
 /** A source over bytes in memory. */
-export function memorySource(bytes: Uint8Array): ByteSource {
+export function bytesSource(bytes: Uint8Array): ByteSource {
   let position = 0
   return {
     get position() {
