@@ -13,7 +13,8 @@ import { detectFormat, type Format } from './format.js'
 import { blockFault, Sections } from './section.js'
 import { descriptorBytes, minimumDataBytes, type Slab } from './slab.js'
 import { openFileSource, type ByteSource } from './source.js'
-import { blockType, referenceWalkers } from './walk.js'
+import { blockType } from './walk.js'
+import { compiledWalkers } from './walker.js'
 
 /** Free bytes kept before the first record, for headers that grow (synthetic Ethernet over cooked headers). */
 const headroom = 64
@@ -26,7 +27,7 @@ export interface CaptureOptions {
   readonly workspace: number
   /** Ingress device number of the capture's first interface; 0 when not given. */
   readonly firstDevice?: number
-  /** The walkers; the reference ones when not given. */
+  /** The walkers; compiled ones when not given. */
   readonly walkers?: Walkers
 }
 
@@ -89,7 +90,7 @@ export class CaptureReader implements Source {
     this.#view = new DataView(options.memory.buffer)
     this.#bytes = new Uint8Array(options.memory.buffer)
     this.#bytes.fill(0, this.#at, this.#at + readerWorkspaceBytes)
-    this.#walkers = options.walkers ?? referenceWalkers(options.memory.buffer)
+    this.#walkers = options.walkers ?? compiledWalkers(options.memory)
     this.#sections = new Sections(this.#view, this.#at, options.firstDevice ?? 0)
     if (source !== undefined) this.#open(source)
   }
