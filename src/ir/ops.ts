@@ -19,6 +19,13 @@ export type Effect =
   | 'item.write'
   | 'call'
 
+/**
+ * A part of a state object that operations read and write apart from the others: which keys are present (and in which
+ * slots), when entries were last touched, and the value fields. A field is apart from every other field.
+ */
+export type Aspect = 'keys' | 'times' | 'values'
+export const aspects: readonly Aspect[] = ['keys', 'times', 'values']
+
 /** An operand's type: a fixed one, the instruction's own (`T`), or any scalar type shared by all `U` operands. */
 export type Operand = Type | 'T' | 'U'
 
@@ -29,14 +36,42 @@ export interface OpInfo {
   /** Result types allowed; the instruction's type must be one of them. */
   readonly result: readonly Type[]
   readonly effect: Effect
-  /** Names of attributes, in printing order. */
-  readonly attrs?: readonly string[]
+  /** Names of attributes, in printing order; all must be present. Their types stand in attrTypes. */
+  readonly attrs?: readonly AttrName[]
+  /** For state operations: what of the object they read or write; all of it if left out. */
+  readonly aspects?: readonly Aspect[]
   /** True if a op b = b op a. */
   readonly commutative?: boolean
   /** Value for constant operands; types: the instruction's type and the first operand's. */
   readonly fold?: (v: bigint[], type: Type, argType: Type, attrs: Attrs) => bigint
   /** One sentence; goes into the IR reference. */
   readonly doc: string
+}
+
+/** The type of every attribute that operations have; numbers are non-negative integers. */
+export const attrTypes = {
+  value: 'bigint',
+  index: 'number',
+  width: 'number',
+  offset: 'number',
+  part: 'number',
+  checked: 'boolean',
+  name: 'string',
+  object: 'string',
+  field: 'string',
+  counter: 'string',
+  callee: 'string',
+} as const
+export type AttrName = keyof typeof attrTypes
+
+/** Names and types of `input`: properties of the packet, and of the run (seed). */
+export const inputs: Readonly<Record<string, Type>> = {
+  length: 'i32',
+  originalLength: 'i32',
+  device: 'i32',
+  timestamp: 'i64',
+  sequence: 'i64',
+  seed: 'i64',
 }
 
 /** Width of a scalar type in bits. */
@@ -94,8 +129,9 @@ const stateOp = (
   args: readonly Operand[],
   result: readonly Type[],
   doc: string,
-  attrs: readonly string[] = ['object'],
-): OpInfo => ({ args, result, effect, attrs, doc })
+  attrs: readonly AttrName[] = ['object'],
+  aspects?: readonly Aspect[],
+): OpInfo => ({ args, result, effect, attrs, doc, ...(aspects && { aspects }) })
 const field = ['object', 'field', 'part'] as const
 
 const table = {
@@ -220,6 +256,7 @@ const table = {
       'Operands: key leaves, then now (i32, table clock) if the table expires. Slot of the entry, or 0.',
     ),
     variadic: true,
+    aspects: ['keys', 'times'],
   },
   'table.insert': {
     ...stateOp(
@@ -239,6 +276,7 @@ const table = {
       'Operands: slot (not 0), now if the table expires, sequence if it evicts. Refreshes the entry.',
     ),
     variadic: true,
+    aspects: ['times'],
   },
   'table.load': stateOp(
     'state.read',
@@ -246,6 +284,7 @@ const table = {
     ints,
     'Reads a value field of the entry in a slot (not 0).',
     field,
+    ['values'],
   ),
   'table.store': stateOp(
     'state.write',
@@ -253,14 +292,23 @@ const table = {
     ['void'],
     'Writes a value field, truncated to its width.',
     field,
+    ['values'],
   ),
-  'array.load': stateOp('state.read', ['i32'], ints, 'Reads a field of an element; 0 beyond the end.', field),
+  'array.load': stateOp(
+    'state.read',
+    ['i32'],
+    ints,
+    'Reads a field of an element; 0 beyond the end.',
+    field,
+    ['values'],
+  ),
   'array.store': stateOp(
     'state.write',
     ['i32', 'U'],
     ['void'],
     'Writes a field; ignored beyond the end.',
     field,
+    ['values'],
   ),
   'pool.take': stateOp('state.write', [], ['i32'], 'The longest-free number, or 0xFFFFFFFF if none is free.'),
   'pool.give': stateOp(
@@ -325,6 +373,12 @@ export function opInfo(op: string): OpInfo {
   const info = ops[op]
   if (!info) throw new Error(`unknown operation ${op}`)
   return info
+}
+
+/** True if leaving it out when nobody uses the value is unobservable. */
+export function isRemovable(op: string): boolean {
+  const { effect } = opInfo(op)
+  return effect === 'none' || effect.endsWith('.read')
 }
 
 /** True if evaluating it early, late or never is unobservable given the same operands. */
