@@ -266,23 +266,24 @@ export function if_(...parts: Parts): Instr {
 
 // --- where an instruction was written ---------------------------------------------------------------------------
 
-let authors: WeakMap<Instr, string> | undefined
+const authors = new WeakMap<Instr, string>()
+let tracing = false
 
 /**
  * While on, every instruction with an immediate that enters a body remembers the stack of the call that placed it,
  * so that the checker can name the author's line. Costs microseconds per instruction: for tests and debugging.
  */
 export function traceAuthors(on: boolean): void {
-  authors = on ? new WeakMap() : undefined
+  tracing = on
 }
 
 /** `file:line:column` of the code that placed the instruction, if it was traced. */
 export function authorOf(instr: Instr): string | undefined {
-  return authors?.get(instr)
+  return authors.get(instr)
 }
 
 function remember(instr: Instr): Instr {
-  if (authors !== undefined && instr.kind !== 'plain' && !authors.has(instr)) {
+  if (tracing && instr.kind !== 'plain' && !authors.has(instr)) {
     const frames = (new Error().stack ?? '').split('\n').slice(1)
     const outside = frames.find(frame => !/backend\/wasm\/(asm|module)\.js/.test(frame))
     if (outside !== undefined)

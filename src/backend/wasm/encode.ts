@@ -1,7 +1,6 @@
 /**
  * Module to bytes. The same module gives the same bytes on any machine; LEB128 numbers take their shortest form.
- * The function types are collected on the way, in order of first use, and the name section is written from the
- * names, so that stack traces and profiles show functions and locals as their author called them.
+ * A name section (names.ts) goes along, so that traces and profiles show functions as their author called them.
  *
  * An index that cannot be found (a label not in scope, a function of another module) is a mistake of the caller
  * and throws; types are not checked here (check.ts).
@@ -10,7 +9,8 @@
  * is the inverse.
  */
 import type { Block, DataRef, FuncRef, FuncType, GlobalRef, Instr, Label } from './asm.js'
-import type { Func, Memory, Module } from './module.js'
+import { isShort, typeKey, type Func, type Memory, type Module } from './module.js'
+import { hasNames, writeNames } from './names.js'
 import { ELSE, END, typeCodes, type Opcode, type ValType } from './opcodes.js'
 import { Writer } from './writer.js'
 
@@ -25,16 +25,13 @@ export const sections = {
   memory: 5,
   global: 6,
   export: 7,
-  data: 11,
   dataCount: 12,
   code: 10,
+  data: 11,
 } as const
 
 /** Kinds of imports and exports. */
 export const kinds = { func: 0, memory: 2, global: 3 } as const
-
-/** Subsections of the name section. */
-export const nameKinds = { module: 0, functions: 1, locals: 2, globals: 7 } as const
 
 export const EMPTY_BLOCK = 0x40
 
@@ -44,9 +41,9 @@ export function encode(module: Module): Uint8Array {
 
 class Encoder {
   readonly #module: Module
-  readonly #out = new Writer()
-  readonly #types = new Map<string, number>()
-  readonly #typeList: FuncType[] = []
+  readonly #out = new Writer(1 << 14)
+  readonly #types: readonly FuncType[]
+  readonly #typeIndex: ReadonlyMap<string, number>
   readonly #functions: readonly Func[]
   readonly #defined: readonly Func[]
   readonly #functionIndex: ReadonlyMap<FuncRef, number>
@@ -55,6 +52,8 @@ class Encoder {
 
   constructor(module: Module) {
     this.#module = module
+    this.#types = module.typeIndexSpace()
+    this.#typeIndex = indexed(this.#types.map(typeKey))
     this.#functions = module.functionIndexSpace()
     this.#defined = this.#functions.filter(f => f.from === undefined)
     this.#functionIndex = indexed(this.#functions)
@@ -63,14 +62,9 @@ class Encoder {
   }
 
   encode(): Uint8Array {
-    for (const func of this.#functions) this.#type(func.type)
-    const code = new Writer(1 << 16)
-    code.u32(this.#defined.length)
-    for (const func of this.#defined) this.#function(code, func)
-
     const out = this.#out
     for (const byte of MAGIC) out.byte(byte)
-    this.#vector(sections.type, this.#typeList, type => {
+    this.#vector(sections.type, this.#types, type => {
       out.byte(0x60)
       for (const side of [type.params, type.results]) {
         out.u32(side.length)
@@ -85,14 +79,13 @@ class Encoder {
     )
     this.#globals()
     this.#exports()
-    this.#vectorless(sections.dataCount, this.#module.segments.length > 0, () =>
-      out.u32(this.#module.segments.length),
-    )
-    this.#vectorless(sections.code, this.#defined.length > 0, () => out.raw(code.finish()))
+    const segments = this.#module.segments.length
+    if (segments > 0) this.#section(sections.dataCount, () => out.u32(segments))
+    this.#vector(sections.code, this.#defined, func => this.#function(func))
     this.#data()
-    this.#names()
+    if (hasNames(this.#module)) this.#section(sections.custom, () => writeNames(out, this.#module))
     for (const custom of this.#module.customs) {
-      this.#vectorless(sections.custom, true, () => {
+      this.#section(sections.custom, () => {
         out.name(custom.name)
         out.raw(custom.bytes)
       })
@@ -102,8 +95,7 @@ class Encoder {
 
   // --- sections -------------------------------------------------------------------------------------------------
 
-  #vectorless(id: number, present: boolean, write: () => void): void {
-    if (!present) return
+  #section(id: number, write: () => void): void {
     this.#out.byte(id)
     const start = this.#out.open()
     write()
@@ -111,7 +103,8 @@ class Encoder {
   }
 
   #vector<T>(id: number, items: readonly T[], write: (item: T) => void): void {
-    this.#vectorless(id, items.length > 0, () => {
+    if (items.length === 0) return
+    this.#section(id, () => {
       this.#out.u32(items.length)
       items.forEach(write)
     })
@@ -208,64 +201,14 @@ class Encoder {
     })
   }
 
-  #names(): void {
-    const out = this.#out
-    const map = (kind: number, names: readonly string[]) => {
-      const named = names.map((name, index) => ({ name, index })).filter(({ name }) => name !== '')
-      if (kind !== nameKinds.locals && named.length === 0) return
-      const start = kind === nameKinds.locals ? -1 : (out.byte(kind), out.open())
-      out.u32(named.length)
-      for (const { name, index } of named) {
-        out.u32(index)
-        out.name(name)
-      }
-      if (start >= 0) out.close(start)
-    }
-    const withLocals = this.#functions
-      .map((func, index) => ({ index, names: func.locals.map(local => local.name) }))
-      .filter(({ names }) => names.some(name => name !== ''))
-    const globals = this.#module.globalIndexSpace().map(global => global.name)
-    const functions = this.#functions.map(func => func.name)
-    const any =
-      this.#module.name !== '' ||
-      withLocals.length > 0 ||
-      [...globals, ...functions].some(name => name !== '')
-    this.#vectorless(sections.custom, any, () => {
-      out.name('name')
-      if (this.#module.name !== '') {
-        out.byte(nameKinds.module)
-        const start = out.open()
-        out.name(this.#module.name)
-        out.close(start)
-      }
-      map(nameKinds.functions, functions)
-      if (withLocals.length > 0) {
-        out.byte(nameKinds.locals)
-        const start = out.open()
-        out.u32(withLocals.length)
-        for (const { index, names } of withLocals) {
-          out.u32(index)
-          map(nameKinds.locals, names)
-        }
-        out.close(start)
-      }
-      map(nameKinds.globals, globals)
-    })
-  }
-
   // --- code -----------------------------------------------------------------------------------------------------
 
   #type(type: FuncType): number {
-    const key = `${type.params.join()}>${type.results.join()}`
-    let index = this.#types.get(key)
-    if (index === undefined) {
-      index = this.#typeList.push(type) - 1
-      this.#types.set(key, index)
-    }
-    return index
+    return this.#typeIndex.get(typeKey(type))!
   }
 
-  #function(out: Writer, func: Func): void {
+  #function(func: Func): void {
+    const out = this.#out
     const start = out.open()
     const runs: { type: ValType; count: number }[] = []
     for (const { type } of func.locals.slice(func.type.params.length)) {
@@ -278,12 +221,13 @@ class Encoder {
       out.u32(count)
       out.byte(typeCodes[type])
     }
-    this.#body(out, func.body, [], func)
+    this.#body(func.body, [func.exit], func)
     out.byte(END)
     out.close(start)
   }
 
-  #body(out: Writer, body: readonly Instr[], scope: Label[], func: Func): void {
+  #body(body: readonly Instr[], scope: Label[], func: Func): void {
+    const out = this.#out
     for (const instr of body) {
       const { op } = instr
       if (op.code < 0x100) out.byte(op.code)
@@ -327,22 +271,22 @@ class Encoder {
           out.u32(depth(scope, instr.otherwise, func))
           break
         case 'block':
-          this.#block(out, instr, scope, func)
+          this.#block(instr, scope, func)
           break
       }
     }
   }
 
-  #block(out: Writer, block: Block, scope: Label[], func: Func): void {
-    const { params, results } = block.type
-    if (params.length === 0 && results.length === 0) out.byte(EMPTY_BLOCK)
-    else if (params.length === 0 && results.length === 1) out.byte(typeCodes[results[0]!])
-    else out.s32(this.#type(block.type))
+  #block(block: Block, scope: Label[], func: Func): void {
+    const out = this.#out
+    const { results } = block.type
+    if (!isShort(block.type)) out.s32(this.#type(block.type))
+    else out.byte(results.length === 0 ? EMPTY_BLOCK : typeCodes[results[0]!])
     scope.push(block.label)
-    this.#body(out, block.body, scope, func)
+    this.#body(block.body, scope, func)
     if (block.otherwise !== undefined) {
       out.byte(ELSE)
-      this.#body(out, block.otherwise, scope, func)
+      this.#body(block.otherwise, scope, func)
     }
     scope.pop()
     out.byte(END)

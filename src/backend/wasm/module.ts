@@ -11,7 +11,16 @@
  * Everything is kept in the order of declaration, which makes the bytes deterministic; imported functions and
  * globals are numbered before defined ones, as the format wants. Read asm.ts first.
  */
-import { flatten, type Code, type FuncType, type Instr, type Local, type ValType } from './asm.js'
+import {
+  flatten,
+  label,
+  type Code,
+  type FuncType,
+  type Instr,
+  type Label,
+  type Local,
+  type ValType,
+} from './asm.js'
 
 /** Where an import comes from. */
 export interface From {
@@ -29,18 +38,19 @@ export class Func<P extends string = string> {
   /** Parameters first, then what `local` declared. */
   readonly locals: Local[]
   readonly body: Instr[] = []
+  /** The body as a branch target: `br_if(f.exit)` returns, with the results on the stack. */
+  readonly exit: Label = label('exit')
 
   constructor(
     name: string,
-    params: { readonly [K in P]: ValType },
+    params: readonly (readonly [P, ValType])[],
     results: readonly ValType[],
     from?: From,
   ) {
     this.name = name
     this.from = from
-    const entries = Object.entries<ValType>(params)
-    this.type = { params: entries.map(([, type]) => type), results }
-    this.locals = entries.map(([key, type], index) => ({ name: key, type, index }))
+    this.type = { params: params.map(([, type]) => type), results }
+    this.locals = params.map(([key, type], index) => ({ name: key, type, index }))
     this.params = Object.fromEntries(this.locals.map(at => [at.name, at])) as { [K in P]: Local }
   }
 
@@ -121,7 +131,7 @@ export class Module {
     params: { readonly [K in P]: ValType },
     results: readonly ValType[],
   ): Func<P> {
-    return this.#add(new Func(name, params, results))
+    return this.#add(new Func(name, entries(params), results))
   }
 
   importFunc<P extends string>(
@@ -130,13 +140,10 @@ export class Module {
     params: { readonly [K in P]: ValType },
     results: readonly ValType[],
   ): Func<P> {
-    return this.#add(new Func(field, params, results, { module, field }))
+    return this.#add(new Func(field, entries(params), results, { module, field }))
   }
 
   #add<P extends string>(func: Func<P>): Func<P> {
-    if (Object.keys(func.params).some(name => /^\d+$/.test(name))) {
-      throw new RangeError(`function ${func.name}: a parameter is called by a number`)
-    }
     this.functions.push(func)
     return func
   }
@@ -197,4 +204,43 @@ export class Module {
       ...this.globals.filter(g => g.from === undefined),
     ]
   }
+
+  /** The signatures in index order: those of functions, then those of blocks that need one, each once. */
+  typeIndexSpace(): FuncType[] {
+    const seen = new Map<string, FuncType>()
+    const add = (type: FuncType) => {
+      const key = typeKey(type)
+      if (!seen.has(key)) seen.set(key, type)
+    }
+    const walk = (body: readonly Instr[]) => {
+      for (const instr of body) {
+        if (instr.kind !== 'block') continue
+        if (!isShort(instr.type)) add(instr.type)
+        walk(instr.body)
+        walk(instr.otherwise ?? [])
+      }
+    }
+    const functions = this.functionIndexSpace()
+    for (const func of functions) add(func.type)
+    for (const func of functions) walk(func.body)
+    return [...seen.values()]
+  }
+}
+
+/** Equal for equal signatures. */
+export function typeKey(type: FuncType): string {
+  return `${type.params.join()}>${type.results.join()}`
+}
+
+/** Whether a block of this type is written without an entry in the type section. */
+export function isShort(type: FuncType): boolean {
+  return type.params.length === 0 && type.results.length <= 1
+}
+
+function entries<P extends string>(params: { readonly [K in P]: ValType }): [P, ValType][] {
+  const list = Object.entries(params) as [P, ValType][]
+  const number = list.find(([name]) => /^\d+$/.test(name))
+  if (number !== undefined)
+    throw new RangeError(`a parameter is called ${number[0]}: JavaScript would reorder it`)
+  return list
 }
