@@ -1,0 +1,22 @@
+// GRE: RFC 2784 section 2.1; key and sequence number RFC 2890.
+//
+// Heads up: the flags decide which of checksum, key and sequence number follow the first four bytes, in this order,
+// four bytes each. Version 1 (PPTP, RFC 2637) shares the flags' places but means the key's halves differently.
+// No field is writable, because an optional checksum may cover header and payload.
+
+import type { Protocol } from './field.js'
+
+export const gre = {
+  name: 'gre',
+  view: 'Gre',
+  doc: 'The GRE header. `key` and `sequenceNumber` are undefined unless their flags are set.',
+  source: 'RFC 2784 section 2.1, RFC 2890',
+  headerBytes: 4,
+  fields: {
+    checksumPresent: { doc: 'A checksum and four bytes for it are present.', bit: 0, bits: 1, type: 'bool' },
+    keyPresent: { doc: 'A key is present (RFC 2890).', bit: 2, bits: 1, type: 'bool' },
+    sequencePresent: { doc: 'A sequence number is present (RFC 2890).', bit: 3, bits: 1, type: 'bool' },
+    version: { doc: '0 for GRE, 1 for PPTP.', bit: 13, bits: 3, type: 'u8' },
+    protocol: { doc: 'EtherType of the payload.', bit: 16, bits: 16, type: 'EtherType' },
+  },
+} as const satisfies Protocol
