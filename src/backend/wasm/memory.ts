@@ -1,0 +1,39 @@
+// Where compiled batch loops find things: the worker's context block and the packet descriptor.
+//
+// The engine writes a context per worker before it runs anything; compiled code only reads it, except the fields
+// marked "worker". All fields are little-endian, addresses are absolute in the shared memory.
+
+/** Byte offsets in a worker's context. */
+export const context = {
+  /** u32: address of the worker's state block. */
+  state: 0,
+  /** u32: address of the rules block, shared by all workers. */
+  rules: 4,
+  /** u32: address of the settings, one u64 each in declaration order. */
+  settings: 8,
+  /** u32: address of the worker's counters, one u64 each in declaration order. */
+  counters: 12,
+  /** u64: the run's seed, for keyed randomness. */
+  seed: 16,
+  /** u32: this worker's number, and how many there are. */
+  worker: 24,
+  workers: 28,
+  /** u64, worker: by-value history only, the last sequence number replayed or processed. */
+  last: 32,
+  /** u64, worker: items fast-forwarded. */
+  replayed: 40,
+  /** u64, worker: packets that met a gap in the history; such a packet gets no verdict. */
+  gaps: 48,
+} as const
+export const contextBytes = 64
+
+/** Byte offsets in a packet descriptor (src/device/slab.ts has the same table for devices). */
+export const descriptor = {
+  address: 0,
+  length: 4,
+  original: 8,
+  device: 12,
+  timestamp: 16,
+  verdict: 24,
+} as const
+export const descriptorBytes = 32

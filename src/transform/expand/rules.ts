@@ -1,0 +1,58 @@
+// Expanded code for look-ups in rule tables: exact, longest prefix, by device index (docs/state.md, "Rule tables").
+
+import type { Instr } from '../../ir/types.js'
+import { leavesOf } from '../../state/declaration.js'
+import { lpmChild, lpmHeader, lpmNodeBytes } from '../../state/format.js'
+import type { DevicesLayout, LpmLayout, ObjectLayout } from '../../state/layout.js'
+import type { Emitter } from './emitter.js'
+import { find } from './find.js'
+import { keyWords } from './hash.js'
+
+/** rules.lookup: the offset of the entry found, or 0. */
+export function lookup(e: Emitter, layout: ObjectLayout, args: Instr[]): Instr | undefined {
+  if (layout.kind === 'rules-hash') return find(e, layout, keyWords(e, layout.key, args), undefined)
+  if (layout.kind === 'rules-lpm') return longestPrefix(e, layout, args)
+  if (layout.kind === 'rules-devices') return device(e, layout, args[0])
+  return undefined
+}
+
+/** Walks one trie node per key byte, most significant first, until a cell is no child. */
+function longestPrefix(e: Emitter, table: LpmLayout, leaves: Instr[]): Instr {
+  const { builder } = e
+  const zero = e.i32(0)
+  const done = builder.block()
+  const result = e.variable('i32')
+  const nodes = e.load(table.name, 4, zero, lpmHeader.nodesOffset)
+  let node = e.i32(0)
+  let left = table.keyBytes
+  let next = 0
+  for (const field of table.key)
+    for (const leaf of leavesOf(field)) {
+      const value = leaves[next++]
+      for (let byte = leaf.width - 1; byte >= 0; byte--) {
+        const index = e.and(e.narrow(e.shru(value, 8 * byte)), 0xff)
+        const at = e.add(e.add(nodes, e.mul(node, lpmNodeBytes)), e.shl(index, 2))
+        const cell = e.load(table.name, 4, at)
+        e.set(result, cell)
+        if (--left === 0) break
+        const deeper = builder.block()
+        builder.branch(e.ne(e.and(cell, lpmChild), 0), deeper, done)
+        builder.seal(deeper)
+        builder.at(deeper)
+        node = e.and(cell, lpmChild - 1)
+      }
+    }
+  builder.jump(done)
+  builder.seal(done)
+  builder.at(done)
+  const entry = e.get(result)
+  const at = e.add(e.mul(entry, table.stride), table.entriesOffset)
+  return e.select(e.eq(entry, 0), e.i32(0), at)
+}
+
+function device(e: Emitter, table: DevicesLayout, index: Instr): Instr {
+  const inside = e.ltu(index, table.capacity)
+  const at = e.add(e.mul(e.select(inside, index, 0), table.stride), table.entriesOffset)
+  const present = e.ne(e.load(table.name, 4, at), 0)
+  return e.select(e.and(inside, present), at, 0)
+}
