@@ -1,0 +1,30 @@
+// What the compiler hands to the engine: a module's bytes and everything needed to run it, as plain data.
+//
+// An artifact is deterministic (same source, same bytes, on any machine) and survives a structured clone and the
+// output cache, so a run needs neither TypeScript nor the compiler once a program has been compiled.
+
+import type { RulesDecl, StateObject } from '../state/declaration.js'
+import type { RulesLayout, StateLayout } from '../state/layout.js'
+
+export interface SettingInfo {
+  readonly name: string
+  readonly type: string
+  readonly default: bigint
+  readonly description?: string
+}
+
+export interface Artifact {
+  readonly name: string
+  readonly file: string
+  readonly wasm: Uint8Array
+  readonly objects: readonly StateObject[]
+  readonly rules: readonly RulesDecl[]
+  readonly stateLayout: StateLayout
+  readonly rulesLayout: RulesLayout
+  readonly settings: readonly SettingInfo[]
+  readonly counters: readonly { readonly name: string; readonly description?: string }[]
+  /** Bytes of a history item and between two of them; absent if the program cannot be replicated. */
+  readonly item?: { readonly bytes: number; readonly stride: number }
+  /** Set when the module can steer packets to shards. */
+  readonly shardable: boolean
+}

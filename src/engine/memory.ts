@@ -1,0 +1,118 @@
+// Where everything of a run stands in the shared memory. Pure: numbers in, numbers out.
+//
+// One WebAssembly memory of fixed size holds the control words, each worker's context, settings, counters and state,
+// the rules, and a ring of slabs. Nothing is ever moved and the memory never grows. Read plan.ts first.
+
+import { contextBytes } from '../backend/wasm/memory.js'
+import { readerWorkspaceBytes } from '../device/control.js'
+import { carveSlab, slabBytes } from '../device/slab.js'
+import type { Slab } from '../device/slab.js'
+
+const pageBytes = 65_536
+/** WebAssembly's limit: 65,536 pages, less the last byte's page so that every address plus width fits 32 bits. */
+const maximumPages = 65_535
+
+/** Int32 indices of the control words, from address `control`. Each worker has a cache line of its own. */
+export const controlWord = { published: 0, stop: 1, failed: 2, done: 16, perWorker: 16 } as const
+
+/** A slab with what the engine adds to a device's. Addresses. */
+export interface EngineSlab extends Slab {
+  /** u32 packets, u32 zero, u64 sequence number of the first packet. */
+  readonly header: number
+  /** History items and effect bytes of the packets, for replication. */
+  readonly items: number
+  readonly effects: number
+  /** Per worker: u32 length, then u32 packet indices; `listBytes` apart. For sharding. */
+  readonly lists: number
+  readonly listBytes: number
+  /** Per packet u32: commit number, for shared state. */
+  readonly commits: number
+}
+
+export interface MemoryMap {
+  readonly pages: number
+  readonly control: number
+  /** Per worker. */
+  readonly contexts: readonly number[]
+  readonly settings: number
+  readonly counters: readonly number[]
+  readonly rules: number
+  readonly state: readonly number[]
+  /** Bytes a capture reader keeps for itself, per source. */
+  readonly workspaces: readonly number[]
+  /** u64 words that the tally of verdicts goes to. */
+  readonly tally: number
+  /** Lock words of shared state. */
+  readonly lock: number
+  readonly slabs: readonly EngineSlab[]
+}
+
+export interface MemoryNeeds {
+  readonly workers: number
+  readonly settings: number
+  readonly counters: number
+  readonly rulesBytes: number
+  readonly stateBytes: number
+  /** State blocks: one per worker, or one that all share. */
+  readonly stateBlocks: number
+  readonly sources: number
+  readonly slabs: number
+  readonly slabPackets: number
+  readonly slabDataBytes: number
+  readonly itemStride: number
+  readonly lists: boolean
+  readonly commits: boolean
+}
+
+export const tallyBytes = 256
+/** The program lock, the commit counter, and 1,024 key locks, a cache line apart where it matters. */
+export const lockBytes = 128 + 4 * 1024
+
+/** The map, or the sum that does not fit as a sentence. */
+export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
+  // The first page stays free, so that a zero address is never valid.
+  let next = pageBytes
+  const parts: [string, number][] = []
+  const take = (what: string, bytes: number): number => {
+    const at = next
+    const size = Math.ceil(bytes / 64) * 64
+    next += size
+    parts.push([what, size])
+    return at
+  }
+  const each = (n: number, what: string, bytes: number): number[] =>
+    Array.from({ length: n }, () => take(what, bytes))
+
+  const control = take('control', 4 * (controlWord.done + controlWord.perWorker * needs.workers))
+  const contexts = each(needs.workers, 'contexts', contextBytes)
+  const settings = take('settings', 8 * needs.settings)
+  const counters = each(needs.workers, 'counters', 8 * needs.counters)
+  const rules = take('rules', needs.rulesBytes)
+  const state = each(needs.stateBlocks, 'state', needs.stateBytes)
+  const workspaces = each(needs.sources, 'readers', readerWorkspaceBytes)
+  const tally = take('tally', tallyBytes)
+  const lock = take('locks', needs.commits ? lockBytes : 0)
+  const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
+  const slabs = Array.from({ length: needs.slabs }, (): EngineSlab => {
+    const header = take('slabs', 64)
+    const bytes = slabBytes(needs.slabPackets, needs.slabDataBytes)
+    const slab = carveSlab(take('slabs', bytes), needs.slabPackets, needs.slabDataBytes)
+    const items = take('slabs', needs.itemStride * needs.slabPackets)
+    const effects = take('slabs', needs.itemStride > 0 || needs.lists ? needs.slabPackets : 0)
+    const lists = take('slabs', listBytes * needs.workers)
+    const commits = take('slabs', needs.commits ? 4 * needs.slabPackets : 0)
+    return { ...slab, header, items, effects, lists, listBytes, commits }
+  })
+  const pages = Math.ceil(next / pageBytes) + 1
+  if (pages <= maximumPages)
+    return { pages, control, contexts, settings, counters, rules, state, workspaces, tally, lock, slabs }
+  const sums = new Map<string, number>()
+  for (const [what, bytes] of parts) sums.set(what, (sums.get(what) ?? 0) + bytes)
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+  const sum = [...sums].filter(([, b]) => b > 0).map(([what, b]) => `${what} ${mib(b)}`)
+  return {
+    error:
+      `${sum.join(' + ')} = ${mib(next)}, but one WebAssembly memory holds ${mib(maximumPages * pageBytes)}` +
+      ` (state is kept ${needs.stateBlocks} times). Use fewer workers or a smaller table capacity.`,
+  }
+}

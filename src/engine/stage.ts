@@ -1,0 +1,45 @@
+// A module instance over the shared memory, as the sequencer and each worker have one.
+
+import { importedMemory } from '../backend/wasm/batch.js'
+import type { Loops, Stage, Strategy, StrategyName } from '../strategy/strategy.js'
+import type { EngineSlab, MemoryMap } from './memory.js'
+
+/** What a thread needs to make its own instance; can be sent to a worker. */
+export interface StageParts {
+  readonly memory: WebAssembly.Memory
+  readonly module: WebAssembly.Module
+  readonly strategy: StrategyName
+  readonly itemStride: number
+}
+
+export function makeStage({ memory, module }: StageParts, map: MemoryMap): Stage {
+  const instance = new WebAssembly.Instance(module, { env: { memory } })
+  return {
+    loops: instance.exports as unknown as Loops,
+    words: new Uint32Array(memory.buffer),
+    contexts: map.contexts,
+    workers: map.contexts.length,
+    lock: map.lock,
+  }
+}
+
+/** A memory of fixed size that modules of batch.ts import. */
+export const makeMemory = (pages: number): WebAssembly.Memory =>
+  new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+
+/** Runs a worker over a slab, or over a part of one that begins at packet `from`. */
+export function runSlab(
+  stage: Stage,
+  strategy: Strategy,
+  worker: number,
+  slab: EngineSlab,
+  count: number,
+  from = 0,
+): void {
+  const at = slab.header >>> 2
+  const seq = BigInt(stage.words[at + 2]) + (BigInt(stage.words[at + 3]) << 32n) + BigInt(from)
+  strategy.work(stage, worker, slab, count, seq)
+}
+
+/** The largest memory the module may be given. */
+export const maximumPages = importedMemory.maximum
