@@ -237,13 +237,12 @@ export class CaptureReader implements Source {
     const count = this.#source?.read(this.#bytes.subarray(front + left, front + left + room)) ?? 0
     this.#set(control.cursor, front)
     this.#set(control.end, front + left + (typeof count === 'number' ? count : 0))
-    if (typeof count === 'string') {
+    if (typeof count !== 'number') {
       this.#stop({
-        kind: 'system',
+        ...count,
         file: this.name,
         offset: this.#offset,
-        reason: `reading failed: ${count}`,
-        advice: 'What came before was processed',
+        advice: 'Every packet before it was processed',
       })
       return false
     }

@@ -2,8 +2,9 @@
 // What is not read is named, where its magic number is known, with the command that converts it.
 
 import type { Fault } from './fault.js'
+import { gzipSource, isGzip } from './gzip.js'
 import { isPcap, parsePcapHeader, pcapHeaderBytes, type PcapHeader } from './pcap.js'
-import type { ByteSource } from './source.js'
+import type { ByteSource, SourceFailure } from './source.js'
 
 /** A capture format that is read. */
 export interface Format {
@@ -24,24 +25,41 @@ export interface Detected {
 /** Looks at the head of a source. Never throws for what is in it. */
 export function detectFormat(file: string, source: ByteSource): Detected | { fault: Fault } {
   const head = readHead(source)
-  if (typeof head === 'string') {
-    return { fault: fault('system', file, `reading failed: ${head}`, 'Check the file and the disk') }
-  }
+  if (!(head instanceof Uint8Array)) return { fault: failed(file, head) }
+  if (!isGzip(head)) return detectHead(file, head, source, '')
+  const unpacked = gzipSource(prepend(head, source))
+  const inner = readHead(unpacked)
+  if (!(inner instanceof Uint8Array)) return { fault: failed(file, inner) }
+  return detectHead(file, inner, unpacked, ' in gzip')
+}
+
+function detectHead(
+  file: string,
+  head: Uint8Array,
+  source: ByteSource,
+  packing: string,
+): Detected | { fault: Fault } {
   const view = new DataView(head.buffer, head.byteOffset, head.length)
   if (head.length === 0)
     return { fault: fault('format', file, 'the file is empty', 'Capture something first') }
-  if (isPcap(view)) return pcapFormat(file, view, source)
+  if (isPcap(view)) return pcapFormat(file, view, source, packing)
   if (head.length >= 4 && view.getUint32(0) === 0x0a0d0d0a) {
-    return {
-      format: { text: 'pcapng', pcap: undefined, notes: [] },
-      source: prepend(head, source),
-      consumed: 0,
-    }
+    const format = { text: `pcapng${packing}`, pcap: undefined, notes: [] }
+    return { format, source: prepend(head, source), consumed: 0 }
   }
-  return { fault: unknownFormat(file, view) }
+  return { fault: unknownFormat(file, view, packing) }
 }
 
-function pcapFormat(file: string, view: DataView, source: ByteSource): Detected | { fault: Fault } {
+function failed(file: string, { kind, reason }: SourceFailure): Fault {
+  return fault(kind, file, reason, 'Check the file and where it came from')
+}
+
+function pcapFormat(
+  file: string,
+  view: DataView,
+  source: ByteSource,
+  packing: string,
+): Detected | { fault: Fault } {
   if (view.byteLength < pcapHeaderBytes) {
     const reason = `the file ends inside the file header, ${view.byteLength} bytes long`
     return { fault: fault('truncated', file, reason, 'There is no packet in it; capture again') }
@@ -49,7 +67,8 @@ function pcapFormat(file: string, view: DataView, source: ByteSource): Detected 
   const pcap = parsePcapHeader(view)
   const text =
     `pcap, ${pcap.little ? 'little' : 'big'}-endian, ${pcap.nanosecond ? 'nanoseconds' : 'microseconds'}` +
-    (pcap.recordBytes === 24 ? ', modified' : '')
+    (pcap.recordBytes === 24 ? ', modified' : '') +
+    packing
   return { format: { text, pcap, notes: pcap.notes }, source, consumed: pcapHeaderBytes }
 }
 
@@ -66,26 +85,27 @@ const known: readonly (readonly [magic: string, name: string, advice: string])[]
   ['54525343', 'a Sniffer capture', 'Convert it: editcap -F pcap IN OUT.pcap'],
 ]
 
-function unknownFormat(file: string, view: DataView): Fault {
+function unknownFormat(file: string, view: DataView, packing: string): Fault {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, Math.min(8, view.byteLength))
   const text = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
   const found = known.find(([magic]) => text.startsWith(magic))
-  if (found !== undefined) return fault('format', file, `it is ${found[1]}, which is not read`, found[2])
+  if (found !== undefined)
+    return fault('format', file, `it is ${found[1]}${packing}, which is not read`, found[2])
   const advice = 'pcap, pcapng and gzip of either are read; `file` or `capinfos` may know what this is'
-  return fault('format', file, `it is no capture: it begins with the bytes ${text}`, advice)
+  return fault('format', file, `it is no capture${packing}: it begins with the bytes ${text}`, advice)
 }
 
 function fault(kind: Fault['kind'], file: string, reason: string, advice: string): Fault {
   return { kind, file, offset: 0, reason, advice }
 }
 
-/** The first bytes of a source, as many as a pcap file header takes, or what the system said. */
-function readHead(source: ByteSource): Uint8Array | string {
+/** The first bytes of a source, as many as a pcap file header takes, or why there are none. */
+function readHead(source: ByteSource): Uint8Array | SourceFailure {
   const head = new Uint8Array(pcapHeaderBytes)
   let length = 0
   while (length < head.length) {
     const count = source.read(head.subarray(length))
-    if (typeof count === 'string') return count
+    if (typeof count !== 'number') return length > 0 ? head.subarray(0, length) : count
     if (count === 0) break
     length += count
   }

@@ -1,12 +1,19 @@
-// Where capture bytes come from: a file, a pipe, standard input, or memory. A source is pulled, synchronous and
+// Where capture bytes come from: a file, a pipe, standard input, memory; gzip.ts unpacks one of these. A source is pulled, synchronous and
 // sequential; it never throws for what the system answers.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
+/** Why no more bytes come. */
+export interface SourceFailure {
+  readonly kind: 'system' | 'truncated' | 'corrupt'
+  /** In one clause. */
+  readonly reason: string
+}
+
 /** Bytes in order. */
 export interface ByteSource {
-  /** Fills the front of `into`; answers how many bytes, 0 at the end, or what the system said. */
-  read(into: Uint8Array): number | string
+  /** Fills the front of `into`; answers how many bytes, 0 at the end, or why there are none. */
+  read(into: Uint8Array): number | SourceFailure
   /** Bytes taken from the file so far; for a packed file, packed bytes. */
   readonly position: number
   /** Bytes of the file; undefined for pipes. */
@@ -71,7 +78,7 @@ class FileSource implements ByteSource {
     this.size = size
   }
 
-  read(into: Uint8Array): number | string {
+  read(into: Uint8Array): number | SourceFailure {
     for (;;) {
       try {
         const count = readSync(this.#descriptor, into, 0, into.length, null)
@@ -80,7 +87,9 @@ class FileSource implements ByteSource {
       } catch (error) {
         const { code } = error as { code?: string }
         if (code === 'EOF') return 0
-        if (code !== 'EAGAIN' && code !== 'EINTR') return systemText(error)
+        if (code !== 'EAGAIN' && code !== 'EINTR') {
+          return { kind: 'system', reason: `reading failed: ${systemText(error)}` }
+        }
         pause(1)
       }
     }
