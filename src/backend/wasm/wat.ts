@@ -25,8 +25,10 @@ export interface Ids {
   type(type: FuncType): string
 }
 
+const UNNAMED = '?'
+
 /** Names as they are, for messages about a single instruction. */
-export const plainIds: Ids = { of: item => identifier(item.name, '?'), type: signature }
+export const plainIds: Ids = { of: item => identifier(item.name, UNNAMED), type: signature }
 
 /** The line that begins the instruction: for structured ones, without their body. */
 export function head(instr: Instr, ids: Ids = plainIds): string {
@@ -55,7 +57,8 @@ export function head(instr: Instr, ids: Ids = plainIds): string {
       return [name, ...[...instr.targets, instr.otherwise].map(target => ids.of(target))].join(' ')
     case 'block': {
       const type = isShort(instr.type) ? signature(instr.type) : ids.type(instr.type)
-      return words(name, ids.of(instr.label), type)
+      const id = ids.of(instr.label)
+      return words(name, id === UNNAMED ? '' : id, type)
     }
   }
 }
@@ -105,7 +108,7 @@ class Printer implements Ids {
   }
 
   of(item: Local | Label | Func | Global | Data): string {
-    return this.#ids.get(item) ?? identifier(item.name, '?')
+    return this.#ids.get(item) ?? identifier(item.name, UNNAMED)
   }
 
   type(type: FuncType): string {
