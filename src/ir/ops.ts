@@ -310,7 +310,15 @@ const table = {
     field,
     ['values'],
   ),
-  'pool.take': stateOp('state.write', [], ['i32'], 'The longest-free number, or 0xFFFFFFFF if none is free.'),
+  'pool.take': {
+    ...stateOp(
+      'state.write',
+      [],
+      ['i32'],
+      'Operands: now (i32, table clock) of each expiring table that releases into the pool, in declared order. The longest-free number, or 0xFFFFFFFF if none is free.',
+    ),
+    variadic: true,
+  },
   'pool.give': stateOp(
     'state.write',
     ['i32'],

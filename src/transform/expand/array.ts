@@ -13,9 +13,13 @@ export function element(e: Emitter, array: ArrayLayout, index: Instr): { at: Ins
   return { at: e.mul(e.select(inside, index, 0), array.stride), inside }
 }
 
-/** pool.take: the number that has been free the longest, or 0xFFFFFFFF. */
-export function take(e: Emitter, pool: PoolLayout): Instr {
+/** pool.take: the number that has been free the longest, or 0xFFFFFFFF; a dry pool sweeps its tables first. */
+export function take(e: Emitter, pool: PoolLayout, clocks: readonly Instr[]): Instr {
   const zero = e.i32(0)
+  if (clocks.length > 0)
+    e.when(e.eq(e.load(pool.name, 4, zero, poolHeader.available), 0), () =>
+      clocks.forEach((now, k) => e.call(`${pool.releasedBy[k]}.sweep`, [now], 'void')),
+    )
   const number = e.variable('i32', e.i32(noNumber))
   const available = e.load(pool.name, 4, zero, poolHeader.available)
   e.when(

@@ -85,7 +85,7 @@ function expandInstr(e: Emitter, instr: Instr, args: Instr[], layout: ObjectLayo
       return 'nothing'
     }
     case 'pool.take':
-      return layout.kind === 'pool' ? take(e, layout) : undefined
+      return layout.kind === 'pool' ? take(e, layout, args) : undefined
     case 'pool.give':
       if (layout.kind === 'pool') give(e, layout, args[0])
       return 'nothing'

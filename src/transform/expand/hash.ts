@@ -54,14 +54,14 @@ export interface Place {
 export function place(e: Emitter, table: HashLayout, words: readonly Instr[]): Place {
   let h = e.load(table.name, 8, e.i32(0), tableHeader.seed)
   const mix = (multiplier: bigint): void => {
-    h = e.mul(h, multiplier)
-    h = e.xor(h, e.shru(h, 32))
+    h = e.mul(e.xor(h, e.shru(h, 29)), multiplier)
   }
   for (const word of words) {
     h = e.xor(h, word)
     mix(hashMultipliers[0])
   }
   mix(hashMultipliers[1])
+  h = e.xor(h, e.shru(h, 32))
   const low = e.narrow(h)
   const bucket = (half: Instr): Instr => e.narrow(e.shru(e.mul(half, table.bucketCount), 32))
   const first = bucket(e.wide(low))

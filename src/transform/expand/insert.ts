@@ -27,7 +27,7 @@ export const functionOf = (table: { readonly name: string }, what: string): stri
 /** All functions a table needs, callees first. */
 export function tableFunctions(table: HashLayout): Func[] {
   const functions = [removal(table)]
-  if (table.expire) functions.push(expiry(table))
+  if (table.expire) functions.push(expiry(table), sweeping(table))
   functions.push(freeSlot(table))
   if (table.evict === 'oldest') functions.push(eviction(table))
   functions.push(room(table), insertion(table))
@@ -76,6 +76,21 @@ function expiry(table: HashLayout): Func {
         )
       },
     )
+    return undefined
+  })
+}
+
+/** sweep(now): expires the next buckets of the cursor's round. */
+function sweeping(table: HashLayout): Func {
+  const { name } = table
+  return define(functionOf(table, 'sweep'), ['i32'], 'void', (e, [now]) => {
+    const cursor = e.variable('i32', e.load(name, 4, e.i32(0), tableHeader.sweep))
+    for (let i = 0; i < sweepBuckets; i++) {
+      e.call(functionOf(table, 'expire'), [e.get(cursor), now], 'void')
+      const next = e.add(e.get(cursor), 1)
+      e.set(cursor, e.select(e.eq(next, table.bucketCount), e.i32(0), next))
+    }
+    e.store(name, 4, e.i32(0), tableHeader.sweep, e.get(cursor))
     return undefined
   })
 }
@@ -239,13 +254,7 @@ function insertion(table: HashLayout): Func {
     const second = later()
     const zero = e.i32(0)
     if (now) {
-      const cursor = e.variable('i32', e.load(name, 4, zero, tableHeader.sweep))
-      for (let i = 0; i < sweepBuckets; i++) {
-        e.call(functionOf(table, 'expire'), [e.get(cursor), now], 'void')
-        const next = e.add(e.get(cursor), 1)
-        e.set(cursor, e.select(e.eq(next, table.bucketCount), e.i32(0), next))
-      }
-      e.store(name, 4, zero, tableHeader.sweep, e.get(cursor))
+      e.call(functionOf(table, 'sweep'), [now], 'void')
       e.call(functionOf(table, 'expire'), [first, now], 'void')
       e.call(functionOf(table, 'expire'), [second, now], 'void')
     }
