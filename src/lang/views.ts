@@ -1,76 +1,103 @@
-// Emits IR for what programs do with packets: reading fields, following views, raw reads, assignments. The language
+// Emits IR for what programs do with packets: reading members, following views, raw reads, assignments. The language
 // core asks memberInfo (members.ts) what a member is, and calls here to have it emitted at the builder's place.
 //
 // A view is a handful of IR values: whether it is there, where its header starts, and what its children need. Field
 // loads are emitted unchecked where they are read: TypeScript's narrowing has the reader test `present` first, and
-// `present` holds only if the bytes are in the packet. So a caller must emit a read only where `present` is known to
-// be 1. Nothing is kept between calls; repeated parses are merged by a later pass.
-// Read members.ts first, then src/wire/ for the formats.
+// `present` holds only if the bytes are in the packet. So a caller emits a read, a method call or an assignment only
+// where the view's `present` is known to be 1. Nothing is kept between calls; a later pass merges repeated parses.
+// Read members.ts first, then src/wire/ for the formats, then views-network.ts.
 
-import type { FunctionBuilder, Variable } from '../ir/builder.js'
 import type { Instr } from '../ir/types.js'
-import type { FieldType } from '../wire/field.js'
+import { memberInfo } from './members.js'
 import type { ViewName } from './members.js'
+import type { TimeUnit } from './view-types.js'
+import { innerTagView, networkView } from './views-network.js'
+import { readClock, readField, readProperty, readRaw } from './views-read.js'
+import { innerFrame, optionalWord, payloadView, transportView, vxlanView } from './views-transport.js'
+import type { TransportName } from './views-transport.js'
+import { leafOf } from './views-value.js'
+import type { Member, PacketContext, ViewValue } from './views-value.js'
+import { writeField } from './views-write.js'
 
-/** Where code goes and which packet it is about. */
-export interface PacketContext {
-  readonly builder: FunctionBuilder
-  /** Type mem: the packet's current version. Assignments write it. */
-  readonly memory: Variable
-  /** i32: offset of the frame's first byte; 0 for a packet as received. */
-  readonly frame: Instr
-}
-
-/** A view while it is being compiled. */
-export interface ViewValue {
-  readonly protocol: ViewName
-  /** i1: the view exists. */
-  readonly present: Instr
-  /** i32: offset of the header's first byte; meaningful where present. */
-  readonly base: Instr
-  /** What its children need, in an order fixed by the protocol. */
-  readonly extra: readonly Instr[]
-}
-
-/** The type of a scalar member; i32 and i64 never come from a packet. */
-export type ScalarTypeName = FieldType | 'bytes'
-
-/** What reading a member gives. */
-export type Member =
-  | {
-      readonly kind: 'scalar'
-      readonly type: ScalarTypeName
-      /** Length, if the type is `bytes`. */
-      readonly bytes?: number
-      /** Leaves as docs/state.md has them: one for an integer or bool, several for Ipv6Address and bytes. */
-      readonly value: readonly Instr[]
-      /** i1, if the value can be undefined; the leaves are 0 where it is. */
-      readonly present?: Instr
-    }
-  | { readonly kind: 'view'; readonly view: ViewValue }
+export { viewLeafTypes } from './views-value.js'
+export type { Member, PacketContext, ScalarMember, ScalarTypeName, ViewValue } from './views-value.js'
 
 /** The view of the packet itself, or of the frame at `ctx.frame`. Always present. */
-export declare function rootView(ctx: PacketContext): ViewValue
-/** Reads a field, value or view member. The name must be one that memberInfo knows and no method. */
-export declare function readMember(ctx: PacketContext, view: ViewValue, name: string): Member
+export const rootView = (ctx: PacketContext): ViewValue => ({
+  protocol: 'packet',
+  present: ctx.builder.const('i1', 1),
+  base: ctx.frame,
+  extra: [],
+})
+
+/** Reads a field, value or view member. The name is one that memberInfo knows, and no method. */
+export function readMember(ctx: PacketContext, view: ViewValue, name: string): Member {
+  const info = memberInfo(view.protocol, name)
+  if (info?.kind === 'field') return readField(ctx, view, name, info.field)
+  if (info?.kind === 'view') return { kind: 'view', view: childView(ctx, view, name, info.view) }
+  if (info?.kind !== 'value') throw new Error(`a view of ${view.protocol} has no value ${name}`)
+  if (view.protocol === 'ipv6')
+    return { kind: 'scalar', type: info.type, value: [leafOf(ctx, view, 'protocol')] }
+  if (view.protocol === 'gre') {
+    const { present, value } = optionalWord(ctx, view, name)
+    return { kind: 'scalar', type: info.type, value: [value], present }
+  }
+  return readProperty(ctx, view, name)
+}
+
+function childView(ctx: PacketContext, view: ViewValue, name: string, child: ViewName): ViewValue {
+  if (view.protocol === 'packet' || view.protocol === 'inner') return networkView(ctx, view, name)
+  if (child === 'vlan') return innerTagView(ctx, view)
+  if (child === 'payload') return payloadView(ctx, view)
+  if (child === 'vxlan') return vxlanView(ctx, view)
+  if (child === 'inner') return innerFrame(ctx, view)
+  return transportView(ctx, view, child as TransportName)
+}
+
+/** Bytes of the raw reads. */
+const rawReads: { readonly [name: string]: { bytes: 1 | 2 | 4 | 8; type: 'u8' | 'u16' | 'u32' | 'u64' } } = {
+  u8: { bytes: 1, type: 'u8' },
+  u16: { bytes: 2, type: 'u16' },
+  u32: { bytes: 4, type: 'u32' },
+  u64: { bytes: 8, type: 'u64' },
+}
+
 /**
- * Calls a method. `args` are the i32 operands in order, constants included as `const` instructions: the offset for
- * raw reads. `constants` are the literal arguments: `['ms', 32]` for time, `[offset?, count]` for bytes.
+ * Calls a method. `args` are the operands as i32 values, constants included as `const` instructions; `constants` are
+ * the same arguments where they are literals: `['ms', 32]` for time, `[offset or undefined, count]` for bytes. The
+ * caller has checked that the unit is one of ns, us, ms and s, that 1 <= bits <= 32 and 1 <= count <= 64.
  */
-export declare function callMethod(
+export function callMethod(
   ctx: PacketContext,
   view: ViewValue,
   name: string,
   args: readonly Instr[],
   constants: readonly (number | string | undefined)[],
-): Member
+): Member {
+  if (name === 'time') return readClock(ctx, constants[0] as TimeUnit, Number(constants[1]))
+  if (name === 'bytes') return readRaw(ctx, view, args[0], Number(constants[1]), 'bytes')
+  if (!Object.hasOwn(rawReads, name)) throw new Error(`views have no method ${name}`)
+  return readRaw(ctx, view, args[0], rawReads[name].bytes, rawReads[name].type)
+}
+
 /** Assigns a writable field and updates the checksums that cover it. `leaves` are as readMember gives them. */
-export declare function writeMember(
+export function writeMember(
   ctx: PacketContext,
   view: ViewValue,
   name: string,
   leaves: readonly Instr[],
-): void
-/** A view as values that can flow through variables; viewFromLeaves takes them back. */
-export declare function viewLeaves(view: ViewValue): Instr[]
-export declare function viewFromLeaves(protocol: ViewName, leaves: readonly Instr[]): ViewValue
+): void {
+  const info = memberInfo(view.protocol, name)
+  if (info?.kind !== 'field') throw new Error(`a view of ${view.protocol} has no field ${name}`)
+  writeField(ctx, view, info.field, leaves)
+}
+
+/** A view as values that can flow through variables of the types viewLeafTypes gives; viewFromLeaves takes them back. */
+export const viewLeaves = (view: ViewValue): Instr[] => [view.present, view.base, ...view.extra]
+
+export const viewFromLeaves = (protocol: ViewName, leaves: readonly Instr[]): ViewValue => ({
+  protocol,
+  present: leaves[0],
+  base: leaves[1],
+  extra: leaves.slice(2),
+})
