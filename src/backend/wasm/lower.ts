@@ -46,10 +46,10 @@ class Lowering {
       if (block.term.op === 'branch') this.use(block.term.cond, block)
       if (block.term.op === 'return') for (const a of block.term.args) this.use(a, block)
     }
-    return control(blocks, {
+    return control(this.func, {
       body: block => this.block(block),
       condition: block => (block.term.op === 'branch' ? this.operand(block.term.cond) : []),
-      edge: (from, to) => this.edge(from, to),
+      edge: (from, index) => this.edge(from, index),
       leave: block => (block.term.op === 'return' ? this.to.leave(block.term.args.map(a => this.operand(a))) : []),
     })
   }
@@ -247,10 +247,13 @@ class Lowering {
     }
   }
 
-  /** Copies into the phis of `to`: all sources are pushed before any is overwritten. */
-  private edge(from: Block, to: Block): Code {
+  /** Copies into the phis of a target: all sources are pushed before any is overwritten. */
+  private edge(from: Block, index: number): Code {
+    const to = from.term.targets[index]
     const phis = to.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
-    const k = to.preds.indexOf(from)
+    // Where both arms lead to one block, its predecessor list has the block twice, in the order of the arms.
+    const twice = from.term.targets.length === 2 && from.term.targets[0] === from.term.targets[1] && index === 1
+    const k = twice ? to.preds.lastIndexOf(from) : to.preds.indexOf(from)
     const moves = phis.filter(p => p.args[k] !== p && (this.uses.get(p) ?? 0) > 0)
     return [moves.map(p => this.operand(p.args[k])), moves.toReversed().map(p => local.set(this.localOf(p)))]
   }
