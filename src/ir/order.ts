@@ -20,5 +20,5 @@ export function reversePostorder(func: Func): Block[] {
       stack.push({ block: target, next: 0 })
     }
   }
-  return order.reverse()
+  return order.toReversed()
 }

@@ -73,7 +73,11 @@ export class Emitter {
   }
   /** The low 32 bits. */
   narrow(a: Instr): Instr {
-    return a.type === 'i32' ? a : a.type === 'i1' ? this.builder.emit('zext', [a], {}, 'i32') : this.op('trunc', a)
+    return a.type === 'i32'
+      ? a
+      : a.type === 'i1'
+        ? this.builder.emit('zext', [a], {}, 'i32')
+        : this.op('trunc', a)
   }
   call(callee: string, args: Instr[], type: Type): Instr {
     return this.builder.emit('call', args, { callee }, type)

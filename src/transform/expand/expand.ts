@@ -40,7 +40,12 @@ export function expandFunction(func: Func, layouts: readonly ObjectLayout[]): Fu
   })
 }
 
-function expandInstr(e: Emitter, instr: Instr, args: Instr[], layout: ObjectLayout): Instr | 'nothing' | undefined {
+function expandInstr(
+  e: Emitter,
+  instr: Instr,
+  args: Instr[],
+  layout: ObjectLayout,
+): Instr | 'nothing' | undefined {
   const { name } = layout
   switch (instr.op) {
     case 'table.find': {
@@ -114,8 +119,21 @@ function loadLeaf(e: Emitter, instr: Instr, object: string, field: FieldLayout, 
   return typed(e, isSwapped(field) ? swapBytes(e, raw, leaf.width) : raw, instr.type)
 }
 
-function storeLeaf(e: Emitter, instr: Instr, object: string, field: FieldLayout, at: Instr, value: Instr): void {
+function storeLeaf(
+  e: Emitter,
+  instr: Instr,
+  object: string,
+  field: FieldLayout,
+  at: Instr,
+  value: Instr,
+): void {
   const leaf = leavesOf(field)[Number(instr.attrs.part ?? 0)]
   const plain = leaf.width === 8 ? e.wide(value) : e.narrow(value)
-  e.store(object, leaf.width, at, field.offset + leaf.offset, isSwapped(field) ? swapBytes(e, plain, leaf.width) : plain)
+  e.store(
+    object,
+    leaf.width,
+    at,
+    field.offset + leaf.offset,
+    isSwapped(field) ? swapBytes(e, plain, leaf.width) : plain,
+  )
 }

@@ -34,7 +34,12 @@ export function tableFunctions(table: HashLayout): Func[] {
   return functions
 }
 
-function define(name: string, params: Type[], result: Type, body: (e: Emitter, params: Instr[]) => Instr | undefined): Func {
+function define(
+  name: string,
+  params: Type[],
+  result: Type,
+  body: (e: Emitter, params: Instr[]) => Instr | undefined,
+): Func {
   const builder = new FunctionBuilder(name, params, result)
   const value = body(new Emitter(builder), builder.func.params)
   builder.return(value ? [value] : [])

@@ -56,7 +56,13 @@ export function rewrite(func: Func, replace: Replace): Func {
     if (phis.length === 0) continue
     // The new predecessors are the ends of the old ones, perhaps in another order; repeated edges keep theirs.
     const left = block.preds.map((p, k) => ({ end: ends.get(p), k }))
-    const order = start.preds.map(p => left.splice(left.findIndex(l => l.end === p), 1)[0].k)
+    const order = start.preds.map(
+      p =>
+        left.splice(
+          left.findIndex(l => l.end === p),
+          1,
+        )[0].k,
+    )
     for (const phi of phis) values.get(phi)!.args = order.map(k => value(phi.args[k]))
   }
   return builder.finish()
