@@ -102,6 +102,6 @@ class FileSource implements ByteSource {
 }
 
 /** Waits without spinning: a pipe in non-blocking mode had nothing yet. */
-function pause(milliseconds: number): void {
+export function pause(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
