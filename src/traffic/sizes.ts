@@ -280,9 +280,7 @@ function shape(part: LawPart, size: number, reset: boolean, trace: ResolvedTrace
   }
   const segments = Math.ceil(size / trace.segment)
   if (part.protocol === 'udp') return [segments, segments, size]
-  // Both sides speak, so two bytes or more make two data packets.
-  const data = Math.max(size > 1 ? 2 : 1, segments)
-  return [3 + data + (data >> 1) + (reset ? 1 : 4), data, size]
+  return [3 + segments + (segments >> 1) + (reset ? 1 : 4), segments, size]
 }
 
 function meanPackets(part: LawPart, trace: ResolvedTrace): number {

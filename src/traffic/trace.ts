@@ -11,11 +11,12 @@
  * Read `sizes.ts` (how large flows are), `dialogue.ts` (what a flow says), `frame.ts` (how it looks on the wire).
  */
 
-import { closes, FlowColumns, phases, speak } from './dialogue.js'
+import { FlowColumns, phases, speak } from './dialogue.js'
 import { Endpoints } from './endpoints.js'
 import { FrameWriter, TCP_FLAGS } from './frame.js'
+import { planTcp, planUdp } from './plan.js'
 import { Keyed, Random } from './random.js'
-import { dataAmong, FlowSizes, kinds, KNOCK_PACKETS, overhead } from './sizes.js'
+import { FlowSizes, kinds, KNOCK_PACKETS } from './sizes.js'
 import { resolveTrace } from './specification.js'
 import type { ResolvedTrace, TraceSpecification } from './specification.js'
 import { Turns } from './turns.js'
@@ -198,7 +199,7 @@ export class Trace {
 
   /** Puts the flow that `sizes` stands at into a free slot. */
   #begin(): void {
-    const { kind, ordinal, total } = this.#sizes
+    const { kind, ordinal, total, bytes, byReset } = this.#sizes
     const endpoints = this.#endpoints
     const flows = this.#columns
     // The free slots are those at the list's end beyond the ones in use.
@@ -218,8 +219,8 @@ export class Trace {
     flows.serverId[slot] = identifications >>> 16
     flows.knock[slot] = 0
     flows.wrong[slot] = kind === kinds.wrongKnock ? 1 : 0
-    if (kind === kinds.udp) this.#planUdp(slot)
-    else this.#planTcp(slot, knocker ? total - KNOCK_PACKETS : total)
+    if (kind === kinds.udp) planUdp(flows, slot, total, bytes, this.specification)
+    else planTcp(flows, slot, knocker ? total - KNOCK_PACKETS : total, bytes, byReset, this.specification)
     if (knocker) flows.phase[slot] = phases.knock
     this.#turns.add(slot, this.#weightOf(total))
     this.begun++
@@ -234,48 +235,5 @@ export class Trace {
     if (evenShare === 0) return total
     const left = this.packets - this.floodPackets - (this.written - this.#floodWritten)
     return total / (left * evenShare)
-  }
-
-  #planUdp(slot: number): void {
-    const { total, bytes } = this.#sizes
-    const flows = this.#columns
-    const { up, frameLimit, segment } = this.specification
-    const most = Math.min(segment, frameLimit - (flows.v6[slot] === 1 ? 62 : 42))
-    const full = Math.min(most, Math.ceil(bytes / total))
-    flows.phase[slot] = phases.udp
-    flows.up[slot] = total
-    flows.full[slot] = full
-    flows.upLast[slot] = Math.max(0, Math.min(full, bytes - full * (total - 1)))
-    flows.down[slot] = Math.round(up * 0x1_0000)
-    flows.turn[slot] = 0x1_0000 - flows.down[slot]
-  }
-
-  #planTcp(slot: number, total: number): void {
-    const { bytes, byReset } = this.#sizes
-    const flows = this.#columns
-    const { up, frameLimit, segment } = this.specification
-    const around = overhead(total, byReset)
-    flows.phase[slot] = phases.syn
-    flows.unacknowledged[slot] = 0
-    flows.extra[slot] = 0
-    if (total < 4) {
-      flows.close[slot] = total === 2 ? closes.refused : closes.refusedLate
-      return
-    }
-    flows.close[slot] = around === 4 ? closes.reset : around === 6 ? closes.three : closes.four
-    const data = dataAmong(total - around)
-    const fromClient = data < 2 ? data : Math.max(1, Math.min(data - 1, Math.round(data * up)))
-    const fromServer = data - fromClient
-    flows.up[slot] = fromClient
-    flows.down[slot] = fromServer
-    flows.extra[slot] = total - around - data - (fromClient >> 1) - (fromServer >> 1)
-    // Each side's last data packet takes half of what the bytes leave of the last segments.
-    const most = Math.min(segment, frameLimit - (flows.v6[slot] === 1 ? 74 : 54))
-    const full = bytes > (data - 1) * segment ? segment : Math.ceil(bytes / Math.max(1, data))
-    const slack = data * full - bytes
-    const half = fromServer > 0 ? slack >> 1 : slack
-    flows.full[slot] = Math.min(most, full)
-    flows.upLast[slot] = Math.max(1, Math.min(most, full - half))
-    flows.downLast[slot] = Math.max(1, Math.min(most, full - (slack - half)))
   }
 }
