@@ -3,6 +3,7 @@
 // An artifact is deterministic (same source, same bytes, on any machine) and survives a structured clone and the
 // output cache, so a run needs neither TypeScript nor the compiler once a program has been compiled.
 
+import type { SteeringFields } from '../strategy/steering.js'
 import type { RulesDecl, StateObject } from '../state/declaration.js'
 import type { RulesLayout, StateLayout } from '../state/layout.js'
 
@@ -25,6 +26,6 @@ export interface Artifact {
   readonly counters: readonly { readonly name: string; readonly description?: string }[]
   /** Bytes of a history item and between two of them; absent if the program cannot be replicated. */
   readonly item?: { readonly bytes: number; readonly stride: number }
-  /** Set when the module can steer packets to shards. */
-  readonly shardable: boolean
+  /** The fields to shard by; absent if the program cannot be sharded. */
+  readonly steering?: SteeringFields
 }

@@ -29,7 +29,9 @@ export interface Crew {
 export class WorkerFailure extends Error {
   readonly worker: number
   constructor(worker: number, reason: string) {
-    super(`worker ${worker} crashed: ${reason}. The run was ended; no result is given because state is incomplete`)
+    super(
+      `worker ${worker} crashed: ${reason}. The run was ended; no result is given because state is incomplete`,
+    )
     this.worker = worker
   }
 }
@@ -95,11 +97,14 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
   }
 }
 
-/** Workers that take turns on this thread, in an order drawn from the seed, a few packets at a time. */
-export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strategy, seed: number): Crew {
+/**
+ * Workers that take turns on this thread, in an order drawn from the seed, a few packets at a time. Without a seed
+ * each does a whole slab at once.
+ */
+export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strategy, seed?: number): Crew {
   const stage = makeStage(parts, map)
   const busy = map.contexts.map(() => 0)
-  let random = (seed ^ 0x9e3779b9) >>> 0
+  let random = ((seed ?? 0) ^ 0x9e3779b9) >>> 0
   const draw = (below: number): number => {
     random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
     return Math.floor((random / 2 ** 32) * below)
@@ -115,7 +120,8 @@ export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strateg
         const worker = open[pick]
         const started = performance.now()
         // A list of indices cannot be split; everything else may stop anywhere.
-        const step = slab.lists > 0 && strategy.name === 'sharded' ? count : Math.min(count - at[worker], 1 + draw(64))
+        const whole = seed === undefined || strategy.name === 'sharded'
+        const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
         runSlab(stage, strategy, worker, part(slab, at[worker], parts.itemStride), step, at[worker])
         busy[worker] += performance.now() - started
         at[worker] += step

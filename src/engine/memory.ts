@@ -7,6 +7,7 @@ import { contextBytes } from '../backend/wasm/memory.js'
 import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
+import { steeringBytes } from '../strategy/steering.js'
 
 const pageBytes = 65_536
 /** WebAssembly's limit: 65,536 pages, less the last byte's page so that every address plus width fits 32 bits. */
@@ -37,6 +38,8 @@ export interface MemoryMap {
   readonly settings: number
   readonly counters: readonly number[]
   readonly rules: number
+  /** What steering reads; empty unless packets are sharded. */
+  readonly steering: number
   readonly state: readonly number[]
   /** Bytes a capture reader keeps for itself, per source. */
   readonly workspaces: readonly number[]
@@ -88,6 +91,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const settings = take('settings', 8 * needs.settings)
   const counters = each(needs.workers, 'counters', 8 * needs.counters)
   const rules = take('rules', needs.rulesBytes)
+  const steering = take('steering', needs.lists ? steeringBytes : 0)
   const state = each(needs.stateBlocks, 'state', needs.stateBytes)
   const workspaces = each(needs.sources, 'readers', readerWorkspaceBytes)
   const tally = take('tally', tallyBytes)
@@ -105,7 +109,20 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   })
   const pages = Math.ceil(next / pageBytes) + 1
   if (pages <= maximumPages)
-    return { pages, control, contexts, settings, counters, rules, state, workspaces, tally, lock, slabs }
+    return {
+      pages,
+      control,
+      contexts,
+      settings,
+      counters,
+      rules,
+      steering,
+      state,
+      workspaces,
+      tally,
+      lock,
+      slabs,
+    }
   const sums = new Map<string, number>()
   for (const [what, bytes] of parts) sums.set(what, (sums.get(what) ?? 0) + bytes)
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`

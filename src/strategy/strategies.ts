@@ -7,7 +7,12 @@ import { single } from './single.js'
 import { aliases } from './strategy.js'
 import type { Strategy, StrategyName } from './strategy.js'
 
-export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = { single, replicated, sharded, shared }
+export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
+  single,
+  replicated,
+  sharded,
+  shared,
+}
 
 /** The strategy of a name or alias, or undefined. */
 export const strategyNamed = (name: string): Strategy | undefined =>

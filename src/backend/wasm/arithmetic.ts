@@ -85,7 +85,8 @@ function division(i: Instr, operands: Operands, wide: boolean): Code {
   const divisor = i.args[1]
   if (divisor.op === 'const') {
     const value = BigInt.asIntN(wide ? 64 : 32, BigInt(divisor.attrs.value))
-    if (value !== 0n && !(value === -1n && i.op === 'divs')) return [operands.push(0), operands.push(1), plain]
+    if (value !== 0n && !(value === -1n && i.op === 'divs'))
+      return [operands.push(0), operands.push(1), plain]
   }
   const a = operands.hold(0)
   const b = operands.hold(1)
@@ -103,7 +104,19 @@ function division(i: Instr, operands: Operands, wide: boolean): Code {
 
 function swap16(operands: Operands): Code {
   const x = operands.hold(0)
-  return [x.first, i32.const(8), i32.shl, i32.const(0xff00), i32.and, x.again, i32.const(8), i32.shr_u, i32.const(0xff), i32.and, i32.or]
+  return [
+    x.first,
+    i32.const(8),
+    i32.shl,
+    i32.const(0xff00),
+    i32.and,
+    x.again,
+    i32.const(8),
+    i32.shr_u,
+    i32.const(0xff),
+    i32.and,
+    i32.or,
+  ]
 }
 
 function swap32(operands: Operands): Code {

@@ -112,14 +112,8 @@ class Loop {
     this.func = module.func(name, { ctx: 'i32', desc: 'i32', count: 'i32', seq: 'i64', ...extra }, [])
     module.export(name, this.func)
     this.l = { ...(this.func.params as Record<string, Local>) }
-    for (const n of ['state', 'rules', 'settings', 'counters', 'packet', 'length', 'i']) this.declare(n, 'i32')
-    this.func.emit(
-      ['state', 'rules', 'settings', 'counters'].map(n => [
-        local.get(this.l.ctx),
-        i32.load(context[n as keyof typeof context]),
-        local.set(this.l[n]),
-      ]),
-    )
+    for (const n of [...blocks, 'packet', 'length', 'i']) this.declare(n, 'i32')
+    this.func.emit(blocks.map(n => [local.get(this.l.ctx), i32.load(context[n]), local.set(this.l[n])]))
   }
 
   private declare(name: string, type: 'i32' | 'i64'): Local {
@@ -175,7 +169,10 @@ class Loop {
       input: name => this.input(name),
       setting: (name, type) => loadSetting(l.settings, 8 * settings.indexOf(name), type),
       counter: name => ({ base: l.counters, offset: 8 * counters.indexOf(name) }),
-      object: placed(source.placement, l.state, l.rules),
+      object: name =>
+        name === 'steering'
+          ? { base: l.steering, offset: 0 }
+          : placed(source.placement, l.state, l.rules)(name),
       callee: name => ({ func: this.callees.get(name)!, leading: [local.get(l.state), local.get(l.rules)] }),
       leave: results => [leave(results[0] ?? []), br(out)],
     }
@@ -245,7 +242,14 @@ class Loop {
     const replayed = this.declare('replayed', 'i32')
     // Packets until the next own one, counted down so that no division stands in the loop.
     const untilOwn: Code = [
-      [local.get(ctx), i32.load(context.worker), i64.extend_i32_u, local.get(workers), i64.extend_i32_u, i64.add],
+      [
+        local.get(ctx),
+        i32.load(context.worker),
+        i64.extend_i32_u,
+        local.get(workers),
+        i64.extend_i32_u,
+        i64.add,
+      ],
       [local.get(seq), local.get(workers), i64.extend_i32_u, i64.rem_u, i64.sub],
       [local.get(workers), i64.extend_i32_u, i64.rem_u, i32.wrap_i64, local.set(turn)],
     ]
@@ -345,6 +349,9 @@ function tally(module: Module): void {
   )
 }
 
+/** Blocks whose addresses every loop reads from the context first. */
+const blocks = ['state', 'rules', 'settings', 'counters', 'steering'] as const
+
 const loopParameters: Readonly<Record<string, Readonly<Record<string, 'i32'>>>> = {
   extract: { items: 'i32', effects: 'i32' },
   replicated: { items: 'i32', effects: 'i32' },
@@ -355,4 +362,3 @@ const loopParameters: Readonly<Record<string, Readonly<Record<string, 'i32'>>>> 
 function loadSetting(base: Local, offset: number, type: Type): Code {
   return [local.get(base), type === 'i64' ? i64.load(offset) : i32.load(offset)]
 }
-

@@ -23,7 +23,11 @@ export function control(func: Func, writer: Writer): Code {
   const number = new Map(blocks.map((b, k) => [b, k]))
   const successors = blocks.map(b => b.term.targets.map(t => number.get(t)!))
   // Lowered up front, in an order in which definitions precede uses, whatever order the structure wants them in.
-  const parts = blocks.map(b => ({ body: writer.body(b), condition: writer.condition(b), leave: writer.leave(b) }))
+  const parts = blocks.map(b => ({
+    body: writer.body(b),
+    condition: writer.condition(b),
+    leave: writer.leave(b),
+  }))
   return structure(
     { successors, order: blocks.map((_, k) => k) },
     {

@@ -50,7 +50,8 @@ class Lowering {
       body: block => this.block(block),
       condition: block => (block.term.op === 'branch' ? this.operand(block.term.cond) : []),
       edge: (from, index) => this.edge(from, index),
-      leave: block => (block.term.op === 'return' ? this.to.leave(block.term.args.map(a => this.operand(a))) : []),
+      leave: block =>
+        block.term.op === 'return' ? this.to.leave(block.term.args.map(a => this.operand(a))) : [],
     })
   }
 
@@ -174,7 +175,9 @@ class Lowering {
   }
 
   private packetAddress(at: Instr): Code {
-    return at.op === 'const' ? local.get(this.to.packet) : [local.get(this.to.packet), this.operand(at), i32.add]
+    return at.op === 'const'
+      ? local.get(this.to.packet)
+      : [local.get(this.to.packet), this.operand(at), i32.add]
   }
 
   private packetLoad(i: Instr): Code {
@@ -201,7 +204,11 @@ class Lowering {
       local.get(this.to.length),
       i64.extend_i32_u,
       i64.le_u,
-      if_(wasmType(i.type), [local.get(this.to.packet), local.get(held), i32.add, loadOp(width, offset)], zero),
+      if_(
+        wasmType(i.type),
+        [local.get(this.to.packet), local.get(held), i32.add, loadOp(width, offset)],
+        zero,
+      ),
     ]
   }
 
@@ -233,7 +240,14 @@ class Lowering {
         break
       case 'count': {
         const { base, offset } = this.to.counter(String(i.attrs.counter))
-        push(local.get(base), local.get(base), i64.load(offset), this.operand(i.args[0]), i64.add, i64.store(offset))
+        push(
+          local.get(base),
+          local.get(base),
+          i64.load(offset),
+          this.operand(i.args[0]),
+          i64.add,
+          i64.store(offset),
+        )
         break
       }
       case 'call': {
@@ -252,7 +266,8 @@ class Lowering {
     const to = from.term.targets[index]
     const phis = to.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
     // Where both arms lead to one block, its predecessor list has the block twice, in the order of the arms.
-    const twice = from.term.targets.length === 2 && from.term.targets[0] === from.term.targets[1] && index === 1
+    const twice =
+      from.term.targets.length === 2 && from.term.targets[0] === from.term.targets[1] && index === 1
     const k = twice ? to.preds.lastIndexOf(from) : to.preds.indexOf(from)
     const moves = phis.filter(p => p.args[k] !== p && (this.uses.get(p) ?? 0) > 0)
     return [moves.map(p => this.operand(p.args[k])), moves.toReversed().map(p => local.set(this.localOf(p)))]

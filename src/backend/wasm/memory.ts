@@ -24,6 +24,8 @@ export const context = {
   replayed: 40,
   /** u64, worker: packets that met a gap in the history; such a packet gets no verdict. */
   gaps: 48,
+  /** u32: address of the steering block. */
+  steering: 56,
 } as const
 export const contextBytes = 64
 

@@ -58,7 +58,14 @@ function counting(table: TableDecl): Func {
 }
 
 /** The same in TypeScript, on the reference table. */
-function countingReference(block: StateBlock, name: string, op: number, key: number, now: number, seq: number): number {
+function countingReference(
+  block: StateBlock,
+  name: string,
+  op: number,
+  key: number,
+  now: number,
+  seq: number,
+): number {
   const table = block.table(name)
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, key)
@@ -83,7 +90,12 @@ function compare(decl: TableDecl, packets: number, keys: number, removals: numbe
   const functions = expand([counting(decl)], layout.objects)
   const main = functions.pop()!
   const objects = new Map(layout.objects.map(o => [o.name, { offset: o.offset, rules: false }]))
-  const bytes = batchModule({ name: 'test', placement: { objects, settings: [], counters: [] }, callees: functions, main })
+  const bytes = batchModule({
+    name: 'test',
+    placement: { objects, settings: [], counters: [] },
+    callees: functions,
+    main,
+  })
   const state = 65_536
   const desc = state + layout.size
   const data = desc + packets * descriptorBytes
@@ -120,7 +132,11 @@ function compare(decl: TableDecl, packets: number, keys: number, removals: numbe
   const first = verdicts.findIndex((v, i) => v !== expected[i])
   assert.equal(first, -1, `packet ${first}: ${verdicts[first]} instead of ${expected[first]}`)
   const byte = reference.bytes.findIndex((b, i) => ours.bytes[state + i] !== b)
-  assert.equal(byte, -1, `state byte ${byte}: ${ours.bytes[state + byte]} instead of ${reference.bytes[byte]}`)
+  assert.equal(
+    byte,
+    -1,
+    `state byte ${byte}: ${ours.bytes[state + byte]} instead of ${reference.bytes[byte]}`,
+  )
   return layout
 }
 

@@ -1,0 +1,99 @@
+// A plan: everything a run will do, as plain data, before it does anything. `start` in run.ts has the effects.
+//
+// Pure and printable: the same artifact and options give the same plan on any machine, and two plans can be compared
+// field by field. What cannot work is refused here, with the reason and what to do instead.
+
+import type { Strategy } from '../strategy/strategy.js'
+import type { Artifact } from './artifact.js'
+import { mapMemory } from './memory.js'
+import type { MemoryMap } from './memory.js'
+
+export interface RunOptions {
+  readonly strategy: Strategy
+  /** Workers, 1 to 16. */
+  readonly cores: number
+  /** All workers on the calling thread, taking turns as the seed says. */
+  readonly virtual?: boolean
+  /** Of the turns of virtual workers, of keyed randomness and of the tables' hash. */
+  readonly seed?: bigint
+  /** Values of settings by name; what is not given has its default. */
+  readonly settings?: ReadonlyMap<string, bigint>
+  /** The rules block: rule tables as src/state lays them out. */
+  readonly rules?: Uint8Array
+  /** Packets in a slab, and bytes of data. */
+  readonly slabPackets?: number
+  readonly slabDataBytes?: number
+}
+
+export const mostWorkers = 16
+/** Slabs in flight where workers run beside the reader. */
+const slabsInFlight = 4
+const defaultSlabPackets = 16_384
+const defaultSlabBytes = 2 ** 20
+
+export interface Plan {
+  readonly program: string
+  readonly strategy: string
+  readonly contract: string
+  readonly workers: number
+  /** Where workers run: on the calling thread, on threads, or as virtual workers. */
+  readonly crew: 'inline' | 'threads' | 'virtual'
+  readonly slabPackets: number
+  readonly slabDataBytes: number
+  readonly map: MemoryMap
+  readonly settings: readonly { readonly name: string; readonly value: bigint }[]
+  readonly seed: bigint
+}
+
+/** The plan, or why there is none. */
+export function plan(artifact: Artifact, options: RunOptions): Plan | { error: string } {
+  const { strategy, cores, virtual = false, seed = 1n } = options
+  if (!Number.isInteger(cores) || cores < 1 || cores > mostWorkers)
+    return { error: `--cores takes 1 to ${mostWorkers}, not ${cores}` }
+  if (strategy.name === 'single' && cores !== 1)
+    return {
+      error: `strategy single has one worker; for ${cores} use --strategy replicated, sharded or shared`,
+    }
+  if (strategy.name === 'replicated' && !artifact.item)
+    return { error: `${artifact.name} cannot be replicated; hairpin check says why` }
+  if (strategy.name === 'sharded' && !artifact.steering)
+    return { error: `${artifact.name} cannot be sharded; hairpin check says why` }
+  const known = new Set(artifact.settings.map(s => s.name))
+  for (const name of options.settings?.keys() ?? [])
+    if (!known.has(name))
+      return { error: `${artifact.name} has no parameter ${name}; it has ${[...known].join(', ') || 'none'}` }
+  const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
+  const slabPackets = options.slabPackets ?? defaultSlabPackets
+  const slabDataBytes = options.slabDataBytes ?? defaultSlabBytes
+  const map = mapMemory({
+    workers: cores,
+    settings: artifact.settings.length,
+    counters: artifact.counters.length,
+    rulesBytes: Math.max(options.rules?.length ?? 0, artifact.rulesLayout.size),
+    stateBytes: artifact.stateLayout.size,
+    stateBlocks: strategy.state === 'one' ? 1 : cores,
+    sources: 1,
+    slabs: crew === 'threads' ? slabsInFlight : 1,
+    slabPackets,
+    slabDataBytes,
+    itemStride: strategy.name === 'replicated' ? artifact.item!.stride : 0,
+    lists: strategy.name === 'sharded',
+    commits: strategy.name === 'shared',
+  })
+  if ('error' in map) return { error: `${artifact.name} with ${cores} workers does not fit: ${map.error}` }
+  return {
+    program: artifact.name,
+    strategy: strategy.name,
+    contract: strategy.contract,
+    workers: cores,
+    crew,
+    slabPackets,
+    slabDataBytes,
+    map,
+    settings: artifact.settings.map(s => ({
+      name: s.name,
+      value: options.settings?.get(s.name) ?? s.default,
+    })),
+    seed,
+  }
+}

@@ -1,0 +1,207 @@
+// Carries a plan out: reads packets into slabs, sequences them, lets the workers run, collects in order.
+//
+// One thread reads, sequences and collects; workers only see slabs. A slab is reused when all workers have done it
+// and it has been collected, so memory is bounded whatever the input's length, and a slow worker holds the reader
+// back. Nothing here runs per packet. Promises: received = sum of verdicts + drops; a worker's crash ends the run with
+// its reason; whatever way it ends, no thread is left.
+
+import type { Batch, Selection, Sink, Source } from '../device/device.js'
+import { clearBlock } from '../state/block.js'
+import { stateMemory } from '../state/memory.js'
+import { steeringBlock } from '../strategy/steering.js'
+import type { Strategy } from '../strategy/strategy.js'
+import type { Artifact } from './artifact.js'
+import { context } from '../backend/wasm/memory.js'
+import { threadCrew, virtualCrew } from './crew.js'
+import type { Crew } from './crew.js'
+import type { EngineSlab } from './memory.js'
+import type { Plan } from './plan.js'
+import { makeMemory, makeStage } from './stage.js'
+import type { StageParts } from './stage.js'
+
+/** Called for every collected slab, in order of sequence numbers; the slab is valid only during the call. */
+export type Collect = (slab: EngineSlab, count: number, firstSequence: bigint) => void
+
+export interface Input {
+  /** Makes the source over the run's memory; `workspace` is an address for the source alone. */
+  readonly open: (memory: WebAssembly.Memory, workspace: number) => Source
+  readonly sinks?: readonly {
+    readonly make: (memory: WebAssembly.Memory) => Sink
+    readonly selection: Selection
+  }[]
+  readonly collect?: Collect
+  /** Told after each slab how many packets have been collected. */
+  readonly progress?: (packets: number, source: Source) => void
+  /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
+  readonly stopped?: () => boolean
+}
+
+export interface WorkerReport {
+  /** Packets that were the worker's own; items it fast-forwarded; milliseconds in compiled code. */
+  readonly packets: number
+  readonly replayed: number
+  readonly busyMilliseconds: number
+}
+
+export interface RunResult {
+  readonly received: number
+  readonly receivedBytes: number
+  /** Packets and captured bytes by XDP verdict number 0 to 4. */
+  readonly verdicts: readonly { readonly packets: number; readonly bytes: number }[]
+  readonly counters: Readonly<Record<string, bigint>>
+  readonly seconds: number
+  readonly workers: readonly WorkerReport[]
+  /** The memory as the run left it: state, for dumps. */
+  readonly memory: WebAssembly.Memory
+  readonly source: Source
+  readonly sinks: readonly Sink[]
+  /** Nanoseconds from the first call to the first packet's verdict. */
+  readonly firstPacketMilliseconds: number
+}
+
+/** Runs to the end of the source. Rejects with WorkerFailure if a worker crashes. */
+export async function start(
+  artifact: Artifact,
+  plan: Plan,
+  strategy: Strategy,
+  input: Input,
+  rules?: Uint8Array,
+): Promise<RunResult> {
+  const { map } = plan
+  const began = performance.now()
+  const memory = makeMemory(map.pages)
+  const view = new DataView(memory.buffer)
+  prepareMemory(artifact, plan, memory, rules)
+  const parts: StageParts = {
+    memory,
+    module: new WebAssembly.Module(artifact.wasm),
+    strategy: strategy.name,
+    itemStride: artifact.item?.stride ?? 0,
+  }
+  const stage = makeStage(parts, map)
+  const source = input.open(memory, map.workspaces[0])
+  const sinks = (input.sinks ?? []).map(s => ({ sink: s.make(memory), selection: s.selection }))
+  const crew: Crew =
+    plan.crew === 'threads'
+      ? threadCrew(parts, map)
+      : virtualCrew(
+          parts,
+          map,
+          strategy,
+          plan.crew === 'virtual' ? Number(plan.seed & 0xffffffffn) : undefined,
+        )
+  const started = performance.now()
+  let firstPacket = 0
+  let received = 0
+  let receivedBytes = 0
+  const own = map.contexts.map(() => 0)
+  /** Slabs published and not yet collected, oldest first. */
+  const open: { k: number; batch: Batch; first: bigint }[] = []
+  const collect = async (): Promise<void> => {
+    const { k, batch, first } = open.shift()!
+    const slab = map.slabs[k % map.slabs.length]
+    await crew.done(k)
+    if (!firstPacket) firstPacket = performance.now() - began
+    stage.loops.tally(slab.descriptors, batch.count, map.tally)
+    countOwn(own, strategy, stage.words, slab, batch.count, first)
+    for (const { sink, selection } of sinks) sink.write(slab, batch.count, selection)
+    input.collect?.(slab, batch.count, first)
+    input.progress?.(received, source)
+  }
+  let finished = false
+  try {
+    for (let k = 0; !finished; k++) {
+      if (open.length === map.slabs.length) await collect()
+      if (input.stopped?.()) break
+      const slab = map.slabs[k % map.slabs.length]
+      const batch = source.read(slab)
+      finished = batch.end
+      if (batch.count === 0) continue
+      // Sequence numbers start at 1, so that 0 can mean none.
+      const first = BigInt(received) + 1n
+      view.setUint32(slab.header, batch.count, true)
+      view.setBigUint64(slab.header + 8, first, true)
+      strategy.prepare(stage, slab, batch.count, first)
+      received += batch.count
+      receivedBytes += batch.bytes
+      crew.publish(k)
+      open.push({ k, batch, first })
+    }
+    while (open.length) await collect()
+  } finally {
+    await crew.close().catch((error: unknown) => {
+      if (finished) throw error
+    })
+    source.close()
+    for (const { sink } of sinks) sink.close()
+  }
+  const seconds = (performance.now() - started) / 1000
+  const { busy } = await crew.close()
+  const word = (at: number): number => Number(view.getBigUint64(at, true))
+  return {
+    received,
+    receivedBytes,
+    verdicts: Array.from({ length: 5 }, (_, v) => ({
+      packets: word(map.tally + 16 * v),
+      bytes: word(map.tally + 16 * v + 8),
+    })),
+    counters: Object.fromEntries(
+      artifact.counters.map((c, i) => [
+        c.name,
+        map.counters.reduce((sum, at) => sum + view.getBigUint64(at + 8 * i, true), 0n),
+      ]),
+    ),
+    seconds,
+    workers: map.contexts.map((at, w) => ({
+      packets: own[w],
+      replayed: word(at + context.replayed),
+      busyMilliseconds: busy[w],
+    })),
+    memory,
+    source,
+    sinks: sinks.map(s => s.sink),
+    firstPacketMilliseconds: firstPacket,
+  }
+}
+
+/** Writes contexts, settings, rules and fresh state. */
+function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, rules?: Uint8Array): void {
+  const { map, seed } = plan
+  const view = new DataView(memory.buffer)
+  plan.settings.forEach(({ value }, i) =>
+    view.setBigUint64(map.settings + 8 * i, BigInt.asUintN(64, value), true),
+  )
+  if (rules) new Uint8Array(memory.buffer).set(rules, map.rules)
+  if (plan.strategy === 'sharded')
+    new Uint8Array(memory.buffer).set(steeringBlock(artifact.steering!, plan.workers), map.steering)
+  for (const at of map.state) clearBlock(stateMemory(memory.buffer), at, artifact.stateLayout, seed)
+  map.contexts.forEach((at, w) => {
+    view.setUint32(at + context.state, map.state[map.state.length === 1 ? 0 : w], true)
+    view.setUint32(at + context.rules, map.rules, true)
+    view.setUint32(at + context.settings, map.settings, true)
+    view.setUint32(at + context.counters, map.counters[w], true)
+    view.setBigUint64(at + context.seed, seed, true)
+    view.setUint32(at + context.steering, map.steering, true)
+    view.setUint32(at + context.worker, w, true)
+    view.setUint32(at + context.workers, map.contexts.length, true)
+  })
+}
+
+/** Adds what each worker had of a slab. */
+function countOwn(
+  own: number[],
+  strategy: Strategy,
+  words: Uint32Array,
+  slab: EngineSlab,
+  count: number,
+  first: bigint,
+): void {
+  const n = own.length
+  if (strategy.name === 'sharded') {
+    for (let w = 0; w < n; w++) own[w] += words[(slab.lists + w * slab.listBytes) >>> 2]
+    return
+  }
+  // Round-robin: the packet of sequence number s is worker s mod n's.
+  const start = Number(first % BigInt(n))
+  for (let w = 0; w < n; w++) own[w] += Math.floor((count - 1 - ((w - start + n) % n)) / n) + 1
+}
