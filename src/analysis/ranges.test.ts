@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseFunction } from '../ir/parse.js'
+import { generatePacket, generateProgram, randomOf, sampleShape } from '../ir/generate.js'
+import { prepare } from '../ir/interpret.js'
+import { ModelState } from '../ir/model.js'
 import type { Block, Instr } from '../ir/types.js'
+import { blockOf } from './cfg.js'
+import type { Interval } from './interval.js'
 import { ranges } from './ranges.js'
 
 /** The function's ranges, and its instructions by the comment that names them. */
@@ -145,4 +150,30 @@ test('an edge narrows the operand of the phi it leads to', () => {
     %v = phi.i32 b0: %x, b1: %9 ; v
     return`)
   assert.equal(of('v'), '0..9')
+})
+
+const inside = (v: bigint, r: Interval): boolean => r.lo <= v && v <= r.hi && (v & ~r.ones) === 0n
+
+test('every value of random functions lies in its range, where it is made and where it is used', () => {
+  for (let seed = 0; seed < 120; seed++) {
+    const random = randomOf(seed)
+    const program = generateProgram(random, { size: 16, shape: sampleShape })
+    const [main] = program.functions
+    const known = ranges(main)
+    const blocks = blockOf(main)
+    const values = new Map<Instr, bigint>()
+    const tracer = {
+      instr(i: Instr, value: unknown): void {
+        for (const a of i.op === 'phi' ? [] : i.args) {
+          const range = known.at(a, blocks.get(i)!)
+          if (a.type !== 'mem') assert.ok(inside(values.get(a)!, range), `seed ${seed}: operand of ${i.op}`)
+        }
+        if (value === undefined || i.type === 'mem') return
+        values.set(i, BigInt(value as number | bigint))
+        assert.ok(inside(values.get(i)!, known.of(i)), `seed ${seed}: ${i.op}`)
+      },
+    }
+    const run = prepare(program, 'main', { state: new ModelState(sampleShape), tracer })
+    for (let k = 0; k < 12; k++) run({ packet: generatePacket(random, k) })
+  }
 })
