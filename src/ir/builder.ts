@@ -52,6 +52,11 @@ export class FunctionBuilder {
     this.current = block
   }
 
+  /** Leaves the current block open; `at` may come back to it. */
+  leave(): void {
+    this.current = undefined
+  }
+
   private instr(op: string, type: Type, args: Instr[], attrs: Attrs): Instr {
     const i: Instr = { id: this.func.nextId++, op, type, args, attrs }
     if (this.span) i.span = this.span

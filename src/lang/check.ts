@@ -1,0 +1,121 @@
+// Type-checks a program with TypeScript: strict, against our own ambient library and the prelude's declarations.
+//
+// The host lives in memory; the only files it reads are the .d.ts files that were built beside this module, so a
+// program's check does not depend on where the program stands or what is installed there. Parsed libraries are kept
+// between calls. Promises: TypeScript's diagnostics keep their codes; none is reported outside the program.
+// Read typescript.ts first, subset.ts next.
+
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Diagnostic, Note } from '../diagnostics/diagnostic.js'
+import { ambient } from './ambient.js'
+import { loadTypeScript, ts } from './typescript.js'
+import type { Ts } from './typescript.js'
+
+export interface Checked {
+  readonly sourceFile: Ts.SourceFile
+  readonly checker: Ts.TypeChecker
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+const here = dirname(fileURLToPath(import.meta.url))
+const prelude = join(here, 'prelude.d.ts')
+const ambientFile = join(here, 'ambient.d.ts')
+const libraries = new Map<string, Ts.SourceFile | undefined>()
+
+/** Parses and checks `text`. The name is used in messages only; no file of that name is read. */
+export function check(file: string, text: string): Checked {
+  loadTypeScript()
+  const options: Ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    strict: true,
+    noLib: true,
+    noEmit: true,
+    skipLibCheck: true,
+    skipDefaultLibCheck: true,
+    noFallthroughCasesInSwitch: false,
+    types: [],
+  }
+  const main = '/program.ts'
+  const sourceFile = ts.createSourceFile(main, text, ts.ScriptTarget.ES2022, true)
+  const host: Ts.CompilerHost = {
+    getSourceFile: name => (name === main ? sourceFile : library(name)),
+    getDefaultLibFileName: () => ambientFile,
+    writeFile: () => undefined,
+    getCurrentDirectory: () => '/',
+    getCanonicalFileName: name => name,
+    useCaseSensitiveFileNames: () => true,
+    getNewLine: () => '\n',
+    fileExists: name => name === main || library(name) !== undefined,
+    readFile: () => undefined,
+    directoryExists: () => true,
+    resolveModuleNameLiterals: (literals, containing) =>
+      literals.map(({ text: name }) => {
+        const path = resolve(name, containing, main)
+        return {
+          resolvedModule:
+            path === undefined ? undefined : { resolvedFileName: path, extension: ts.Extension.Dts },
+        }
+      }),
+  }
+  const program = ts.createProgram({ rootNames: [main, ambientFile], options, host })
+  const found = [
+    ...program.getSyntacticDiagnostics(sourceFile),
+    ...program.getSemanticDiagnostics(sourceFile),
+  ]
+  const global = program.getGlobalDiagnostics()
+  if (global.length) throw new Error(`ambient library: ${flat(global[0].messageText)}`)
+  return {
+    sourceFile,
+    checker: program.getTypeChecker(),
+    diagnostics: found.map(d => convert(d, file, sourceFile)),
+  }
+}
+
+function resolve(name: string, containing: string, main: string): string | undefined {
+  if (containing === main) return name === 'hairpin' ? prelude : undefined
+  return name.startsWith('.') ? join(dirname(containing), name.replace(/\.js$/, '.d.ts')) : undefined
+}
+
+function library(name: string): Ts.SourceFile | undefined {
+  if (!libraries.has(name)) {
+    const text = name === ambientFile ? ambient : readDeclaration(name)
+    const parsed =
+      text === undefined ? undefined : ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true)
+    libraries.set(name, parsed)
+  }
+  return libraries.get(name)
+}
+
+function readDeclaration(name: string): string | undefined {
+  if (!name.endsWith('.d.ts') || !name.startsWith(dirname(here))) return undefined
+  try {
+    return readFileSync(name, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+const flat = (message: string | Ts.DiagnosticMessageChain): string =>
+  ts.flattenDiagnosticMessageText(message, '\n')
+
+function convert(d: Ts.Diagnostic, file: string, sourceFile: Ts.SourceFile): Diagnostic {
+  const start = d.start ?? 0
+  const [message, ...more] = flat(d.messageText).split('\n')
+  const notes: Note[] = []
+  for (const r of d.relatedInformation ?? [])
+    if (r.file === sourceFile && r.start !== undefined)
+      notes.push({ message: flat(r.messageText), span: { start: r.start, end: r.start + (r.length ?? 0) } })
+  return {
+    code: `TS${d.code}`,
+    severity: d.category === ts.DiagnosticCategory.Error ? 'error' : 'warning',
+    message,
+    file,
+    span: { start, end: start + (d.length ?? 0) },
+    ...(more.length > 0 && { reason: more.map(m => m.trim()).join('\n') }),
+    ...(notes.length > 0 && { notes }),
+  }
+}
