@@ -103,8 +103,8 @@ export function readClock(ctx: PacketContext, unit: TimeUnit, bits: number): Sca
   return { kind: 'scalar', type, value: [named(value, `packet.time.${unit}`)] }
 }
 
-/** No packet is larger; a constant offset beyond it is absent without a test. */
-const largestOffset = 0xffff
+/** No packet is larger (large receive offload gives up to 512 KiB); beyond it a read is absent without a test. */
+const largestOffset = 0xff_ffff
 
 /** Bytes a raw read may reach, from the view's start: to the payload's or inner frame's end, else to the packet's. */
 function reach(ctx: PacketContext, view: ViewValue): Instr {

@@ -83,6 +83,10 @@ const payloadEnd = (ctx: PacketContext, ip: ViewValue): Instr =>
     ? statedEnd(ctx, ip.base, 4, ipv6.headerBytes, packetLength(ctx))
     : statedEnd(ctx, ip.base, 2, 0, packetLength(ctx))
 
+/** Where a UDP datagram ends. */
+const datagramEnd = (ctx: PacketContext, udpView: ViewValue): Instr =>
+  statedEnd(ctx, udpView.base, 4, 0, leafOf(ctx, udpView, 'end'))
+
 /** What follows a header. */
 export function payloadView(ctx: PacketContext, view: ViewValue): ViewValue {
   const { builder } = ctx
@@ -93,7 +97,7 @@ export function payloadView(ctx: PacketContext, view: ViewValue): ViewValue {
   else if (view.protocol === 'tcp') start = op(ctx, 'add', view.base, tcpHeaderBytes(ctx, view.base))
   else if (view.protocol === 'gre') start = optionalOffset(ctx, view, 3)
   else start = plus(ctx, view.base, view.protocol === 'sctp' ? sctp.headerBytes : 8)
-  if (view.protocol === 'udp') end = statedEnd(ctx, view.base, 4, 0, end)
+  if (view.protocol === 'udp') end = datagramEnd(ctx, view)
   // Headers may say that the payload ends before it starts; then it is empty.
   const clamped = builder.emit('select', [op(ctx, 'ltu', end, start), start, end])
   return { protocol: 'payload', present: builder.const('i1', 1), base: start, extra: [clamped] }
@@ -145,7 +149,7 @@ export function vxlanView(ctx: PacketContext, view: ViewValue): ViewValue {
     const valid = op(ctx, 'and', loadRaw(ctx, base, 0, 1), validIdentifier)
     builder.write(found, op(ctx, 'ne', valid, 0))
   })
-  const extra = [leafOf(ctx, view, 'end'), view.base]
+  const extra = [datagramEnd(ctx, view), view.base]
   return { protocol: 'vxlan', present: builder.read(found), base, extra }
 }
 

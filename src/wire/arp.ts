@@ -4,6 +4,9 @@
 // address lengths 6 and 4, because only then do the addresses stand at fixed places.
 
 import type { Protocol } from './field.js'
+import { etherTypes } from './ethernet.js'
+import { checkLength, ipv4Text, macText, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const arp = {
   name: 'arp',
@@ -35,3 +38,24 @@ export const arp = {
     },
   },
 } as const satisfies Protocol
+
+/** The ARP packet at `base`; undefined if it is cut off or not for IPv4 over Ethernet. */
+export function parseArp(bytes: Uint8Array, base: number): View<typeof arp> | undefined {
+  if (!checkLength(arp, bytes, base)) return undefined
+  const view = viewAt(arp, bytes, base)
+  const f = view.fields
+  const known =
+    f.hardwareType === 1 &&
+    f.protocolType === etherTypes.Ipv4 &&
+    f.hardwareLength === 6 &&
+    f.protocolLength === 4
+  return known ? view : undefined
+}
+
+/** One line for listings. */
+export function printArp({ fields: f }: View<typeof arp>): string {
+  const sender = `${ipv4Text(f.senderAddress)} (${macText(f.senderMac)})`
+  const target = `${ipv4Text(f.targetAddress)} (${macText(f.targetMac)})`
+  const verb = f.operation === 1 ? 'asks for' : f.operation === 2 ? 'answers' : `operation ${f.operation} to`
+  return `ARP ${sender} ${verb} ${target}`
+}

@@ -5,6 +5,8 @@
 // how the first untagged EtherType is found. An 802.3 length (below 0x0600) matches no protocol.
 
 import type { Protocol } from './field.js'
+import { checkLength, macText, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const ethernet = {
   name: 'ethernet',
@@ -44,3 +46,11 @@ export const etherTypes = {
   ServiceVlan: 0x88a8,
   Lldp: 0x88cc,
 } as const
+
+/** The Ethernet header at `base`; undefined if it is cut off. */
+export const parseEthernet = (bytes: Uint8Array, base: number): View<typeof ethernet> | undefined =>
+  checkLength(ethernet, bytes, base) ? viewAt(ethernet, bytes, base) : undefined
+
+/** One line for listings. */
+export const printEthernet = ({ fields: f }: View<typeof ethernet>): string =>
+  `Ethernet ${macText(f.source)} > ${macText(f.destination)}, type ${nameOf(etherTypes, f.type, 16)}`

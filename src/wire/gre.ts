@@ -5,6 +5,9 @@
 // No field is writable, because an optional checksum may cover header and payload.
 
 import type { Protocol } from './field.js'
+import { etherTypes } from './ethernet.js'
+import { checkLength, nameOf, readBits, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const gre = {
   name: 'gre',
@@ -20,3 +23,34 @@ export const gre = {
     protocol: { doc: 'EtherType of the payload.', bit: 16, bits: 16, type: 'EtherType' },
   },
 } as const satisfies Protocol
+
+/** A GRE header with its optional words. */
+export interface GreView extends View<typeof gre> {
+  readonly key?: number
+  readonly sequenceNumber?: number
+}
+
+/**
+ * The GRE header at `base`; undefined if its first four bytes are cut off. Optional words that are cut off are
+ * absent; `next` may then lie beyond the bytes.
+ */
+export function parseGre(bytes: Uint8Array, base: number): GreView | undefined {
+  if (!checkLength(gre, bytes, base)) return undefined
+  const { checksumPresent, keyPresent, sequencePresent } = viewAt(gre, bytes, base).fields
+  const keyAt = base + 4 + (checksumPresent ? 4 : 0)
+  const sequenceAt = keyAt + (keyPresent ? 4 : 0)
+  const word = (at: number): number | undefined =>
+    at + 4 <= bytes.length ? Number(readBits(bytes, at, { bit: 0, bits: 32 })) : undefined
+  const key = keyPresent ? word(keyAt) : undefined
+  const sequenceNumber = sequencePresent ? word(sequenceAt) : undefined
+  return {
+    ...viewAt(gre, bytes, base, sequenceAt + (sequencePresent ? 4 : 0)),
+    ...(key !== undefined && { key }),
+    ...(sequenceNumber !== undefined && { sequenceNumber }),
+  }
+}
+
+/** One line for listings. */
+export const printGre = ({ fields: f, key, sequenceNumber }: GreView): string =>
+  `GRE version ${f.version}, protocol ${nameOf(etherTypes, f.protocol, 16)}` +
+  `${key !== undefined ? `, key ${key}` : ''}${sequenceNumber !== undefined ? `, sequence ${sequenceNumber}` : ''}`

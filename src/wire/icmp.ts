@@ -4,6 +4,8 @@
 // else (a gateway, a pointer, an MTU in the second half). The checksum covers the message and no pseudo-header.
 
 import type { Protocol } from './field.js'
+import { checkLength, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const icmp = {
   name: 'icmp',
@@ -57,3 +59,14 @@ export const icmpTypes = {
   timeExceeded: 11,
   parameterProblem: 12,
 } as const
+
+/** The ICMP header at `base`; undefined if it is cut off. */
+export const parseIcmp = (bytes: Uint8Array, base: number): View<typeof icmp> | undefined =>
+  checkLength(icmp, bytes, base) ? viewAt(icmp, bytes, base) : undefined
+
+/** One line for listings. */
+export function printIcmp({ fields: f }: View<typeof icmp>): string {
+  const echo = f.type === icmpTypes.echo || f.type === icmpTypes.echoReply
+  const detail = echo ? `, identifier ${f.identifier}, sequence ${f.sequenceNumber}` : `, code ${f.code}`
+  return `ICMP ${nameOf(icmpTypes, f.type)}${detail}`
+}

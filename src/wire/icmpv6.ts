@@ -4,6 +4,8 @@
 // an identifier and a sequence number. Every message in use has at least eight bytes, and a view exists only then.
 
 import type { Protocol } from './field.js'
+import { checkLength, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const icmpv6 = {
   name: 'icmpv6',
@@ -59,3 +61,14 @@ export const icmpv6Types = {
   neighbourSolicitation: 135,
   neighbourAdvertisement: 136,
 } as const
+
+/** The ICMPv6 header at `base`; undefined if it is cut off. */
+export const parseIcmpv6 = (bytes: Uint8Array, base: number): View<typeof icmpv6> | undefined =>
+  checkLength(icmpv6, bytes, base) ? viewAt(icmpv6, bytes, base) : undefined
+
+/** One line for listings. */
+export function printIcmpv6({ fields: f }: View<typeof icmpv6>): string {
+  const echo = f.type === icmpv6Types.echoRequest || f.type === icmpv6Types.echoReply
+  const detail = echo ? `, identifier ${f.identifier}, sequence ${f.sequenceNumber}` : `, code ${f.code}`
+  return `ICMPv6 ${nameOf(icmpv6Types, f.type)}${detail}`
+}

@@ -6,6 +6,8 @@
 // length is not trusted: it may be larger than what was captured, or 0 where the sender's NIC cuts segments.
 
 import type { Protocol } from './field.js'
+import { checkLength, ipv4Text, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const ipv4 = {
   name: 'ipv4',
@@ -115,3 +117,24 @@ export const ipProtocols = {
   Ospf: 89,
   Sctp: 132,
 } as const
+
+/** The IPv4 header at `base`; undefined if it is cut off, options included, or no IPv4 header. */
+export function parseIpv4(bytes: Uint8Array, base: number): View<typeof ipv4> | undefined {
+  if (!checkLength(ipv4, bytes, base)) return undefined
+  const next = base + 4 * (bytes[base] & 15)
+  const view = viewAt(ipv4, bytes, base, next)
+  const sound = view.fields.version === 4 && view.fields.headerLength >= 5 && next <= bytes.length
+  return sound ? view : undefined
+}
+
+/** One line for listings. */
+export function printIpv4({ fields: f }: View<typeof ipv4>): string {
+  const fragment =
+    f.moreFragments || f.fragmentOffset > 0
+      ? `, fragment ${f.identification} at ${8 * f.fragmentOffset}${f.moreFragments ? '+' : ''}`
+      : ''
+  return (
+    `IPv4 ${ipv4Text(f.source)} > ${ipv4Text(f.destination)}, ${nameOf(ipProtocols, f.protocol)}, ` +
+    `ttl ${f.ttl}, length ${f.totalLength}${f.headerLength > 5 ? ', options' : ''}${fragment}`
+  )
+}

@@ -6,6 +6,9 @@
 // are transport protocols here.
 
 import type { Protocol } from './field.js'
+import { ipProtocols } from './ipv4.js'
+import { checkLength, ipv6Text, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const ipv6 = {
   name: 'ipv6',
@@ -72,3 +75,39 @@ export const ipv6 = {
 export const maxExtensions = 4
 /** `protocol` of a packet whose extension headers are too many or cut off, or that is a later fragment. */
 export const noTransport = 255
+
+/** The IPv6 header at `base`; undefined if it is cut off or no IPv6 header. `next` is behind the 40 fixed bytes. */
+export function parseIpv6(bytes: Uint8Array, base: number): View<typeof ipv6> | undefined {
+  if (!checkLength(ipv6, bytes, base)) return undefined
+  const view = viewAt(ipv6, bytes, base)
+  return view.fields.version === 6 ? view : undefined
+}
+
+const extensions: readonly number[] = [
+  ipProtocols.HopByHop,
+  ipProtocols.Routing,
+  ipProtocols.Fragment,
+  ipProtocols.DestinationOptions,
+]
+
+/** What stands behind a header's extension headers, and where; `noTransport` as said there. */
+export function upperLayer(
+  bytes: Uint8Array,
+  { fields, next }: View<typeof ipv6>,
+): { protocol: number; at: number } {
+  let protocol = fields.nextHeader
+  let at = next
+  for (let seen = 0; extensions.includes(protocol); seen++) {
+    if (seen === maxExtensions || at + 8 > bytes.length) return { protocol: noTransport, at }
+    const fragment = protocol === ipProtocols.Fragment
+    const later = fragment && ((bytes[at + 2] << 8) | bytes[at + 3]) >> 3 !== 0
+    protocol = later ? noTransport : bytes[at]
+    at += fragment ? 8 : 8 * (bytes[at + 1] + 1)
+  }
+  return { protocol, at }
+}
+
+/** One line for listings. */
+export const printIpv6 = ({ fields: f }: View<typeof ipv6>): string =>
+  `IPv6 ${ipv6Text(f.source)} > ${ipv6Text(f.destination)}, ${nameOf(ipProtocols, f.nextHeader)}, ` +
+  `hop limit ${f.hopLimit}, length ${f.payloadLength}${f.flowLabel ? `, flow label ${f.flowLabel}` : ''}`

@@ -4,6 +4,8 @@
 // alone at a cost worth having, so no field is writable. Chunks start at byte 12 and are reached by raw reads.
 
 import type { Protocol } from './field.js'
+import { checkLength, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const sctp = {
   name: 'sctp',
@@ -18,3 +20,11 @@ export const sctp = {
     checksum: { doc: 'CRC32c, read as a big-endian number.', bit: 64, bits: 32, type: 'u32' },
   },
 } as const satisfies Protocol
+
+/** The SCTP header at `base`; undefined if it is cut off. */
+export const parseSctp = (bytes: Uint8Array, base: number): View<typeof sctp> | undefined =>
+  checkLength(sctp, bytes, base) ? viewAt(sctp, bytes, base) : undefined
+
+/** One line for listings. */
+export const printSctp = ({ fields: f }: View<typeof sctp>): string =>
+  `SCTP ${f.sourcePort} > ${f.destinationPort}, tag ${f.verificationTag}`

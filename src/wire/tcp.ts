@@ -4,6 +4,8 @@
 // header, options included, lies in the packet; options are reached by raw reads from byte 20 on.
 
 import type { Protocol } from './field.js'
+import { checkLength, viewAt } from './view.js'
+import type { View } from './view.js'
 
 const bit = (doc: string, at: number) =>
   ({ doc, bit: at, bits: 1, type: 'bool', writable: true, covered: ['transport'] }) as const
@@ -86,3 +88,22 @@ export const tcp = {
 
 /** Values of single bits of `flags`. */
 export const tcpFlags = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ece: 64, cwr: 128 } as const
+
+/** The TCP header at `base`; undefined if it is cut off, options included, or its length is impossible. */
+export function parseTcp(bytes: Uint8Array, base: number): View<typeof tcp> | undefined {
+  if (!checkLength(tcp, bytes, base)) return undefined
+  const words = bytes[base + 12] >> 4
+  const next = base + 4 * words
+  return words >= 5 && next <= bytes.length ? viewAt(tcp, bytes, base, next) : undefined
+}
+
+/** One line for listings. */
+export function printTcp({ fields: f }: View<typeof tcp>): string {
+  const set = Object.entries(tcpFlags).filter(([, bit]) => f.flags & bit)
+  const flags = set.map(([name]) => name.toUpperCase()).join(' ') || 'no flags'
+  return (
+    `TCP ${f.sourcePort} > ${f.destinationPort}, ${flags}, sequence ${f.sequenceNumber}` +
+    `${f.ack ? `, acknowledges ${f.acknowledgementNumber}` : ''}, window ${f.window}` +
+    `${f.dataOffset > 5 ? ', options' : ''}`
+  )
+}

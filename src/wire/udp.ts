@@ -4,6 +4,8 @@
 // 0xFFFF. The length field is not trusted: payload views end where the packet or the IP payload ends, if earlier.
 
 import type { Protocol } from './field.js'
+import { checkLength, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const udp = {
   name: 'udp',
@@ -46,3 +48,11 @@ export const udp = {
 
 /** Well-known ports that hairpin itself looks at (IANA). */
 export const udpPorts = { vxlan: 4789 } as const
+
+/** The UDP header at `base`; undefined if it is cut off. */
+export const parseUdp = (bytes: Uint8Array, base: number): View<typeof udp> | undefined =>
+  checkLength(udp, bytes, base) ? viewAt(udp, bytes, base) : undefined
+
+/** One line for listings. */
+export const printUdp = ({ fields: f }: View<typeof udp>): string =>
+  `UDP ${f.sourcePort} > ${f.destinationPort}, length ${f.length}${f.checksum === 0 ? ', no checksum' : ''}`

@@ -5,6 +5,9 @@
 // what follows. At most two tags are looked through; behind a third nothing is recognised.
 
 import type { Protocol } from './field.js'
+import { etherTypes } from './ethernet.js'
+import { checkLength, nameOf, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const vlan = {
   name: 'vlan',
@@ -28,3 +31,16 @@ export const vlan = {
 
 /** Tags that are looked through; a frame with more has no recognised network header. */
 export const maxTags = 2
+
+/** True if a tag follows a type field with this value. */
+export const isTagType = (type: number): boolean =>
+  type === etherTypes.Vlan || type === etherTypes.ServiceVlan
+
+/** The tag whose type field (TPID) ends at `base`; undefined if it is cut off. */
+export const parseVlan = (bytes: Uint8Array, base: number): View<typeof vlan> | undefined =>
+  checkLength(vlan, bytes, base) ? viewAt(vlan, bytes, base) : undefined
+
+/** One line for listings. */
+export const printVlan = ({ fields: f }: View<typeof vlan>): string =>
+  `VLAN ${f.identifier}, priority ${f.priority}${f.dropEligible ? ', drop eligible' : ''}, ` +
+  `type ${nameOf(etherTypes, f.type, 16)}`

@@ -5,6 +5,8 @@
 // updates that checksum too. VXLAN inside VXLAN is not looked into.
 
 import type { Protocol } from './field.js'
+import { checkLength, viewAt } from './view.js'
+import type { View } from './view.js'
 
 export const vxlan = {
   name: 'vxlan',
@@ -26,3 +28,13 @@ export const vxlan = {
 
 /** The flag that says the network identifier is valid. */
 export const validIdentifier = 0x08
+
+/** The VXLAN header at `base`; undefined if it is cut off or its identifier is not valid. */
+export function parseVxlan(bytes: Uint8Array, base: number): View<typeof vxlan> | undefined {
+  if (!checkLength(vxlan, bytes, base)) return undefined
+  const view = viewAt(vxlan, bytes, base)
+  return view.fields.flags & validIdentifier ? view : undefined
+}
+
+/** One line for listings. */
+export const printVxlan = ({ fields: f }: View<typeof vxlan>): string => `VXLAN network ${f.identifier}`

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatEnvironment, isEnvironment, readEnvironment } from './environment.js'
+import type { Environment } from './environment.js'
+import { formatRecords, makeRecord, parseRecords } from './record.js'
+import type { BenchmarkRecord, Measured } from './record.js'
+
+const environment: Environment = {
+  cpu: 'Example 9000',
+  cores: 2,
+  machineCores: 4,
+  megahertz: 3000,
+  virtual: true,
+  governor: null,
+  memory: 8 * 2 ** 30,
+  platform: 'linux x64',
+  kernel: '6.18.0',
+  node: '20.19.0',
+  v8: '11.3',
+  commit: 'abcdef123456+',
+  time: '2026-01-01T00:00:00.000Z',
+}
+
+const measured: Measured = {
+  name: 'forward',
+  unit: 'ns/packet',
+  better: 'lower',
+  parameters: { flows: 100, law: 'uniform' },
+  environment,
+  samples: [10, 11, 12],
+  disturbed: { rejected: 1, kept: 0 },
+}
+
+test('this machine has an environment', () => {
+  const here = readEnvironment()
+  assert.ok(isEnvironment(here))
+  assert.equal(here.node, process.versions.node)
+  assert.ok(here.cores >= 1 && here.memory > 0)
+  assert.equal(formatEnvironment(here).split('\n').length, 2)
+  assert.equal(readEnvironment('/').commit, null)
+})
+
+test('a record survives JSON and gets its summary from its samples', () => {
+  const record = makeRecord({ ...measured, lossCriterion: '< 4 %' })
+  assert.equal(record.summary.median, 11)
+  assert.equal(record.repetitions, 3)
+  assert.ok(record.unstable)
+  assert.ok(!makeRecord({ ...measured, samples: [10, 10.1, 10.2] }).unstable)
+  assert.deepEqual(parseRecords(JSON.stringify(record)), [record])
+  assert.deepEqual(parseRecords(JSON.stringify([record, record])), [record, record])
+  const forged = { ...record, summary: { ...record.summary, median: 1 } }
+  assert.deepEqual(parseRecords(JSON.stringify(forged)), [record])
+})
+
+test('no number is made, read or shown without its environment', () => {
+  const bare = { ...measured, environment: undefined as unknown as Environment }
+  assert.throws(() => makeRecord(bare), /no environment/)
+  const stripped = { ...makeRecord(measured), environment: undefined } as unknown as BenchmarkRecord
+  assert.throws(() => formatRecords([stripped]), /no environment/)
+  const read = parseRecords(JSON.stringify(stripped))
+  assert.ok('problem' in read && /no environment/.test(read.problem))
+})
+
+test('what is no record is refused with a reason', () => {
+  const record = makeRecord(measured)
+  const cases: [unknown, RegExp][] = [
+    [{ ...record, samples: [] }, /no samples/],
+    [{ ...record, samples: ['x'] }, /no number/],
+    [{ ...record, format: 'other' }, /format/],
+    [{ ...record, unit: '' }, /no unit/],
+    [{ ...record, better: 'both' }, /better/],
+    [7, /no object/],
+  ]
+  for (const [value, reason] of cases) {
+    const read = parseRecords(JSON.stringify(value))
+    assert.ok('problem' in read && reason.test(read.problem), `${reason}`)
+  }
+  const text = parseRecords('{')
+  assert.ok('problem' in text && /no JSON/.test(text.problem))
+  assert.throws(() => makeRecord({ ...measured, samples: [NaN] }), /no number/)
+})
+
+test('the text has the environment once, then a row for each record', () => {
+  const text = formatRecords([
+    makeRecord(measured),
+    makeRecord({ ...measured, name: 'drop', lossCriterion: '0', disturbed: null }),
+  ])
+  assert.equal(text.match(/Example 9000/g)?.length, 1)
+  assert.match(text, /2 of 4 CPUs, 3000 MHz, virtual machine, governor unknown, 8.0 GiB/)
+  assert.match(
+    text,
+    /forward flows=100 law=uniform +11 +ns\/packet +9.1 % +10 +12 +3 +unstable, 1 disturbed runs repeated/,
+  )
+  assert.match(text, /drop .* loss 0, unstable, foreign load unknown/)
+  const other = makeRecord({ ...measured, environment: { ...environment, kernel: '6.1.0' } })
+  assert.equal(formatRecords([makeRecord(measured), other]).match(/Example 9000/g)?.length, 2)
+})
