@@ -101,7 +101,7 @@ export class FlowSizes {
     this.#keyed = new Keyed(trace.seed)
     const knocks = knockPackets(trace)
     const given = trace.packets
-    const elephant = Math.round(trace.elephant * given)
+    const elephant = trace.elephant > 0 ? Math.max(2, Math.round(trace.elephant * given)) : 0
     const budget = given - Math.round(trace.flood * given) - elephant - knocks
     const parts = trace.law.parts
     const weight = parts.reduce((sum, part) => sum + part.weight, 0)
@@ -117,7 +117,8 @@ export class FlowSizes {
     else lawPackets = surveyed
     if (trace.elephant > 0) {
       const rest = 1 - trace.elephant - trace.flood
-      this.#elephant = given > 0 ? elephant : Math.round(((lawPackets + knocks) * trace.elephant) / rest)
+      const matching = Math.round(((lawPackets + knocks) * trace.elephant) / rest)
+      this.#elephant = given > 0 ? elephant : Math.max(2, matching)
     }
     this.packets = lawPackets + knocks + this.#elephant
 
@@ -151,29 +152,30 @@ export class FlowSizes {
     this.ordinal++
     if (this.#elephant > 0 && this.ordinal === 0) {
       this.kind = kinds.tcp
-      this.total = Math.max(2, this.#elephant)
+      this.total = this.#elephant
       this.byReset = false
       this.bytes = dataAmong(this.total - overhead(this.total, false)) * this.#trace.segment
       return true
     }
-    // Knockers come evenly between the others.
-    if (
-      this.#knockersBegun * (this.#lawFlows + 1) < this.#trace.knockers * this.#lawBegun + 1 &&
-      this.#knock()
-    )
-      return true
-    this.#draw()
+    if (this.#isKnockersTurn()) this.#knock()
+    else this.#draw()
     return true
   }
 
-  #knock(): boolean {
-    if (this.#knockersBegun >= this.#trace.knockers) return false
+  /** Knockers come evenly between the others. */
+  #isKnockersTurn(): boolean {
+    const begun = this.#knockersBegun
+    const { knockers } = this.#trace
+    if (begun === knockers || this.#lawBegun === this.#lawFlows) return begun < knockers
+    return begun * (this.#lawFlows + 1) <= knockers * this.#lawBegun
+  }
+
+  #knock(): void {
     const wrong = isWrong(this.#trace, this.#knockersBegun++)
     this.kind = wrong ? kinds.wrongKnock : kinds.knock
     this.total = KNOCK_PACKETS + (wrong ? REFUSAL_PACKETS : SESSION_PACKETS)
     this.bytes = wrong ? 0 : SESSION_BYTES
     this.byReset = false
-    return true
   }
 
   /** Draws the next flow of the law, scales it. */

@@ -59,6 +59,8 @@ test('exactly the packets and flows that were asked for', () => {
     { law: 'campus', packets: 10_000, elephant: 0.4, flood: 0.1 },
     { law: 'backbone', flows: 500, packets: 9000, flood: 0.2, floodKind: 'udp' },
     { law: 'single', packets: 777 },
+    { law: 'uniform', flows: 2, knockers: 40, active: 3 },
+    { law: 'uniform', flows: 1, packets: 50, elephant: 0.001 },
     { law: { unit: 'bytes', uniform: [100, 30_000] }, flows: 200, knockers: 3, elephant: 0.2, flood: 0.1 },
   ]
   for (const specification of cases) {
