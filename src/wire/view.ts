@@ -96,10 +96,11 @@ export function ipv6Text(address: bigint): string {
     while (start + length < 8 && groups[start + length] === 0) length++
     if (length > best.length) best = { start, length }
   }
-  const text = (part: number[]): string => part.map(g => g.toString(16)).join(':')
-  if (best.length === 1) return text(groups)
-  return `${text(groups.slice(0, best.start))}::${text(groups.slice(best.start + best.length))}`
+  if (best.length === 1) return hexText(groups)
+  return `${hexText(groups.slice(0, best.start))}::${hexText(groups.slice(best.start + best.length))}`
 }
+
+const hexText = (groups: number[]): string => groups.map(g => g.toString(16)).join(':')
 
 /** The name of a number in a table of constants, or the number in hexadecimal or decimal. */
 export function nameOf(
