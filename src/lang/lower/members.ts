@@ -11,7 +11,7 @@ import type { Member } from '../views.js'
 import type { Lowering } from './lowering.js'
 import { methodNames } from './methods.js'
 import { constant, errorValue, scalar } from './value.js'
-import type { Element, Entry, Value } from './value.js'
+import type { Element, Entry, Value, View } from './value.js'
 
 /** The member `name` of a value. */
 export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value {
@@ -24,12 +24,8 @@ export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value 
     case 'entry':
     case 'element':
       return loadField(l, owner, field)
-    case 'view': {
-      const info = memberInfo(owner.view.protocol, field)
-      if (!info) return errorValue
-      if (info.kind === 'method') return { kind: 'method', receiver: owner, name: field }
-      return memberValue(l, readMember(l.context, owner.view, field))
-    }
+    case 'view':
+      return viewMember(l, owner, field)
     case 'members':
       return owner.members.get(field) ?? errorValue
     case 'list':
@@ -40,6 +36,14 @@ export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value 
     default:
       return errorValue
   }
+}
+
+/** The member `name` of a view that is there. */
+export function viewMember(l: Lowering, owner: View, name: string): Value {
+  const info = memberInfo(owner.view.protocol, name)
+  if (!info) return errorValue
+  if (info.kind === 'method') return { kind: 'method', receiver: owner, name }
+  return memberValue(l, readMember(l.context, owner.view, name))
 }
 
 /** What views.ts gave, as a value; the author's text names it in listings. */

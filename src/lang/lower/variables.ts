@@ -44,7 +44,7 @@ export function bindVariable(
     for (const e of name.elements) {
       if (ts.isOmittedExpression(e)) continue
       const from = e.propertyName ?? e.name
-      const part = ts.isIdentifier(from) ? destructured(l, value, from.text) : errorValue
+      const part = l.at(e, () => (ts.isIdentifier(from) ? destructured(l, value, from.text) : errorValue))
       bindVariable(l, e.name, part, mutable)
     }
     return
