@@ -1,0 +1,41 @@
+// Plain text tables: columns as wide as their widest cell, numbers to the right.
+
+export interface Column {
+  readonly title: string
+  readonly right?: boolean
+}
+
+/** Lines of a table; `indent` spaces before each. */
+export function grid(columns: readonly Column[], rows: readonly (readonly string[])[], indent = 2): string {
+  const widths = columns.map((c, k) => Math.max(c.title.length, ...rows.map(row => row[k]?.length ?? 0)))
+  const line = (cells: readonly string[]): string =>
+    ' '.repeat(indent) +
+    cells
+      .map((cell, k) => (columns[k].right ? cell.padStart(widths[k]) : cell.padEnd(widths[k])))
+      .join('  ')
+      .trimEnd()
+  const head = columns.some(c => c.title !== '') ? [line(columns.map(c => c.title))] : []
+  return [...head, ...rows.map(line)].join('\n')
+}
+
+/** 1,234,567 */
+export const grouped = (n: number | bigint): string => n.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+
+/** 12.3 %; never "0.0 %" for something that is there. */
+export function percent(part: number, whole: number): string {
+  if (whole === 0) return '-'
+  const p = (100 * part) / whole
+  return p > 0 && p < 0.05 ? '<0.1 %' : `${p.toFixed(1)} %`
+}
+
+/** 1.5 MiB */
+export function bytesText(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB']
+  let value = n
+  let unit = 0
+  while (value >= 1024 && unit < 3) {
+    value /= 1024
+    unit++
+  }
+  return unit === 0 ? `${n} B` : `${value.toFixed(1)} ${units[unit]}`
+}
