@@ -7,6 +7,7 @@ import { contextBytes } from '../backend/wasm/memory.js'
 import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
+import { writerWorkspaceBytes } from '../device/writer.js'
 import { steeringBytes } from '../strategy/steering.js'
 
 const pageBytes = 65_536
@@ -43,6 +44,8 @@ export interface MemoryMap {
   readonly state: readonly number[]
   /** Bytes a capture reader keeps for itself, per source. */
   readonly workspaces: readonly number[]
+  /** Bytes a capture writer keeps for itself, per sink. */
+  readonly sinkWorkspaces: readonly number[]
   /** u64 words that the tally of verdicts goes to. */
   readonly tally: number
   /** Lock words of shared state. */
@@ -59,6 +62,7 @@ export interface MemoryNeeds {
   /** State blocks: one per worker, or one that all share. */
   readonly stateBlocks: number
   readonly sources: number
+  readonly sinks: number
   readonly slabs: number
   readonly slabPackets: number
   readonly slabDataBytes: number
@@ -94,6 +98,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const steering = take('steering', needs.lists ? steeringBytes : 0)
   const state = each(needs.stateBlocks, 'state', needs.stateBytes)
   const workspaces = each(needs.sources, 'readers', readerWorkspaceBytes)
+  const sinkWorkspaces = each(needs.sinks, 'writers', writerWorkspaceBytes)
   const tally = take('tally', tallyBytes)
   const lock = take('locks', needs.commits ? lockBytes : 0)
   const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
@@ -119,6 +124,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       steering,
       state,
       workspaces,
+    sinkWorkspaces,
       tally,
       lock,
       slabs,

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly settings?: ReadonlyMap<string, bigint>
   /** The rules block: rule tables as src/state lays them out. */
   readonly rules?: Uint8Array
+  /** Output captures. */
+  readonly sinks?: number
   /** Packets in a slab, and bytes of data. */
   readonly slabPackets?: number
   readonly slabDataBytes?: number
@@ -73,6 +75,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     stateBytes: artifact.stateLayout.size,
     stateBlocks: strategy.state === 'one' ? 1 : cores,
     sources: 1,
+    sinks: options.sinks ?? 0,
     slabs: crew === 'threads' ? slabsInFlight : 1,
     slabPackets,
     slabDataBytes,

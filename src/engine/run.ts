@@ -20,13 +20,18 @@ import { makeMemory, makeStage } from './stage.js'
 import type { StageParts } from './stage.js'
 
 /** Called for every collected slab, in order of sequence numbers; the slab is valid only during the call. */
-export type Collect = (slab: EngineSlab, count: number, firstSequence: bigint) => void
+export type Collect = (
+  slab: EngineSlab,
+  count: number,
+  firstSequence: bigint,
+  memory: WebAssembly.Memory,
+) => void
 
 export interface Input {
   /** Makes the source over the run's memory; `workspace` is an address for the source alone. */
   readonly open: (memory: WebAssembly.Memory, workspace: number) => Source
   readonly sinks?: readonly {
-    readonly make: (memory: WebAssembly.Memory) => Sink
+    readonly make: (memory: WebAssembly.Memory, workspace: number, origin: Source) => Sink
     readonly selection: Selection
   }[]
   readonly collect?: Collect
@@ -80,7 +85,10 @@ export async function start(
   }
   const stage = makeStage(parts, map)
   const source = input.open(memory, map.workspaces[0])
-  const sinks = (input.sinks ?? []).map(s => ({ sink: s.make(memory), selection: s.selection }))
+  const sinks = (input.sinks ?? []).map((s, i) => ({
+    sink: s.make(memory, map.sinkWorkspaces[i], source),
+    selection: s.selection,
+  }))
   const crew: Crew =
     plan.crew === 'threads'
       ? threadCrew(parts, map)
@@ -105,7 +113,7 @@ export async function start(
     stage.loops.tally(slab.descriptors, batch.count, map.tally)
     countOwn(own, strategy, stage.words, slab, batch.count, first)
     for (const { sink, selection } of sinks) sink.write(slab, batch.count, selection)
-    input.collect?.(slab, batch.count, first)
+    input.collect?.(slab, batch.count, first, memory)
     input.progress?.(received, source)
   }
   let finished = false

@@ -6,7 +6,7 @@
 // Read memory.ts first, then lower.ts.
 
 import type { Func as IrFunc, Type } from '../../ir/types.js'
-import { block, br, br_if, i32, i64, if_, label, local, loop } from './asm.js'
+import { block, br, br_if, drop, i32, i64, if_, label, local, loop, memory } from './asm.js'
 import type { Code, Local } from './asm.js'
 import { encode } from './encode.js'
 import type { Embedding } from './embedding.js'
@@ -58,6 +58,7 @@ export function buildModule(source: BatchSource): Module {
   }
   if (source.steer) new Loop(module, source, callees, 'steer').steer(source.steer)
   new Loop(module, source, callees, 'listed').listed()
+  new Loop(module, source, callees, 'shared').shared()
   tally(module)
   return module
 }
@@ -236,24 +237,9 @@ class Loop {
    * (sequence number modulo workers = worker), fast-forwards through all others whose item has an effect.
    */
   replicated(advance: IrFunc, stride: number): void {
-    const { ctx, seq, items, effects } = this.l
-    const turn = this.declare('turn', 'i32')
-    const workers = this.declare('workers', 'i32')
+    const { ctx, items, effects } = this.l
+    const turn = this.countdown()
     const replayed = this.declare('replayed', 'i32')
-    // Packets until the next own one, counted down so that no division stands in the loop.
-    const untilOwn: Code = [
-      [
-        local.get(ctx),
-        i32.load(context.worker),
-        i64.extend_i32_u,
-        local.get(workers),
-        i64.extend_i32_u,
-        i64.add,
-      ],
-      [local.get(seq), local.get(workers), i64.extend_i32_u, i64.rem_u, i64.sub],
-      [local.get(workers), i64.extend_i32_u, i64.rem_u, i32.wrap_i64, local.set(turn)],
-    ]
-    this.func.emit([local.get(ctx), i32.load(context.workers), local.set(workers)], untilOwn)
     this.each(
       [
         local.get(turn),
@@ -267,7 +253,7 @@ class Loop {
               [local.get(replayed), i32.const(1), i32.add, local.set(replayed)],
             ]),
           ],
-          [[local.get(workers), i32.const(1), i32.sub, local.set(turn)], this.process()],
+          [this.restart(turn), this.process()],
         ),
       ],
       [
@@ -280,6 +266,68 @@ class Loop {
       [local.get(ctx), local.get(ctx), i64.load(context.replayed)],
       [local.get(replayed), i64.extend_i32_u, i64.add, i64.store(context.replayed)],
     )
+  }
+
+  /**
+   * shared(ctx, desc, count, seq, commits, lock): the worker's own packets, each inside the program lock. A packet's
+   * commit number is taken and kept while the lock is held, so that verify can replay the order things happened in.
+   */
+  shared(): void {
+    const { lock, commits } = this.l
+    const turn = this.countdown()
+    const taken = label('taken')
+    const again = label('again')
+    const spin = this.declare('spin', 'i32')
+    // Lock word: 0 free, 1 held, 2 held and somebody sleeps (Drepper, "Futexes Are Tricky", mutex 2).
+    const acquire: Code = block(taken, [
+      [i32.const(spinsBeforeSleep), local.set(spin)],
+      loop(again, [
+        [local.get(lock), i32.const(0), i32.const(1), i32.atomic.rmw.cmpxchg()],
+        [i32.eqz, br_if(taken)],
+        [local.get(spin), i32.const(1), i32.sub, local.tee(spin), br_if(again)],
+      ]),
+      loop(again, [
+        [local.get(lock), i32.const(2), i32.atomic.rmw.xchg(), i32.eqz, br_if(taken)],
+        [local.get(lock), i32.const(2), i64.const(-1), memory.atomic.wait32(), drop, br(again)],
+      ]),
+    ])
+    const release: Code = [
+      [local.get(lock), i32.const(0), i32.atomic.rmw.xchg(), i32.const(2), i32.eq],
+      if_([local.get(lock), i32.const(1), memory.atomic.notify(), drop]),
+    ]
+    const commit: Code = [
+      [local.get(lock), local.get(lock), i32.load(commitOffset), i32.const(1), i32.add, i32.store(commitOffset)],
+      [local.get(commits), local.get(lock), i32.load(commitOffset), i32.store()],
+    ]
+    this.each(
+      [
+        local.get(turn),
+        if_(
+          [local.get(turn), i32.const(1), i32.sub, local.set(turn)],
+          [this.restart(turn), acquire, commit, this.process(), release],
+        ),
+      ],
+      [this.nextPacket(), [local.get(commits), i32.const(4), i32.add, local.set(commits)]],
+    )
+  }
+
+  /** Packets until the worker's next own one (sequence number modulo workers = worker), as a local set up front. */
+  private countdown(): Local {
+    const { ctx, seq } = this.l
+    const turn = this.declare('turn', 'i32')
+    const workers = this.declare('workers', 'i32')
+    const wide = (code: Code): Code => [code, i64.extend_i32_u]
+    this.func.emit(
+      [local.get(ctx), i32.load(context.workers), local.set(workers)],
+      [wide([local.get(ctx), i32.load(context.worker)]), wide(local.get(workers)), i64.add],
+      [local.get(seq), wide(local.get(workers)), i64.rem_u, i64.sub],
+      [wide(local.get(workers)), i64.rem_u, i32.wrap_i64, local.set(turn)],
+    )
+    return turn
+  }
+
+  private restart(turn: Local): Code {
+    return [local.get(this.l.workers), i32.const(1), i32.sub, local.set(turn)]
   }
 
   /** steer(ctx, desc, count, seq, lists, room): appends each packet's index to its worker's list of u32. */
@@ -349,6 +397,11 @@ function tally(module: Module): void {
   )
 }
 
+/** Tries before a worker sleeps on the program lock. */
+const spinsBeforeSleep = 200
+/** Offset of the commit counter from the lock word: another cache line. */
+const commitOffset = 64
+
 /** Blocks whose addresses every loop reads from the context first. */
 const blocks = ['state', 'rules', 'settings', 'counters', 'steering'] as const
 
@@ -357,6 +410,7 @@ const loopParameters: Readonly<Record<string, Readonly<Record<string, 'i32'>>>> 
   replicated: { items: 'i32', effects: 'i32' },
   steer: { lists: 'i32', room: 'i32' },
   listed: { list: 'i32' },
+  shared: { commits: 'i32', lock: 'i32' },
 }
 
 function loadSetting(base: Local, offset: number, type: Type): Code {

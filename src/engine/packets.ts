@@ -1,0 +1,137 @@
+// A capture held in memory, packet by packet: what verify and trace need, where order and repetition matter more than
+// size. `storeSource` plays it back as a device. Not for the packet path.
+
+import type { ReceivedPacket } from '../ir/access.js'
+import type { Batch, Source } from '../device/device.js'
+import type { Fault } from '../device/fault.js'
+import { descriptor, descriptorBytes } from '../device/slab.js'
+import type { Slab } from '../device/slab.js'
+import { mapMemory } from './memory.js'
+import { makeMemory } from './stage.js'
+
+export class PacketStore {
+  readonly name: string
+  /** Why reading stopped early, if it did; what came before is here. */
+  fault: Fault | undefined
+  private readonly bytes: Uint8Array[] = []
+  private readonly originals: number[] = []
+  private readonly devices: number[] = []
+  private readonly timestamps: bigint[] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get count(): number {
+    return this.bytes.length
+  }
+
+  add(bytes: Uint8Array, originalLength: number, timestamp: bigint, device: number): void {
+    this.bytes.push(bytes)
+    this.originals.push(originalLength)
+    this.timestamps.push(timestamp)
+    this.devices.push(device)
+  }
+
+  /** Packet `index` (from 0) with a copy of its bytes; its sequence number is index + 1. */
+  packet(index: number): ReceivedPacket {
+    return {
+      bytes: this.bytes[index].slice(),
+      originalLength: this.originals[index],
+      timestamp: this.timestamps[index],
+      sequence: BigInt(index) + 1n,
+      device: this.devices[index],
+    }
+  }
+
+  /** Writes packets from `from` on into a slab; answers how many fitted and their bytes. */
+  fill(memory: WebAssembly.Memory, slab: Slab, from: number): { count: number; bytes: number } {
+    const view = new DataView(memory.buffer)
+    const all = new Uint8Array(memory.buffer)
+    let at = slab.data
+    let count = 0
+    let sum = 0
+    for (; count < slab.capacity && from + count < this.count; count++) {
+      const bytes = this.bytes[from + count]
+      if (at + bytes.length > slab.data + slab.dataBytes) break
+      const d = slab.descriptors + count * descriptorBytes
+      all.set(bytes, at)
+      view.setUint32(d + descriptor.address, at, true)
+      view.setUint32(d + descriptor.length, bytes.length, true)
+      view.setUint32(d + descriptor.original, this.originals[from + count], true)
+      view.setUint32(d + descriptor.device, this.devices[from + count], true)
+      view.setBigUint64(d + descriptor.timestamp, this.timestamps[from + count], true)
+      view.setUint32(d + descriptor.verdict, 0, true)
+      view.setUint32(d + descriptor.link, 0, true)
+      at += bytes.length
+      sum += bytes.length
+    }
+    return { count, bytes: sum }
+  }
+}
+
+/** Reads a source to its end, up to `most` packets. */
+export function loadPackets(
+  open: (memory: WebAssembly.Memory, workspace: number) => Source,
+  most = Infinity,
+): PacketStore {
+  const map = mapMemory({
+    workers: 1,
+    settings: 0,
+    counters: 0,
+    rulesBytes: 0,
+    stateBytes: 0,
+    stateBlocks: 1,
+    sources: 1,
+    sinks: 0,
+    slabs: 1,
+    slabPackets: 4096,
+    slabDataBytes: 2 ** 20,
+    itemStride: 0,
+    lists: false,
+    commits: false,
+  })
+  if ('error' in map) throw new Error(map.error)
+  const memory = makeMemory(map.pages)
+  const view = new DataView(memory.buffer)
+  const source = open(memory, map.workspaces[0])
+  const store = new PacketStore(source.name)
+  const slab = map.slabs[0]
+  for (let end = false; !end && store.count < most; ) {
+    const batch = source.read(slab)
+    end = batch.end
+    for (let i = 0; i < batch.count && store.count < most; i++) {
+      const d = slab.descriptors + i * descriptorBytes
+      const at = view.getUint32(d + descriptor.address, true)
+      const length = view.getUint32(d + descriptor.length, true)
+      store.add(
+        new Uint8Array(memory.buffer).slice(at, at + length),
+        view.getUint32(d + descriptor.original, true),
+        view.getBigUint64(d + descriptor.timestamp, true),
+        view.getUint32(d + descriptor.device, true),
+      )
+    }
+  }
+  store.fault = source.fault
+  source.close()
+  return store
+}
+
+/** A store as a source of packets. */
+export function storeSource(store: PacketStore): (memory: WebAssembly.Memory) => Source {
+  return memory => {
+    let next = 0
+    return {
+      name: store.name,
+      fault: undefined,
+      interfaces: [],
+      start: undefined,
+      close() {},
+      read(slab: Slab): Batch {
+        const { count, bytes } = store.fill(memory, slab, next)
+        next += count
+        return { count, bytes, wireBytes: bytes, end: next >= store.count }
+      },
+    }
+  }
+}

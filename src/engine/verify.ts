@@ -1,0 +1,270 @@
+// Proves each strategy's contract on a capture: against the reference interpreter, packet by packet and byte by byte.
+//
+// single, replicated: verdicts, packet bytes and every replica's state equal the serial run's. sharded: each worker
+// equals the serial run of its own packets; where no table evicted or refused, verdicts also equal the whole serial
+// run's and the shards together hold its state. shared: equal to the serial run in the order of the commit numbers.
+// Read serial.ts (the oracle) and packets.ts first.
+
+import { descriptor, descriptorBytes } from '../device/slab.js'
+import type { Program } from '../ir/types.js'
+import type { StateObject } from '../state/declaration.js'
+import { describeDifference, diffDumps, diffStates } from '../state/diff.js'
+import { dumpState, mergeDumps } from '../state/dump.js'
+import { stateMemory } from '../state/memory.js'
+import type { Strategy, StrategyName } from '../strategy/strategy.js'
+import type { Artifact } from './artifact.js'
+import { storeSource } from './packets.js'
+import type { PacketStore } from './packets.js'
+import { plan } from './plan.js'
+import type { RunOptions } from './plan.js'
+import { start } from './run.js'
+import type { RunResult } from './run.js'
+import { Serial } from './serial.js'
+
+/** Where an outcome first differs from what the contract demands. */
+export interface Divergence {
+  /** Number of the packet in the capture, from 0; absent if only state differs. */
+  readonly packet?: number
+  readonly worker?: number
+  /** What differs, expected and found, in words. */
+  readonly what: string
+}
+
+export interface Case {
+  readonly strategy: StrategyName
+  readonly cores: number
+  readonly contract: string
+  readonly packets: number
+  /** Packets whose verdict or bytes differ, plus one if state differs. */
+  readonly divergent: number
+  readonly first?: Divergence
+  /** Why the case could not run; then it proves nothing and does not count. */
+  readonly skipped?: string
+}
+
+export interface Verification {
+  /** Every case that ran fulfils its contract, and at least one ran. */
+  readonly exact: boolean
+  readonly cases: readonly Case[]
+}
+
+/** A program ready to verify: the oracle's IR and the artifact made of it. */
+export interface Subject {
+  readonly program: Program<StateObject>
+  readonly artifact: Artifact
+}
+
+export interface VerifyOptions extends Omit<RunOptions, 'strategy' | 'cores' | 'virtual'> {
+  readonly strategies: readonly Strategy[]
+  readonly cores: readonly number[]
+  /** Real threads instead of virtual workers. */
+  readonly threads?: boolean
+  readonly onCase?: (done: Case) => void
+}
+
+/** What a run did to each packet: the verdict word and a digest of the bytes it left. */
+interface Outcome {
+  readonly verdicts: Uint32Array
+  readonly digests: Uint32Array
+}
+
+export async function verify(subject: Subject, store: PacketStore, options: VerifyOptions): Promise<Verification> {
+  const serial = runSerial(subject, store, options, allOf(store))
+  const cases: Case[] = []
+  for (const strategy of options.strategies)
+    for (const cores of strategy.name === 'single' ? [1] : options.cores) {
+      const done = await verifyCase(subject, store, options, strategy, cores, serial)
+      cases.push(done)
+      options.onCase?.(done)
+    }
+  const ran = cases.filter(c => c.skipped === undefined)
+  return { exact: ran.length > 0 && ran.every(c => c.divergent === 0), cases }
+}
+
+const allOf = (store: PacketStore): number[] => Array.from({ length: store.count }, (_, i) => i)
+
+interface SerialRun extends Outcome {
+  readonly machine: Serial
+}
+
+/** The serial run over packets of the store, in the order given. Outcomes stand at the packets' own numbers. */
+function runSerial(subject: Subject, store: PacketStore, options: VerifyOptions, order: readonly number[]): SerialRun {
+  const { artifact, program } = subject
+  const { settings, rules, seed = 1n } = options
+  const machine = new Serial(program, {
+    stateLayout: artifact.stateLayout,
+    rulesLayout: artifact.rulesLayout,
+    seed,
+    ...(settings && { settings }),
+    ...(rules && { rules }),
+  })
+  const verdicts = new Uint32Array(store.count)
+  const digests = new Uint32Array(store.count)
+  for (const i of order) {
+    const packet = store.packet(i)
+    verdicts[i] = machine.process(packet)
+    digests[i] = digest(packet.bytes, 0, packet.bytes.length)
+  }
+  return { machine, verdicts, digests }
+}
+
+async function verifyCase(
+  subject: Subject,
+  store: PacketStore,
+  options: VerifyOptions,
+  strategy: Strategy,
+  cores: number,
+  serial: SerialRun,
+): Promise<Case> {
+  const base = { strategy: strategy.name, cores, contract: strategy.contract, packets: store.count }
+  const { artifact } = subject
+  const planned = plan(artifact, { ...options, strategy, cores, virtual: options.threads !== true })
+  if ('error' in planned) return { ...base, divergent: 0, skipped: planned.error }
+  const found = {
+    verdicts: new Uint32Array(store.count),
+    digests: new Uint32Array(store.count),
+    worker: new Uint8Array(store.count),
+    commits: new Uint32Array(store.count),
+  }
+  const result = await start(
+    artifact,
+    planned,
+    strategy,
+    {
+      open: storeSource(store),
+      collect(slab, count, first, memory) {
+        const bytes = new Uint8Array(memory.buffer)
+        const view = new DataView(memory.buffer)
+        for (let i = 0; i < count; i++) {
+          const at = slab.descriptors + i * descriptorBytes
+          const n = Number(first) - 1 + i
+          const address = view.getUint32(at + descriptor.address, true)
+          found.verdicts[n] = view.getUint32(at + descriptor.verdict, true)
+          found.digests[n] = digest(bytes, address, view.getUint32(at + descriptor.length, true))
+          if (strategy.name === 'shared') found.commits[n] = view.getUint32(slab.commits + 4 * i, true)
+        }
+        if (strategy.name === 'sharded')
+          for (let w = 0; w < cores; w++) {
+            const list = slab.lists + w * slab.listBytes
+            const length = view.getUint32(list, true)
+            for (let k = 1; k <= length; k++)
+              found.worker[Number(first) - 1 + view.getUint32(list + 4 * k, true)] = w
+          }
+      },
+    },
+    options.rules,
+  )
+  const check = new Comparison(subject, store, options, result, planned.map.state)
+  if (strategy.name === 'shared') check.shared(found)
+  else if (strategy.name === 'sharded') check.sharded(found, serial, cores)
+  else check.equal(found, serial)
+  return { ...base, divergent: check.divergent, ...(check.first && { first: check.first }) }
+}
+
+class Comparison {
+  divergent = 0
+  first: Divergence | undefined
+  private readonly subject: Subject
+  private readonly store: PacketStore
+  private readonly options: VerifyOptions
+  private readonly result: RunResult
+  private readonly blocks: readonly number[]
+
+  constructor(
+    subject: Subject,
+    store: PacketStore,
+    options: VerifyOptions,
+    result: RunResult,
+    blocks: readonly number[],
+  ) {
+    this.subject = subject
+    this.store = store
+    this.options = options
+    this.result = result
+    this.blocks = blocks
+    if (result.received !== store.count) this.differ({ what: `${store.count} packets in, ${result.received} received` })
+  }
+
+  private differ(divergence: Divergence): void {
+    this.divergent++
+    if (this.first?.packet === undefined || (divergence.packet ?? Infinity) < this.first.packet) this.first ??= divergence
+  }
+
+  /** Verdicts and bytes of all packets, and every worker's state. */
+  equal(found: Outcome, serial: SerialRun): void {
+    this.packets(found, serial)
+    this.blocks.forEach((_, worker) => this.state(worker, serial.machine))
+  }
+
+  shared(found: Outcome & { readonly commits: Uint32Array }): void {
+    const order = allOf(this.store).toSorted((a, b) => found.commits[a] - found.commits[b])
+    const twice = order.find((n, i) => i > 0 && found.commits[n] === found.commits[order[i - 1]])
+    if (twice !== undefined)
+      this.differ({ packet: twice, what: `commit number ${found.commits[twice]} was given twice` })
+    this.equal(found, runSerial(this.subject, this.store, this.options, order))
+  }
+
+  sharded(found: Outcome & { readonly worker: Uint8Array }, serial: SerialRun, cores: number): void {
+    let full = evictsOrRefuses(this.subject.artifact, serial.machine)
+    const all = allOf(this.store)
+    for (let worker = 0; worker < cores; worker++) {
+      const own = all.filter(n => found.worker[n] === worker)
+      const alone = runSerial(this.subject, this.store, this.options, own)
+      this.packets(found, alone, own, worker)
+      this.state(worker, alone.machine)
+      full ||= evictsOrRefuses(this.subject.artifact, alone.machine)
+    }
+    if (full) return
+    this.packets(found, serial)
+    const { stateLayout } = this.subject.artifact
+    const now = this.store.count ? this.store.packet(this.store.count - 1).timestamp : 0n
+    const memory = stateMemory(this.result.memory.buffer)
+    const shards = mergeDumps(this.blocks.map(at => dumpState(memory, at, stateLayout, now)))
+    const diff = diffDumps(shards, dumpState(serial.machine.memory, 0, stateLayout, now), 1)
+    if (!diff.equal)
+      this.differ({ what: `state of all shards: ${describeDifference(diff.differences[0], 'shards', 'serial run')}` })
+  }
+
+  private packets(found: Outcome, expected: Outcome, which = allOf(this.store), worker?: number): void {
+    for (const n of which) {
+      if (found.verdicts[n] === expected.verdicts[n] && found.digests[n] === expected.digests[n]) continue
+      const what =
+        found.verdicts[n] === expected.verdicts[n]
+          ? 'the packet was rewritten differently'
+          : `verdict ${verdictText(found.verdicts[n])}, serial run ${verdictText(expected.verdicts[n])}`
+      this.differ({ packet: n, what, ...(worker !== undefined && { worker }) })
+    }
+  }
+
+  private state(worker: number, machine: Serial): void {
+    const { stateLayout } = this.subject.artifact
+    const found = { memory: stateMemory(this.result.memory.buffer), base: this.blocks[worker] }
+    const diff = diffStates(found, { memory: machine.memory, base: 0 }, stateLayout, 1)
+    if (diff.equal) return
+    const what = `final state: ${describeDifference(diff.differences[0], `worker ${worker}`, 'serial run')}`
+    this.differ({ worker, what })
+  }
+}
+
+/** True if a table turned a key away or threw one out: then shards cannot equal the whole run. */
+function evictsOrRefuses(artifact: Artifact, machine: Serial): boolean {
+  return dumpState(machine.memory, 0, artifact.stateLayout).some(
+    d => d.kind === 'table' && d.counters.failures + d.counters.evictions > 0,
+  )
+}
+
+const names = ['aborted', 'drop', 'pass', 'transmit', 'redirect']
+
+/** A verdict word in words. */
+export function verdictText(word: number): string {
+  const name = names[word & 0xff] ?? `unknown ${word & 0xff}`
+  return (word & 0xff) === 4 ? `${name}(${word >>> 8})` : name
+}
+
+/** FNV-1a, 32 bits: enough to notice a difference between two runs of the same code. */
+function digest(bytes: Uint8Array, from: number, length: number): number {
+  let h = 0x811c9dc5
+  for (let i = from; i < from + length; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
+  return h >>> 0
+}
+
