@@ -1,0 +1,128 @@
+// What a run has to say: for people and for machines (docs/json.md has the shapes).
+
+import { verdictNumber } from '../../device/slab.js'
+import type { Artifact } from '../../engine/artifact.js'
+import type { Plan } from '../../engine/plan.js'
+import type { RunResult } from '../../engine/run.js'
+import { bytesText, grid, grouped, percent } from '../grid.js'
+
+export interface Report {
+  readonly artifact: Artifact
+  readonly plan: Plan
+  readonly result: RunResult
+  /** Packets whose time stepped back. */
+  readonly clamped: number
+  /** CPUs that threads can run on. */
+  readonly cpus: number
+  readonly interrupted: boolean
+}
+
+/** True if the workers had a CPU each, so that a rate means something. */
+export const ratesCount = ({ plan, cpus }: Report): boolean =>
+  plan.crew === 'inline' || (plan.crew === 'threads' && plan.workers <= cpus)
+
+const packetsWith = (result: RunResult, verdict: keyof typeof verdictNumber): number =>
+  result.verdicts[verdictNumber[verdict]].packets
+
+/** Received packets that no verdict accounts for; anything but 0 is a fault of hairpin. */
+export function unaccounted(result: RunResult): number {
+  return result.received - result.verdicts.reduce((sum, v) => sum + v.packets, 0)
+}
+
+export function reportJson(report: Report): object {
+  const { result } = report
+  const rate = ratesCount(report)
+  return {
+    program: report.artifact.name,
+    strategy: report.plan.strategy,
+    cores: report.plan.workers,
+    mode: report.plan.crew,
+    received: result.received,
+    verdicts: {
+      drop: packetsWith(result, 'drop'),
+      pass: packetsWith(result, 'pass'),
+      transmit: packetsWith(result, 'transmit'),
+      redirect: packetsWith(result, 'redirect'),
+    },
+    drops: { program: packetsWith(result, 'drop'), aborted: packetsWith(result, 'aborted') },
+    unaccounted: unaccounted(result),
+    counters: Object.fromEntries(Object.entries(result.counters).map(([name, n]) => [name, Number(n)])),
+    clamped: report.clamped,
+    seconds: result.seconds,
+    mpps: rate ? result.received / result.seconds / 1e6 : null,
+    gbps: rate ? (8 * result.receivedBytes) / result.seconds / 1e9 : null,
+    workers: result.workers.map(w => ({
+      packets: w.packets,
+      replayed: w.replayed,
+      busySeconds: w.busyMilliseconds / 1000,
+    })),
+    interrupted: report.interrupted,
+  }
+}
+
+export function reportText(report: Report): string {
+  const { artifact, plan, result } = report
+  const { received } = result
+  const rows = (Object.keys(verdictNumber) as (keyof typeof verdictNumber)[])
+    .map(name => ({ name, ...result.verdicts[verdictNumber[name]] }))
+    .filter(({ name, packets }) => packets > 0 || (name !== 'aborted' && name !== 'redirect'))
+    .map(({ name, packets, bytes }) => [name, grouped(packets), percent(packets, received), bytesText(bytes)])
+  const workers = `${plan.workers} ${plan.crew === 'virtual' ? 'virtual ' : ''}worker${plan.workers === 1 ? '' : 's'}`
+  const parts = [
+    `${artifact.name}: ${grouped(received)} packets, strategy ${plan.strategy}, ${workers}`,
+    '',
+    grid(
+      [
+        { title: 'verdict' },
+        { title: 'packets', right: true },
+        { title: 'share', right: true },
+        { title: 'bytes', right: true },
+      ],
+      rows,
+    ),
+    `  received ${grouped(received)} = sum of verdicts, unaccounted ${grouped(unaccounted(result))}`,
+  ]
+  const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
+  if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))
+  if (plan.workers > 1) parts.push('', workersText(report))
+  if (report.clamped)
+    parts.push('', `  ${grouped(report.clamped)} packets were older than the one before; their time was held`)
+  parts.push('', `  ${rateText(report)}`, '')
+  return parts.join('\n')
+}
+
+function workersText({ plan, result }: Report): string {
+  const replicated = plan.strategy === 'replicated'
+  const most = Math.max(...result.workers.map(w => w.packets))
+  const mean = result.received / result.workers.length
+  const table = grid(
+    [
+      { title: 'worker', right: true },
+      { title: 'packets', right: true },
+      { title: 'share', right: true },
+      { title: 'fast-forwarded', right: true },
+      { title: 'busy', right: true },
+    ],
+    result.workers.map((w, i) => [
+      String(i),
+      grouped(w.packets),
+      percent(w.packets, result.received),
+      replicated ? grouped(w.replayed) : '-',
+      `${w.busyMilliseconds.toFixed(1)} ms`,
+    ]),
+  )
+  return mean > 0 ? `${table}\n  the busiest worker has ${(most / mean).toFixed(2)} times the mean` : table
+}
+
+function rateText(report: Report): string {
+  const { result, plan, cpus } = report
+  if (!ratesCount(report)) {
+    const virtual = plan.crew === 'virtual'
+    const why = virtual ? 'virtual workers take turns on one CPU' : `${plan.workers} workers share ${cpus} CPUs`
+    return `correctness only: ${why}, so no rate is given`
+  }
+  const mpps = result.received / result.seconds / 1e6
+  const gbps = (8 * result.receivedBytes) / result.seconds / 1e9
+  const rate = `${mpps.toFixed(2)} Mpps, ${gbps.toFixed(2)} Gbit/s`
+  return `${result.seconds.toFixed(3)} s, ${rate}, reading the capture included`
+}
