@@ -25,12 +25,22 @@ export const runFlags = {
 /** `--set name=value`: numbers decimal, 0x…, true or false. */
 export function settingsOf(flags: Flags, artifact: Artifact): Map<string, bigint> {
   const known = artifact.settings.map(s => s.name)
-  const bits: Readonly<Record<string, number>> = { u8: 8, u16: 16, u32: 32, i32: 32, u64: 64, i64: 64, bool: 1 }
+  const bits: Readonly<Record<string, number>> = {
+    u8: 8,
+    u16: 16,
+    u32: 32,
+    i32: 32,
+    u64: 64,
+    i64: 64,
+    bool: 1,
+  }
   return new Map(
     pairs(texts(flags, 'set'), 'set').map(([name, value]) => {
       const setting = artifact.settings.find(s => s.name === name)
       if (!setting)
-        throw new UsageError(`${artifact.name} has no parameter ${name}; it has ${known.join(', ') || 'none'}`)
+        throw new UsageError(
+          `${artifact.name} has no parameter ${name}; it has ${known.join(', ') || 'none'}`,
+        )
       const word = { true: '1', false: '0' }[value] ?? value.replaceAll('_', '')
       const number = /^-?(0x[\da-f]+|\d+)$/i.test(word)
         ? BigInt(word.replace('-', '')) * (word.startsWith('-') ? -1n : 1n)
@@ -58,14 +68,20 @@ export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefine
     const format = file.endsWith('.json') ? 'json' : 'csv'
     const { rows: read, problems } = readRules(readText(file, 'rule file'), format, declaration)
     if (problems.length)
-      throw new Failure(`rules for ${name}:\n${problems.map(p => `  ${describeProblem(file, p)}`).join('\n')}`, exit.usage)
+      throw new Failure(
+        `rules for ${name}:\n${problems.map(p => `  ${describeProblem(file, p)}`).join('\n')}`,
+        exit.usage,
+      )
     rows[name] = read
   }
   if (artifact.rules.length === 0) return undefined
   const built = buildRules(artifact.rulesLayout, rows)
   if (built.ok) return built.bytes
   const file = given.find(([name]) => name === built.table)?.[1] ?? ''
-  throw new Failure(`${file}${built.line ? `:${built.line}` : ''}: table ${built.table}: ${built.message}`, exit.usage)
+  throw new Failure(
+    `${file}${built.line ? `:${built.line}` : ''}: table ${built.table}: ${built.message}`,
+    exit.usage,
+  )
 }
 
 export function readText(file: string, what: string): string {
@@ -73,7 +89,8 @@ export function readText(file: string, what: string): string {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as { code?: string }
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(code)
+    const why =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(code)
     throw new Failure(`${what} ${file}: ${why}`, exit.usage)
   }
 }

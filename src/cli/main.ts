@@ -16,20 +16,9 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'run a program on a capture, on one worker or many',
     load: () => import('./run/command.js'),
   },
-  check: {
-    summary: 'show what the compiler finds out about a program',
-    load: () => import('./check/command.js'),
-  },
   verify: {
     summary: 'prove each strategy equal to the serial run on a capture',
     load: () => import('./verify/command.js'),
-  },
-  trace: { summary: 'show what a program does with one packet', load: () => import('./trace/command.js') },
-  build: { summary: 'print or write any stage of the compiler', load: () => import('./build/command.js') },
-  traffic: { summary: 'make and describe traces', load: () => import('./traffic/command.js') },
-  demo: {
-    summary: 'port knocking on two workers, explained (npm start)',
-    load: () => import('./demo/command.js'),
   },
 }
 

@@ -124,7 +124,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       steering,
       state,
       workspaces,
-    sinkWorkspaces,
+      sinkWorkspaces,
       tally,
       lock,
       slabs,

@@ -97,7 +97,7 @@ export function loadPackets(
   const source = open(memory, map.workspaces[0])
   const store = new PacketStore(source.name)
   const slab = map.slabs[0]
-  for (let end = false; !end && store.count < most; ) {
+  for (let end = false; !end && store.count < most;) {
     const batch = source.read(slab)
     end = batch.end
     for (let i = 0; i < batch.count && store.count < most; i++) {

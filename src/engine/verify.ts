@@ -68,7 +68,11 @@ interface Outcome {
   readonly digests: Uint32Array
 }
 
-export async function verify(subject: Subject, store: PacketStore, options: VerifyOptions): Promise<Verification> {
+export async function verify(
+  subject: Subject,
+  store: PacketStore,
+  options: VerifyOptions,
+): Promise<Verification> {
   const serial = runSerial(subject, store, options, allOf(store))
   const cases: Case[] = []
   for (const strategy of options.strategies)
@@ -88,7 +92,12 @@ interface SerialRun extends Outcome {
 }
 
 /** The serial run over packets of the store, in the order given. Outcomes stand at the packets' own numbers. */
-function runSerial(subject: Subject, store: PacketStore, options: VerifyOptions, order: readonly number[]): SerialRun {
+function runSerial(
+  subject: Subject,
+  store: PacketStore,
+  options: VerifyOptions,
+  order: readonly number[],
+): SerialRun {
   const { artifact, program } = subject
   const { settings, rules, seed = 1n } = options
   const machine = new Serial(program, {
@@ -182,12 +191,14 @@ class Comparison {
     this.options = options
     this.result = result
     this.blocks = blocks
-    if (result.received !== store.count) this.differ({ what: `${store.count} packets in, ${result.received} received` })
+    if (result.received !== store.count)
+      this.differ({ what: `${store.count} packets in, ${result.received} received` })
   }
 
   private differ(divergence: Divergence): void {
     this.divergent++
-    if (this.first?.packet === undefined || (divergence.packet ?? Infinity) < this.first.packet) this.first ??= divergence
+    if (this.first?.packet === undefined || (divergence.packet ?? Infinity) < this.first.packet)
+      this.first ??= divergence
   }
 
   /** Verdicts and bytes of all packets, and every worker's state. */
@@ -222,7 +233,9 @@ class Comparison {
     const shards = mergeDumps(this.blocks.map(at => dumpState(memory, at, stateLayout, now)))
     const diff = diffDumps(shards, dumpState(serial.machine.memory, 0, stateLayout, now), 1)
     if (!diff.equal)
-      this.differ({ what: `state of all shards: ${describeDifference(diff.differences[0], 'shards', 'serial run')}` })
+      this.differ({
+        what: `state of all shards: ${describeDifference(diff.differences[0], 'shards', 'serial run')}`,
+      })
   }
 
   private packets(found: Outcome, expected: Outcome, which = allOf(this.store), worker?: number): void {
@@ -267,4 +280,3 @@ function digest(bytes: Uint8Array, from: number, length: number): number {
   for (let i = from; i < from + length; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
   return h >>> 0
 }
-

@@ -21,7 +21,11 @@ import type { StateMemory } from './memory.js'
 import type { RulesBlock } from './rules.js'
 
 /** Access to both blocks. `timestamp` is asked for the packet's time, ns since the run's start, when a pool is dry. */
-export function interpretedState(block: StateBlock, rules: RulesBlock | undefined, timestamp: () => bigint): StateAccess {
+export function interpretedState(
+  block: StateBlock,
+  rules: RulesBlock | undefined,
+  timestamp: () => bigint,
+): StateAccess {
   return {
     table: name => tableAccess(block, name),
     array: name => arrayAccess(block, name),
@@ -48,7 +52,8 @@ function tableAccess(block: StateBlock, name: string): TableAccess {
     remove: slot => table.remove(slot),
     touch: (slot, operands) => table.touch(slot, ...clocks(operands)),
     load: (slot, field, part) => loadPart(memory, base + slot, fieldIn(layout.value, field), part),
-    store: (slot, field, part, value) => storePart(memory, base + slot, fieldIn(layout.value, field), part, value),
+    store: (slot, field, part, value) =>
+      storePart(memory, base + slot, fieldIn(layout.value, field), part, value),
   }
 }
 
@@ -66,7 +71,8 @@ function arrayAccess(block: StateBlock, name: string): ArrayAccess {
 
 function rulesAccess(rules: RulesBlock, name: string): RulesAccess {
   const layout = objectIn(rules.layout, name)
-  const area = layout.kind === 'rules-hash' ? layout.keyAreaBytes : layout.key.reduce((n, f) => n + f.bytes, 0)
+  const area =
+    layout.kind === 'rules-hash' ? layout.keyAreaBytes : layout.key.reduce((n, f) => n + f.bytes, 0)
   const base = rules.base + layout.offset
   return {
     lookup: key => rules.lookup(name, packKey(layout.key, area, key.map(BigInt))),
@@ -82,7 +88,11 @@ function rawAccess(block: StateBlock, rules: RulesBlock | undefined, name: strin
     load(address, width) {
       const at = base + address
       if (width === 8) return view.getBigUint64(at, true)
-      return width === 4 ? view.getUint32(at, true) : width === 2 ? view.getUint16(at, true) : view.getUint8(at)
+      return width === 4
+        ? view.getUint32(at, true)
+        : width === 2
+          ? view.getUint16(at, true)
+          : view.getUint8(at)
     },
     store(address, width, value) {
       const at = base + address

@@ -103,7 +103,9 @@ function outputsOf(flags: Flags): Output[] {
     const [, name, to] = match
     if (name === 'all') return { to, selection: everyPacket }
     if (!(name in verdictNumber))
-      throw new UsageError(`--out takes FILE or VERDICT=FILE with drop, pass, transmit, redirect or all, not ${value}`)
+      throw new UsageError(
+        `--out takes FILE or VERDICT=FILE with drop, pass, transmit, redirect or all, not ${value}`,
+      )
     return { to, selection: { verdicts: 1 << verdictNumber[name as keyof typeof verdictNumber] } }
   })
 }

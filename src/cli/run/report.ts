@@ -118,7 +118,9 @@ function rateText(report: Report): string {
   const { result, plan, cpus } = report
   if (!ratesCount(report)) {
     const virtual = plan.crew === 'virtual'
-    const why = virtual ? 'virtual workers take turns on one CPU' : `${plan.workers} workers share ${cpus} CPUs`
+    const why = virtual
+      ? 'virtual workers take turns on one CPU'
+      : `${plan.workers} workers share ${cpus} CPUs`
     return `correctness only: ${why}, so no rate is given`
   }
   const mpps = result.received / result.seconds / 1e6

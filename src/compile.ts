@@ -1,0 +1,80 @@
+// The compiler in one screen: a program's source text becomes a module that runs.
+//
+//   source --lang--> checked IR --transform--> optimised IR --analysis--> slice, sharding, sharing
+//          --expand--> memory operations --backend--> WebAssembly
+//
+// Pure: the same source gives the same bytes on any machine, unprivileged. Only this file sees all stages.
+
+import { batchModule, buildModule } from './backend/wasm/batch.js'
+import type { BatchSource } from './backend/wasm/batch.js'
+import type { Diagnostic } from './diagnostics/diagnostic.js'
+import type { Artifact } from './engine/artifact.js'
+import type { Func, Program } from './ir/types.js'
+import { compileSource } from './lang/source.js'
+import type { RulesDecl, StateObject } from './state/declaration.js'
+import { layoutRules, layoutState } from './state/layout.js'
+import { expand } from './transform/expand/expand.js'
+
+export interface Compiled {
+  /** As the front end made it: the oracle interprets this. */
+  readonly program: Program<StateObject>
+  readonly artifact: Artifact
+  /** The module as a value, for printing. */
+  readonly batch: BatchSource
+}
+
+export interface Compilation {
+  /** Absent if there are errors. */
+  readonly compiled?: Compiled
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export function compile(file: string, text: string): Compilation {
+  const { program, diagnostics } = compileSource(file, text)
+  if (!program) return { diagnostics }
+  const main = functionNamed(program, 'main')
+  const isRules = (o: StateObject): o is RulesDecl => o.kind === 'rules'
+  const rules = program.objects.filter(isRules)
+  const state = layoutState(program.objects.filter(o => !isRules(o)))
+  const ruleBlock = layoutRules(rules)
+  if (!state.ok) throw new Error(state.error.message)
+  if (!ruleBlock.ok) throw new Error(ruleBlock.error.message)
+  const layouts = [...state.layout.objects, ...ruleBlock.layout.objects]
+  const functions = expand([main], layouts)
+  const batch: BatchSource = {
+    name: program.name,
+    placement: {
+      objects: new Map(layouts.map(l => [l.name, { offset: l.offset, rules: l.kind.startsWith('rules') }])),
+      settings: program.settings.map(s => s.name),
+      counters: program.counters.map(c => c.name),
+    },
+    callees: functions.slice(0, -1),
+    main: functions[functions.length - 1],
+  }
+  const artifact: Artifact = {
+    name: program.name,
+    file,
+    wasm: batchModule(batch),
+    objects: program.objects,
+    rules,
+    stateLayout: state.layout,
+    rulesLayout: ruleBlock.layout,
+    settings: program.settings.map(({ name, type, default: value, description }) => ({
+      name,
+      type,
+      default: value,
+      ...(description !== undefined && { description }),
+    })),
+    counters: program.counters,
+  }
+  return { compiled: { program, artifact, batch }, diagnostics }
+}
+
+/** The module of a compiled program, for printing. */
+export const moduleOf = (compiled: Compiled): ReturnType<typeof buildModule> => buildModule(compiled.batch)
+
+function functionNamed(program: Program, name: string): Func {
+  const found = program.functions.find(f => f.name === name)
+  if (!found) throw new Error(`no function ${name}`)
+  return found
+}
