@@ -1,15 +1,30 @@
 #!/bin/sh
 # Makes a checkout ready to run: installs from the lock file and builds, each only when something it depends on changed.
-# Plain sh because it runs before any TypeScript can.
+# Plain sh because it runs before any TypeScript can. Run it from the repository's root.
 set -e
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+
+# Seen by its effect: the last file that npm writes when it has installed everything.
+installed=node_modules/.package-lock.json
+if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    { echo "hairpin: needs Node 20.19 or newer, found $(node --version)" >&2; exit 1; }
   echo "hairpin: installing dependencies from package-lock.json" >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
-  touch node_modules/.package-lock.json
+  touch "$installed"
 fi
-stamp=dist/.built
-if [ ! -f "$stamp" ] || [ -n "$(find src test bench tools tsconfig.json package.json -newer "$stamp" -type f 2>/dev/null | head -n 1)" ]; then
+
+# Folders are compared too: a deleted file changes only its folder's time.
+built=dist/.built
+if [ ! -f "$built" ] || [ -n "$(find src test bench tools tsconfig.json "$installed" -newer "$built" 2>/dev/null | head -n 1)" ]; then
   echo "hairpin: building" >&2
+  mkdir -p dist
+  # Dated before the compiler reads, so that what is edited while it runs is built next time.
+  touch dist/.building
   node_modules/.bin/tsc -p tsconfig.json
-  touch "$stamp"
+  # What was built from a source that is gone would still run.
+  find dist/src dist/test dist/bench dist/tools -name '*.js' 2>/dev/null | while read -r file; do
+    source=${file#dist/}
+    [ -f "${source%.js}.ts" ] || rm -f "$file" "$file.map" "${file%.js}.d.ts"
+  done
+  mv dist/.building "$built"
 fi

@@ -285,7 +285,7 @@ export function authorOf(instr: Instr): string | undefined {
 function remember(instr: Instr): Instr {
   if (tracing && instr.kind !== 'plain' && !authors.has(instr)) {
     const frames = (new Error().stack ?? '').split('\n').slice(1)
-    const outside = frames.find(frame => !/backend\/wasm\/(asm|module)\.js/.test(frame))
+    const outside = frames.find(frame => !/backend\/wasm\/(asm|module)\.[jt]s:/.test(frame))
     if (outside !== undefined)
       authors.set(instr, outside.replace(/^\s*at (.*\()?(file:\/\/)?/, '').replace(/\)$/, ''))
   }
