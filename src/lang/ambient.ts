@@ -6,8 +6,8 @@
 
 /** Declarations in place of lib.d.ts. */
 export const ambient = `
-interface Array<T> { readonly length: number; readonly [n: number]: T }
-interface ReadonlyArray<T> { readonly length: number; readonly [n: number]: T }
+interface Array<T> { readonly length: number; readonly [n: number]: T; [Symbol.iterator](): Iterator<T> }
+interface ReadonlyArray<T> { readonly length: number; readonly [n: number]: T; [Symbol.iterator](): Iterator<T> }
 interface Boolean {}
 interface Number {}
 interface BigInt {}
@@ -19,8 +19,12 @@ interface CallableFunction extends Function {}
 interface NewableFunction extends Function {}
 interface IArguments {}
 interface RegExp {}
+interface ImportMeta {}
+interface Promise<T> {}
+interface Generator<T, R, N> extends Iterator<T> { [Symbol.iterator](): Generator<T, R, N> }
 interface Iterable<T> { [Symbol.iterator](): Iterator<T> }
 interface Iterator<T> { next(): { readonly done: boolean; readonly value: T } }
+interface IterableIterator<T> extends Iterator<T> { [Symbol.iterator](): IterableIterator<T> }
 interface SymbolConstructor { readonly iterator: unique symbol }
 declare var Symbol: SymbolConstructor
 interface TemplateStringsArray extends ReadonlyArray<string> {}

@@ -5,6 +5,7 @@
 // Promises: with no error among the diagnostics there is a program, and it passes the IR verifier; several mistakes
 // are reported in one run; where TypeScript has complained, ours about the same place are left out.
 
+import { catalogue } from '../diagnostics/catalogue.js'
 import { diagnose, sortDiagnostics } from '../diagnostics/diagnostic.js'
 import type { Diagnostic } from '../diagnostics/diagnostic.js'
 import { lineStarts, positionAt } from '../diagnostics/lines.js'
@@ -26,7 +27,7 @@ export interface CompiledSource {
 export function compileSource(file: string, text: string): CompiledSource {
   const checked = check(file, text)
   const refused = checkSubset(file, checked.sourceFile)
-  const earlier = [...checked.diagnostics, ...refused]
+  const earlier = [...checked.diagnostics.filter(d => !refused.some(r => covers(r, d))), ...refused]
   const l = new Lowering(file, checked.sourceFile, checked.checker)
   const facts = lowerModule(l, checked.sourceFile)
   const func = l.builder.finish()
@@ -57,6 +58,10 @@ export function compileSource(file: string, text: string): CompiledSource {
   }
   return { program, diagnostics }
 }
+
+/** An import from elsewhere is refused as such; that TypeScript cannot find it adds nothing. */
+const covers = (r: Diagnostic, d: Diagnostic): boolean =>
+  r.code === catalogue.foreignImport.code && r.span.start <= d.span.start && d.span.end <= r.span.end
 
 const overlaps = (a: Diagnostic, b: Diagnostic): boolean =>
   a.span.start <= b.span.end && b.span.start <= a.span.end

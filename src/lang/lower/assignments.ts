@@ -132,7 +132,7 @@ function memberPlace(l: Lowering, node: Ts.PropertyAccessExpression): Place | un
       l,
       node,
       narrowed(type, info.field.bits),
-      () => memberValue(l, readMember(l.context, view, name)),
+      () => memberValue(l, readMember(l.context, view, name), name),
       leaves => writeMember(l.context, view, name, leaves),
     )
   }

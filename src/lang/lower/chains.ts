@@ -40,7 +40,7 @@ export function optionally(l: Lowering, body: (absent: Block) => Value): Value {
 function link(l: Lowering, node: Link, absent: Block): Value {
   if (ts.isPropertyAccessExpression(node)) {
     const owner = base(l, node.expression, node.questionDotToken !== undefined, absent)
-    return l.at(node, () => memberOf(l, owner, node.name))
+    return l.at(node, () => memberOf(l, owner, node.name.text))
   }
   const callee = base(l, node.expression, node.questionDotToken !== undefined, absent)
   return l.at(node, () => call(l, node, callee, absent))

@@ -3,7 +3,7 @@
 import { leavesOf } from '../../state/declaration.js'
 import type { FieldDecl } from '../../state/declaration.js'
 import type { Instr } from '../../ir/types.js'
-import type { Ts } from '../typescript.js'
+import { ts } from '../typescript.js'
 import { memberInfo } from '../members.js'
 import { bytesType, scalars, typeOfField } from '../types.js'
 import { readMember } from '../views.js'
@@ -11,11 +11,10 @@ import type { Member } from '../views.js'
 import type { Lowering } from './lowering.js'
 import { methodNames } from './methods.js'
 import { constant, errorValue, scalar } from './value.js'
-import type { Element, Entry, Value, View } from './value.js'
+import type { Element, Entry, Value } from './value.js'
 
 /** The member `name` of a value. */
-export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value {
-  const field = name.text
+export function memberOf(l: Lowering, owner: Value, field: string): Value {
   switch (owner.kind) {
     case 'record':
       return owner.fields.get(field) ?? errorValue
@@ -24,8 +23,12 @@ export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value 
     case 'entry':
     case 'element':
       return loadField(l, owner, field)
-    case 'view':
-      return viewMember(l, owner, field)
+    case 'view': {
+      const info = memberInfo(owner.view.protocol, field)
+      if (!info) return errorValue
+      if (info.kind === 'method') return { kind: 'method', receiver: owner, name: field }
+      return memberValue(l, readMember(l.context, owner.view, field), field)
+    }
     case 'members':
       return owner.members.get(field) ?? errorValue
     case 'list':
@@ -38,19 +41,11 @@ export function memberOf(l: Lowering, owner: Value, name: Ts.MemberName): Value 
   }
 }
 
-/** The member `name` of a view that is there. */
-export function viewMember(l: Lowering, owner: View, name: string): Value {
-  const info = memberInfo(owner.view.protocol, name)
-  if (!info) return errorValue
-  if (info.kind === 'method') return { kind: 'method', receiver: owner, name }
-  return memberValue(l, readMember(l.context, owner.view, name))
-}
-
 /** What views.ts gave, as a value; the author's text names it in listings. */
-export function memberValue(l: Lowering, member: Member): Value {
+export function memberValue(l: Lowering, member: Member, name: string): Value {
   if (member.kind === 'view') return { kind: 'view', view: member.view }
   const type = member.type === 'bytes' ? bytesType(member.bytes!) : scalars[member.type]
-  const text = l.place.getText().replace(/\s|\?/g, '')
+  const text = ts.isPropertyAccessExpression(l.place) ? l.place.getText().replace(/\s|\?/g, '') : name
   for (const leaf of member.value) l.named(leaf, text)
   const value = scalar(type, ...member.value)
   return member.present ? { kind: 'optional', present: member.present, value } : value

@@ -102,5 +102,5 @@ function viewMethod(
   const args = name === 'time' ? [] : [toType(l, values[0], scalars.u32)?.leaves[0]]
   if (args.some(a => a === undefined)) return errorValue
   const member = callView(l.context, receiver.view, name, args as never[], constants)
-  return orElse(l, memberValue(l, member), absent)
+  return orElse(l, memberValue(l, member, name), absent)
 }

@@ -6,7 +6,6 @@ import { scalars } from '../types.js'
 import { toType } from './convert.js'
 import { expression } from './expressions.js'
 import type { Lowering } from './lowering.js'
-import { loadField, viewMember } from './members.js'
 import { errorValue, record, scalar } from './value.js'
 import type { Value } from './value.js'
 
@@ -20,15 +19,6 @@ export function recordLiteral(l: Lowering, node: Ts.ObjectLiteralExpression): Va
     else if (ts.isShorthandPropertyAssignment(p)) fields.push([name, expression(l, p.name)])
   }
   return record(fields)
-}
-
-/** The field of a record, entry, element or view that a destructuring pattern asks for. */
-export function destructured(l: Lowering, owner: Value, name: string): Value {
-  const inner = owner.kind === 'optional' ? owner.value : owner
-  if (inner.kind === 'record') return inner.fields.get(name) ?? errorValue
-  if (inner.kind === 'entry' || inner.kind === 'element') return loadField(l, inner, name)
-  if (inner.kind === 'view') return viewMember(l, inner, name)
-  return errorValue
 }
 
 /** `ports[i]` on a literal array of constants: a constant index picks, another one selects; 0 beyond the end. */

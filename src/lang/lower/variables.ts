@@ -6,7 +6,7 @@ import { annotated } from './annotations.js'
 import { expression } from './expressions.js'
 import { asDeclared } from './functions.js'
 import type { Lowering } from './lowering.js'
-import { destructured } from './records.js'
+import { memberOf } from './members.js'
 import { leafTypes, shapeOf, spread, variableShape } from './shape.js'
 import type { Shape } from './shape.js'
 import { errorValue, undefinedValue } from './value.js'
@@ -44,7 +44,7 @@ export function bindVariable(
     for (const e of name.elements) {
       if (ts.isOmittedExpression(e)) continue
       const from = e.propertyName ?? e.name
-      const part = l.at(e, () => (ts.isIdentifier(from) ? destructured(l, value, from.text) : errorValue))
+      const part = l.at(e, () => (ts.isIdentifier(from) ? memberOf(l, value, from.text) : errorValue))
       bindVariable(l, e.name, part, mutable)
     }
     return
