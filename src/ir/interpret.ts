@@ -232,15 +232,16 @@ function received(site: Site): ReceivedPacket {
   return site.machine.packet ?? site.fail('there is no packet')
 }
 
-/** `width` bytes at `at`, little-endian; those beyond the end read as 0. */
+/** `width` (1, 2 or 4) bytes at `at`, little-endian. */
+function word(bytes: Uint8Array, at: number, width: number): number {
+  let v = 0
+  for (let k = width - 1; k >= 0; k--) v = v * 256 + bytes[at + k]
+  return v
+}
 function littleEndian(bytes: Uint8Array, at: number, width: number): Value {
-  const word = (from: number, n: number): number => {
-    let v = 0
-    for (let k = n - 1; k >= 0; k--) v = v * 256 + (bytes[from + k] ?? 0)
-    return v
-  }
-  if (width < 8) return word(at, width)
-  return (BigInt(word(at + 4, 4)) << 32n) | BigInt(word(at, 4))
+  return width < 8
+    ? word(bytes, at, width)
+    : (BigInt(word(bytes, at + 4, 4)) << 32n) | BigInt(word(bytes, at, 4))
 }
 
 function writeLittleEndian(bytes: Uint8Array, at: number, width: number, value: Value): void {
@@ -248,13 +249,14 @@ function writeLittleEndian(bytes: Uint8Array, at: number, width: number, value: 
   for (let k = 0; k < width; k++, v >>= 8n) bytes[at + k] = Number(v & 0xffn)
 }
 
-/** Reads at an address that must lie inside, unless `total`. */
+/** Reads at an address that must lie inside; if `total`, what lies outside, wholly or in part, is 0. */
 function reader(site: Site, bytes: () => Uint8Array, at: () => number, total: boolean): () => Value {
   const width = number(site, 'width')
+  const zero = valueOf(site.i.type, 0)
   return () => {
     const [from, address] = [bytes(), at()]
-    if (!total && address + width > from.length) site.fail(`${width} bytes at ${address} of ${from.length}`)
-    return littleEndian(from, address, width)
+    if (address + width <= from.length) return littleEndian(from, address, width)
+    return total ? zero : site.fail(`${width} bytes at ${address} of ${from.length}`)
   }
 }
 

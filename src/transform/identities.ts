@@ -1,0 +1,143 @@
+// Algebraic identities on integers and truth values. In all of them a constant operand of a commutative operation
+// stands second (fold.ts puts it there), and shift counts are below the width.
+
+import { bitLength, maxOf } from '../analysis/interval.js'
+import { bitsOf, normal } from '../ir/ops.js'
+import type { Instr } from '../ir/types.js'
+import { constOf } from './edit.js'
+import type { Rule, Rules, Site } from './rules.js'
+
+const isConst = (i: Instr, v: bigint): boolean => constOf(i) === v
+/** k if v = 2^k. */
+const powerOf = (v: bigint | undefined): number | undefined =>
+  v !== undefined && v > 0n && (v & (v - 1n)) === 0n ? bitLength(v) - 1 : undefined
+const nonNegative = (i: Instr, s: Site): boolean => s.range(i).hi <= maxOf(i.type) >> 1n
+
+/** (a op c1) op c2 = a op (c1 op c2), for an associative operation. */
+function associate(i: Instr, s: Site, join: (a: bigint, b: bigint) => bigint): Instr | undefined {
+  const [x, c2] = [i.args[0], constOf(i.args[1])]
+  const c1 = x.op === i.op ? constOf(x.args[1]) : undefined
+  if (c1 === undefined || c2 === undefined) return undefined
+  return s.make(i.op, [x.args[0], s.const(i.type, normal(i.type, join(c1, c2)))])
+}
+
+/** Two shifts in the same direction are one. */
+function shiftTwice(i: Instr, s: Site): Instr | undefined {
+  const [x, c2] = [i.args[0], constOf(i.args[1])]
+  const c1 = x.op === i.op ? constOf(x.args[1]) : undefined
+  if (c1 === undefined || c2 === undefined) return undefined
+  const sum = c1 + c2
+  if (sum < BigInt(bitsOf(i.type))) return s.make(i.op, [x.args[0], s.const(i.type, sum)])
+  return i.op === 'shrs' ? undefined : s.const(i.type, 0n)
+}
+
+/** Counts are taken modulo the width; then 0 is nothing. */
+function shift(i: Instr, s: Site, more: Rule): Instr | undefined {
+  const count = constOf(i.args[1])
+  if (count !== undefined && count >= BigInt(bitsOf(i.type)))
+    return s.make(i.op, [i.args[0], s.const(i.type, count % BigInt(bitsOf(i.type)))])
+  if (count === 0n) return i.args[0]
+  return shiftTwice(i, s) ?? more(i, s)
+}
+
+const isNotOf = (a: Instr, b: Instr): boolean =>
+  (a.op === 'not' && a.args[0] === b) || (b.op === 'not' && b.args[0] === a)
+
+export const arithmetic: Rules = {
+  add: (i, s) => (isConst(i.args[1], 0n) ? i.args[0] : associate(i, s, (a, b) => a + b)),
+  sub: (i, s) => {
+    if (i.args[0] === i.args[1]) return s.const(i.type, 0n)
+    return isConst(i.args[1], 0n) ? i.args[0] : undefined
+  },
+  mul: (i, s) => {
+    const [x, y] = i.args
+    if (isConst(y, 0n)) return y
+    if (isConst(y, 1n)) return x
+    const k = powerOf(constOf(y))
+    return k === undefined ? associate(i, s, (a, b) => a * b) : s.make('shl', [x, s.const(i.type, BigInt(k))])
+  },
+  divu: (i, s) => {
+    const c = constOf(i.args[1])
+    if (c === undefined) return undefined
+    if (c === 0n || s.range(i.args[0]).hi < c) return s.const(i.type, 0n)
+    const k = powerOf(c)
+    return k === undefined ? undefined : s.make('shru', [i.args[0], s.const(i.type, BigInt(k))])
+  },
+  remu: (i, s) => {
+    const c = constOf(i.args[1])
+    if (c === undefined) return undefined
+    if (c === 0n || s.range(i.args[0]).hi < c) return i.args[0]
+    return powerOf(c) === undefined ? undefined : s.make('and', [i.args[0], s.const(i.type, c - 1n)])
+  },
+  divs: (i, s) => (i.args.every(a => nonNegative(a, s)) ? s.make('divu', i.args) : undefined),
+  rems: (i, s) => (i.args.every(a => nonNegative(a, s)) ? s.make('remu', i.args) : undefined),
+  shl: (i, s) =>
+    shift(i, s, () => {
+      const [x, y] = i.args
+      if (x.op !== 'shru' || constOf(y) === undefined || constOf(x.args[1]) !== constOf(y)) return undefined
+      const keep = normal(i.type, maxOf(i.type) << constOf(y)!)
+      return s.make('and', [x.args[0], s.const(i.type, keep)])
+    }),
+  shru: (i, s) =>
+    shift(i, s, () => {
+      const [x, y] = i.args
+      const c = constOf(y)
+      if (c === undefined) return undefined
+      if (s.range(x).hi >> c === 0n) return s.const(i.type, 0n)
+      if (x.op !== 'shl' || constOf(x.args[1]) !== c) return undefined
+      return s.make('and', [x.args[0], s.const(i.type, maxOf(i.type) >> c)])
+    }),
+  shrs: (i, s) => shift(i, s, () => (nonNegative(i.args[0], s) ? s.make('shru', i.args) : undefined)),
+}
+
+export const bitwise: Rules = {
+  and: (i, s) => {
+    const [x, y] = i.args
+    const c = constOf(y)
+    if (x === y) return x
+    if (i.type === 'i1' && isNotOf(x, y)) return s.const('i1', 0n)
+    if (c === undefined) return undefined
+    const { ones } = s.range(x)
+    if ((ones & c) === 0n) return s.const(i.type, 0n)
+    return (ones & ~c) === 0n ? x : associate(i, s, (a, b) => a & b)
+  },
+  or: (i, s) => {
+    const [x, y] = i.args
+    if (x === y || isConst(y, 0n)) return x
+    if (isConst(y, maxOf(i.type))) return y
+    if (i.type === 'i1' && isNotOf(x, y)) return s.const('i1', 1n)
+    return associate(i, s, (a, b) => a | b)
+  },
+  xor: (i, s) => {
+    const [x, y] = i.args
+    if (x === y) return s.const(i.type, 0n)
+    if (isConst(y, 0n)) return x
+    if (i.type === 'i1' && isConst(y, 1n)) return s.make('not', [x])
+    return associate(i, s, (a, b) => a ^ b)
+  },
+  not: ({ args: [x] }, s) => {
+    if (x.op === 'not') return x.args[0]
+    if (s.users(x).length !== 1) return undefined
+    const [a, b] = x.args
+    if (x.op === 'eq' || x.op === 'ne') return s.make(x.op === 'eq' ? 'ne' : 'eq', [a, b])
+    const other = { ltu: 'leu', leu: 'ltu', lts: 'les', les: 'lts' }[x.op]
+    return other ? s.make(other, [b, a]) : undefined
+  },
+  select: (i, s) => {
+    const [c, x, y] = i.args
+    if (x === y) return x
+    if (constOf(c) !== undefined) return constOf(c) ? x : y
+    if (c.op === 'not') return s.make('select', [c.args[0], y, x])
+    if (i.type === 'i1') return truthSelect(c, x, y, s)
+    if (isConst(x, 1n) && isConst(y, 0n)) return s.make('zext', [c], i.type)
+    return undefined
+  },
+}
+
+/** c ? x : y on truth values. */
+function truthSelect(c: Instr, x: Instr, y: Instr, s: Site): Instr | undefined {
+  if (isConst(x, 1n)) return isConst(y, 0n) ? c : s.make('or', [c, y])
+  if (isConst(y, 0n)) return s.make('and', [c, x])
+  if (isConst(x, 0n)) return s.make('and', [s.make('not', [c]), y])
+  return isConst(y, 1n) ? s.make('or', [s.make('not', [c]), x]) : undefined
+}

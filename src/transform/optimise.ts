@@ -1,0 +1,55 @@
+// The pass pipeline, and the passes by name for tests and `--emit`. With `check`, the verifier runs after every pass.
+
+import { InvariantError } from '../ir/invariant.js'
+import { printFunction } from '../ir/print.js'
+import type { Func } from '../ir/types.js'
+import { verifyFunction } from '../ir/verify.js'
+import { dce } from './dce.js'
+import { fold } from './fold.js'
+import type { Facts, Pass } from './pass.js'
+import { formSelects } from './select.js'
+import { simplifyCfg } from './simplify-cfg.js'
+import { thread } from './thread.js'
+
+/** Every pass by the name that tests and options use. */
+export const passes: Readonly<Record<string, Pass>> = {
+  fold,
+  dce,
+  thread,
+  select: formSelects,
+  'simplify-cfg': simplifyCfg,
+}
+
+export interface OptimiseOptions {
+  readonly facts?: Facts
+  /** Verify after every pass; throws InvariantError naming the pass. */
+  readonly check?: boolean
+  /** Passes to leave out, to measure what they gain. */
+  readonly without?: readonly string[]
+  /** Told after each pass; `changed` is what the pass said. */
+  readonly observe?: (pass: string, func: Func, changed: boolean) => void
+}
+
+const sequence = ['simplify-cfg', 'fold', 'dce', 'simplify-cfg'] as const
+
+/** Makes the function small and fast, in place. */
+export function optimise(func: Func, options: OptimiseOptions = {}): void {
+  for (let round = 0; round < 3; round++) {
+    let changed = false
+    for (const name of sequence)
+      if (!options.without?.includes(name)) changed = runPass(func, name, options) || changed
+    if (!changed) return
+  }
+}
+
+/** Runs one pass by name; true if it changed the function. */
+export function runPass(func: Func, name: string, options: OptimiseOptions = {}): boolean {
+  const changed = passes[name](func, options.facts)
+  if (options.check) {
+    const messages = verifyFunction(func)
+    if (messages.length)
+      throw new InvariantError(`after ${name}: ${messages.join('; ')}\n${printFunction(func)}`)
+  }
+  options.observe?.(name, func, changed)
+  return changed
+}
