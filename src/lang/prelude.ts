@@ -155,11 +155,11 @@ export const lpm: <K extends KeyType, V extends KeyType>(options: {
 export const devices: (options: { readonly capacity: number }) => Devices = absent('devices()')
 
 /** A number or truth value set when the program starts: `--set name=value`, named by its const. */
-export const parameter: <T extends Scalar>(
-  type: ScalarType<T>,
-  initial: NoInfer<T>,
+export const parameter: <T extends ScalarType>(
+  type: T,
+  initial: ValueOf<T>,
   description?: string,
-) => T = absent('parameter()')
+) => ValueOf<T> = absent('parameter()')
 
 /** Counts events per worker; the sum is reported. It is no state: it cannot be read back and is never replayed. */
 export const counter: (description?: string) => Counter = absent('counter()')
