@@ -37,6 +37,21 @@ const clock = `  /**
   time(unit: TimeUnit, bits: Bits32): scalar.u32
 `
 
+const writes = `  /**
+   * Replaces the byte at \`offset\`; false, and nothing is written, beyond the end. Raw writes leave checksums as they
+   * are: over IPv4, \`udp.checksum = 0\` says that there is none.
+   */
+  setU8(offset: number, value: scalar.u8): scalar.bool
+  /** Replaces two bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU16(offset: number, value: scalar.u16): scalar.bool
+  /** Replaces four bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU32(offset: number, value: scalar.u32): scalar.bool
+  /** Replaces eight bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU64(offset: number, value: scalar.u64): scalar.bool
+  /** Replaces as many bytes as \`value\` has; false, and nothing is written, if one lies beyond the end. */
+  setBytes(offset: number, value: scalar.Bytes): scalar.bool
+`
+
 const range = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, k) => from + k).join(' | ')
 
@@ -50,6 +65,9 @@ export type Bits16 = ${range(9, 16)}
 /** Widths of a clock that fit u32. */
 export type Bits32 = ${range(17, 32)}
 `
+
+/** Methods of some views. */
+const more: { readonly [view: string]: string } = { Packet: clock, Payload: writes }
 
 const comment = (text: string, indent: string): string => {
   const one = `${indent}/** ${text} */`
@@ -86,7 +104,7 @@ function viewInterface({ view, doc, protocol, members }: ViewType): string {
   }
   const lead = comment(protocol ? `${doc} ${protocol.source}.` : doc, '')
   const body = rows.join('\n')
-  return `\n${lead}\nexport interface ${view} extends RawReads {\n${body}\n${view === 'Packet' ? clock : ''}}\n`
+  return `\n${lead}\nexport interface ${view} extends RawReads {\n${body}\n${more[view] ?? ''}}\n`
 }
 
 /** The whole file, in the repository's format. */

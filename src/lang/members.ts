@@ -170,7 +170,9 @@ export type MemberInfo =
 
 /** Methods: bounded raw reads on every view, and the clock of the packet. */
 export const methodNames = ['u8', 'u16', 'u32', 'u64', 'bytes', 'time'] as const
-export type MethodName = (typeof methodNames)[number]
+/** Methods of payloads: bounded raw writes. */
+export const writeNames = ['setU8', 'setU16', 'setU32', 'setU64', 'setBytes'] as const
+export type MethodName = (typeof methodNames)[number] | (typeof writeNames)[number]
 
 /** The member `name` of a view, or undefined if there is none of that name. */
 export function memberInfo(viewName: ViewName, name: string): MemberInfo | undefined {
@@ -178,6 +180,8 @@ export function memberInfo(viewName: ViewName, name: string): MemberInfo | undef
   if (Object.hasOwn(type.members, name)) return type.members[name]
   const fields = type.protocol?.fields
   if (fields && Object.hasOwn(fields, name)) return { kind: 'field', field: fields[name] }
+  const write = viewName === 'payload' && writeNames.find(m => m === name)
+  if (write) return { kind: 'method', name: write }
   const method = methodNames.find(m => m === name)
   return method && (method !== 'time' || viewName === 'packet') ? { kind: 'method', name: method } : undefined
 }

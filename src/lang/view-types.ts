@@ -74,6 +74,19 @@ export interface InnerPacket extends RawReads {
 export interface Payload extends RawReads {
   /** Bytes that are present and belong to the payload by the lengths in the headers. */
   readonly length: scalar.u32
+  /**
+   * Replaces the byte at `offset`; false, and nothing is written, beyond the end. Raw writes leave checksums as they
+   * are: over IPv4, `udp.checksum = 0` says that there is none.
+   */
+  setU8(offset: number, value: scalar.u8): scalar.bool
+  /** Replaces two bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU16(offset: number, value: scalar.u16): scalar.bool
+  /** Replaces four bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU32(offset: number, value: scalar.u32): scalar.bool
+  /** Replaces eight bytes, big-endian; false, and nothing is written, if one lies beyond the end. */
+  setU64(offset: number, value: scalar.u64): scalar.bool
+  /** Replaces as many bytes as `value` has; false, and nothing is written, if one lies beyond the end. */
+  setBytes(offset: number, value: scalar.Bytes): scalar.bool
 }
 
 /** The Ethernet header. IEEE 802.3 clause 3.2. */

@@ -113,6 +113,16 @@ function reach(ctx: PacketContext, view: ViewValue): Instr {
   return constantOf(view.base) === 0n ? end : op(ctx, 'sub', end, view.base)
 }
 
+/** Whether `count` bytes at `offset` (i32) from the view's start can be read; a constant where that is known. */
+export function rawBounds(ctx: PacketContext, view: ViewValue, offset: Instr, count: number): Instr {
+  const fixed = constantOf(offset)
+  if (fixed !== undefined && fixed > largestOffset) return ctx.builder.const('i1', 0)
+  const bytes = reach(ctx, view)
+  const enough = op(ctx, 'leu', i32(ctx, count + Number(fixed ?? 0)), bytes)
+  // Written so that no offset, however large, overflows.
+  return fixed === undefined ? all(ctx, enough, op(ctx, 'leu', offset, op(ctx, 'sub', bytes, count))) : enough
+}
+
 /** Reads `count` bytes at `offset` (i32) from the view's start as leaves of a field of that size. */
 export function readRaw(
   ctx: PacketContext,
@@ -134,12 +144,8 @@ export function readRaw(
     value: variables.map(v => builder.read(v)),
     present,
   })
-  if (fixed !== undefined && fixed > largestOffset) return done(builder.const('i1', 0))
-  const bytes = reach(ctx, view)
-  const enough = op(ctx, 'leu', i32(ctx, count + Number(fixed ?? 0)), bytes)
-  // Written so that no offset, however large, overflows.
-  const present =
-    fixed === undefined ? all(ctx, enough, op(ctx, 'leu', offset, op(ctx, 'sub', bytes, count))) : enough
+  const present = rawBounds(ctx, view, offset, count)
+  if (constantOf(present) === 0n) return done(present)
   when(ctx, present, () => {
     const base = fixed === undefined ? op(ctx, 'add', view.base, offset) : view.base
     leaves.forEach((leaf, k) => {

@@ -7,10 +7,11 @@
 // Read views-read.ts first for how a field maps to bytes.
 
 import type { Instr } from '../ir/types.js'
+import { leavesOf } from '../state/declaration.js'
 import type { Field, Protocol } from '../wire/field.js'
 import { ipProtocols } from '../wire/ipv4.js'
 import { viewTypes } from './members.js'
-import { unitOf } from './views-read.js'
+import { rawBounds, unitOf } from './views-read.js'
 import { firstFragment, transportProtocol } from './views-transport.js'
 import { all, constantOf, i32, leafOf, loadRaw, op, packetLength, storeRaw, swapped } from './views-value.js'
 import { when } from './views-value.js'
@@ -48,6 +49,27 @@ export function writeField(
   if (!carried) return
   const sum = changes.reduce((a, b) => op(ctx, 'add', a, b))
   when(ctx, op(ctx, 'ne', outer, 0), () => updateChecksum(ctx, outer, 6, sum, true))
+}
+
+/** Writes bytes of a payload, if all of them are there; checksums are the program's business. Returns whether. */
+export function writeRaw(
+  ctx: PacketContext,
+  view: ViewValue,
+  offset: Instr,
+  count: number,
+  leaves: readonly Instr[],
+): Instr {
+  const fixed = constantOf(offset)
+  const inside = rawBounds(ctx, view, offset, count)
+  if (constantOf(inside) === 0n) return inside
+  when(ctx, inside, () => {
+    const base = fixed === undefined ? op(ctx, 'add', view.base, offset) : view.base
+    leavesOf({ name: '', type: 'bytes', bytes: count }).forEach((leaf, k) => {
+      const value = swapped(ctx, leaves[k], leaf.width)
+      storeRaw(ctx, base, Number(fixed ?? 0) + leaf.offset, leaf.width, value)
+    })
+  })
+  return inside
 }
 
 function storeField(

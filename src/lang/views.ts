@@ -17,7 +17,7 @@ import { innerFrame, optionalWord, payloadView, transportView, vxlanView } from 
 import type { TransportName } from './views-transport.js'
 import { leafOf } from './views-value.js'
 import type { Member, PacketContext, ViewValue } from './views-value.js'
-import { writeField } from './views-write.js'
+import { writeField, writeRaw } from './views-write.js'
 
 export { viewLeafTypes } from './views-value.js'
 export type { Member, PacketContext, ScalarMember, ScalarTypeName, ViewValue } from './views-value.js'
@@ -79,6 +79,18 @@ export function callMethod(
   if (!Object.hasOwn(rawReads, name)) throw new Error(`views have no method ${name}`)
   return readRaw(ctx, view, args[0], rawReads[name].bytes, rawReads[name].type)
 }
+
+/**
+ * Writes `count` bytes to a payload at `offset` (i32), from leaves as a read of as many bytes gives them. Returns an
+ * i1: whether they all lie in the payload; if not, nothing is written.
+ */
+export const writeBytes = (
+  ctx: PacketContext,
+  view: ViewValue,
+  offset: Instr,
+  count: number,
+  leaves: readonly Instr[],
+): Instr => writeRaw(ctx, view, offset, count, leaves)
 
 /** Assigns a writable field and updates the checksums that cover it. `leaves` are as readMember gives them. */
 export function writeMember(

@@ -3,16 +3,17 @@
 // One row per method says how many arguments it takes and how it is lowered; the state operations stand in state.ts.
 
 import type { Block } from '../../ir/types.js'
-import { methodNames as viewMethods } from '../members.js'
+import { methodNames as viewMethods, writeNames } from '../members.js'
 import type { Ts } from '../typescript.js'
-import { callMethod as callView } from '../views.js'
+import { callMethod as callView, writeBytes } from '../views.js'
 import { scalars } from '../types.js'
+import type { ScalarType } from '../types.js'
 import { toType } from './convert.js'
 import { expression, orElse } from './expressions.js'
 import type { Lowering } from './lowering.js'
 import { memberValue } from './members.js'
 import * as state from './state.js'
-import { constant, errorValue, voidValue } from './value.js'
+import { bare, constant, errorValue, scalar, voidValue } from './value.js'
 import type { Value, View } from './value.js'
 
 /** Names that are methods of state objects and counters. */
@@ -84,6 +85,7 @@ function viewMethod(
   name: string,
   absent: Block,
 ): Value {
+  if (writeNames.some(m => m === name)) return write(l, node, receiver, name)
   if (!viewMethods.some(m => m === name)) return errorValue
   const values = node.arguments.map(a => expression(l, a))
   const constants = values.map(v =>
@@ -103,4 +105,21 @@ function viewMethod(
   if (args.some(a => a === undefined)) return errorValue
   const member = callView(l.context, receiver.view, name, args as never[], constants)
   return orElse(l, memberValue(l, member, name), absent)
+}
+
+const integers: Readonly<Record<string, ScalarType>> = {
+  setU8: scalars.u8,
+  setU16: scalars.u16,
+  setU32: scalars.u32,
+  setU64: scalars.u64,
+}
+
+function write(l: Lowering, node: Ts.CallExpression, receiver: View, name: string): Value {
+  const [offset, given] = node.arguments.map(a => expression(l, a))
+  const at = toType(l, offset, scalars.u32)
+  const value = bare(given)
+  const type = integers[name] ?? (value.kind === 'scalar' ? value.type : scalars.u8)
+  const leaves = toType(l, value, type)?.leaves
+  if (!at || !leaves) return errorValue
+  return scalar(scalars.bool, writeBytes(l.context, receiver.view, at.leaves[0], type.bits / 8, leaves))
 }
