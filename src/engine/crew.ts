@@ -17,6 +17,8 @@ export interface CrewReport {
 }
 
 export interface Crew {
+  /** Resolves when every worker can take slabs: a rate is measured from then on. */
+  ready(): Promise<void>
   /** Slab `k` is ready. */
   publish(k: number): void
   /** Resolves when every worker has done slab `k`; rejects if a worker failed. */
@@ -66,27 +68,30 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
   })
   const doneWord = (worker: number): number => base + controlWord.done + controlWord.perWorker * worker
   const events = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+  /** Waits until a word of each worker is above `past`. */
+  const allAbove = async (wordOf: (worker: number) => number, past: number): Promise<void> => {
+    for (let worker = 0; worker < map.contexts.length; worker++) {
+      for (let spin = 0; ; spin++) {
+        const value = Atomics.load(words, wordOf(worker))
+        if (value > past) break
+        if (failure || Atomics.load(words, base + controlWord.failed) !== 0) {
+          await events()
+          await Promise.race([Promise.all(ended), new Promise(resolve => setTimeout(resolve, 500))])
+          throw failure ?? new WorkerFailure(worker, 'it gave no reason')
+        }
+        if (spin < spins) continue
+        Atomics.wait(words, wordOf(worker), value, lookEvery)
+        await events()
+      }
+    }
+  }
   return {
+    ready: () => allAbove(worker => doneWord(worker) + 1, 0),
     publish(k) {
       Atomics.store(words, base + controlWord.published, k + 1)
       Atomics.notify(words, base + controlWord.published)
     },
-    async done(k) {
-      for (let worker = 0; worker < map.contexts.length; worker++) {
-        for (let spin = 0; ; spin++) {
-          const done = Atomics.load(words, doneWord(worker))
-          if (done > k) break
-          if (failure || Atomics.load(words, base + controlWord.failed) !== 0) {
-            await events()
-            await Promise.race([Promise.all(ended), new Promise(resolve => setTimeout(resolve, 500))])
-            throw failure ?? new WorkerFailure(worker, 'it gave no reason')
-          }
-          if (spin < spins) continue
-          Atomics.wait(words, doneWord(worker), done, lookEvery)
-          await events()
-        }
-      }
-    },
+    done: k => allAbove(doneWord, k),
     async close() {
       Atomics.store(words, base + controlWord.stop, 1)
       Atomics.notify(words, base + controlWord.published)
@@ -128,6 +133,7 @@ export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strateg
         if (at[worker] >= count) open.splice(pick, 1)
       }
     },
+    ready: () => Promise.resolve(),
     done: () => Promise.resolve(),
     close: () => Promise.resolve({ busy }),
   }

@@ -15,11 +15,11 @@ const pageBytes = 65_536
 const maximumPages = 65_535
 
 /** Int32 indices of the control words, from address `control`. Each worker has a cache line of its own. */
-export const controlWord = { published: 0, stop: 1, failed: 2, done: 16, perWorker: 16 } as const
+export const controlWord = { published: 0, stop: 1, failed: 2, clock: 3, done: 16, perWorker: 16 } as const
 
 /** A slab with what the engine adds to a device's. Addresses. */
 export interface EngineSlab extends Slab {
-  /** u32 packets, u32 zero, u64 sequence number of the first packet. */
+  /** u32 packets, u32 1 if finishing times are sampled, u64 sequence number of the first packet. */
   readonly header: number
   /** History items and effect bytes of the packets, for replication. */
   readonly items: number
@@ -29,6 +29,8 @@ export interface EngineSlab extends Slab {
   readonly listBytes: number
   /** Per packet u32: commit number, for shared state. */
   readonly commits: number
+  /** Per packet u32: its number in the order of finishing, over all workers; 0 in a slab that is not sampled. */
+  readonly stamps: number
 }
 
 export interface MemoryMap {
@@ -69,6 +71,7 @@ export interface MemoryNeeds {
   readonly itemStride: number
   readonly lists: boolean
   readonly commits: boolean
+  readonly stamps: boolean
 }
 
 export const tallyBytes = 256
@@ -110,7 +113,8 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
     const effects = take('slabs', needs.itemStride > 0 || needs.lists ? needs.slabPackets : 0)
     const lists = take('slabs', listBytes * needs.workers)
     const commits = take('slabs', needs.commits ? 4 * needs.slabPackets : 0)
-    return { ...slab, header, items, effects, lists, listBytes, commits }
+    const stamps = take('slabs', needs.stamps ? 4 * needs.slabPackets : 0)
+    return { ...slab, header, items, effects, lists, listBytes, commits, stamps: needs.stamps ? stamps : 0 }
   })
   const pages = Math.ceil(next / pageBytes) + 1
   if (pages <= maximumPages)

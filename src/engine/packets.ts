@@ -90,6 +90,7 @@ export function loadPackets(
     itemStride: 0,
     lists: false,
     commits: false,
+    stamps: false,
   })
   if ('error' in map) throw new Error(map.error)
   const memory = makeMemory(map.pages)

@@ -82,6 +82,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     itemStride: strategy.name === 'replicated' ? artifact.item!.stride : 0,
     lists: strategy.name === 'sharded',
     commits: strategy.name === 'shared',
+    stamps: crew === 'threads',
   })
   if ('error' in map) return { error: `${artifact.name} with ${cores} workers does not fit: ${map.error}` }
   return {

@@ -14,8 +14,11 @@ import type { Artifact } from './artifact.js'
 import { context } from '../backend/wasm/memory.js'
 import { threadCrew, virtualCrew } from './crew.js'
 import type { Crew } from './crew.js'
+import { controlWord } from './memory.js'
 import type { EngineSlab } from './memory.js'
 import type { Plan } from './plan.js'
+import { Reordering } from './reordering.js'
+import type { ReorderingReport } from './reordering.js'
 import { makeMemory, makeStage } from './stage.js'
 import type { StageParts } from './stage.js'
 
@@ -60,7 +63,9 @@ export interface RunResult {
   readonly memory: WebAssembly.Memory
   readonly source: Source
   readonly sinks: readonly Sink[]
-  /** Nanoseconds from the first call to the first packet's verdict. */
+  /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
+  readonly reordering?: ReorderingReport
+  /** Milliseconds from the call to the first packets' verdicts. */
   readonly firstPacketMilliseconds: number
 }
 
@@ -98,11 +103,13 @@ export async function start(
           strategy,
           plan.crew === 'virtual' ? Number(plan.seed & 0xffffffffn) : undefined,
         )
+  await crew.ready()
   const started = performance.now()
   let firstPacket = 0
   let received = 0
   let receivedBytes = 0
   const own = map.contexts.map(() => 0)
+  const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
   const open: { k: number; batch: Batch; first: bigint }[] = []
   const collect = async (): Promise<void> => {
@@ -113,6 +120,7 @@ export async function start(
     stage.loops.tally(slab.descriptors, batch.count, map.tally)
     countOwn(own, strategy, stage.words, slab, batch.count, first)
     for (const { sink, selection } of sinks) sink.write(slab, batch.count, selection)
+    if (slab.stamps && k % sampleEvery === 0) reordering.add(stage.words, slab, batch.count)
     input.collect?.(slab, batch.count, first, memory)
     input.progress?.(received, source)
   }
@@ -128,6 +136,7 @@ export async function start(
       // Sequence numbers start at 1, so that 0 can mean none.
       const first = BigInt(received) + 1n
       view.setUint32(slab.header, batch.count, true)
+      view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
       strategy.prepare(stage, slab, batch.count, first)
       received += batch.count
@@ -168,9 +177,13 @@ export async function start(
     memory,
     source,
     sinks: sinks.map(s => s.sink),
+    ...(plan.crew === 'threads' && { reordering: reordering.report }),
     firstPacketMilliseconds: firstPacket,
   }
 }
+
+/** One slab in so many has its finishing order noted: enough to see reordering, too little to cost anything. */
+const sampleEvery = 16
 
 /** Writes contexts, settings, rules and fresh state. */
 function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, rules?: Uint8Array): void {
@@ -190,6 +203,7 @@ function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memor
     view.setUint32(at + context.counters, map.counters[w], true)
     view.setBigUint64(at + context.seed, seed, true)
     view.setUint32(at + context.steering, map.steering, true)
+    view.setUint32(at + context.clock, map.control + 4 * controlWord.clock, true)
     view.setUint32(at + context.worker, w, true)
     view.setUint32(at + context.workers, map.contexts.length, true)
   })

@@ -38,7 +38,8 @@ export function runSlab(
 ): void {
   const at = slab.header >>> 2
   const seq = BigInt(stage.words[at + 2]) + (BigInt(stage.words[at + 3]) << 32n) + BigInt(from)
-  strategy.work(stage, worker, slab, count, seq)
+  const sampled = stage.words[at + 1] !== 0
+  strategy.work(stage, worker, sampled ? slab : { ...slab, stamps: 0 }, count, seq)
 }
 
 /** The largest memory the module may be given. */

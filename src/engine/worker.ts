@@ -21,6 +21,9 @@ function main({ map, worker, ...parts }: StageParts & { map: MemoryMap; worker: 
   try {
     const stage = makeStage(parts, map)
     const strategy = strategyNamed(parts.strategy)!
+    // The word behind the done count says that this worker can begin.
+    Atomics.store(words, done + 1, 1)
+    Atomics.notify(words, done + 1)
     for (let k = 0; ; k++) {
       for (let spin = 0; Atomics.load(words, published) <= k; spin++) {
         if (Atomics.load(words, base + controlWord.stop) !== 0) {

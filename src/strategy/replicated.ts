@@ -15,6 +15,6 @@ export const replicated: Strategy = {
     loops.extract!(contexts[0], slab.descriptors, count, seq, slab.items, slab.effects)
   },
   work({ loops, contexts }, worker, slab, count, seq) {
-    loops.replicated!(contexts[worker], slab.descriptors, count, seq, slab.items, slab.effects)
+    loops.replicated!(contexts[worker], slab.descriptors, count, seq, slab.items, slab.effects, slab.stamps)
   },
 }

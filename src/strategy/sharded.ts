@@ -14,6 +14,6 @@ export const sharded: Strategy = {
   },
   work({ loops, words, contexts }, worker, slab, _count, seq) {
     const list = slab.lists + worker * slab.listBytes
-    loops.listed(contexts[worker], slab.descriptors, words[list >>> 2], seq, list + 4)
+    loops.listed(contexts[worker], slab.descriptors, words[list >>> 2], seq, list + 4, slab.stamps)
   },
 }

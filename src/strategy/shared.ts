@@ -11,6 +11,6 @@ export const shared: Strategy = {
   state: 'one',
   prepare() {},
   work({ loops, contexts, lock }, worker, slab, count, seq) {
-    loops.shared!(contexts[worker], slab.descriptors, count, seq, slab.commits, lock)
+    loops.shared!(contexts[worker], slab.descriptors, count, seq, slab.commits, lock, slab.stamps)
   },
 }

@@ -12,10 +12,26 @@ export type StrategyName = 'single' | 'replicated' | 'sharded' | 'rebalanced' | 
 export interface Loops {
   single(ctx: number, desc: number, count: number, seq: bigint): void
   extract?(ctx: number, desc: number, count: number, seq: bigint, items: number, effects: number): void
-  replicated?(ctx: number, desc: number, count: number, seq: bigint, items: number, effects: number): void
+  replicated?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    items: number,
+    effects: number,
+    stamps: number,
+  ): void
   steer?(ctx: number, desc: number, count: number, seq: bigint, lists: number, room: number): void
-  listed(ctx: number, desc: number, count: number, seq: bigint, list: number): void
-  shared?(ctx: number, desc: number, count: number, seq: bigint, commits: number, lock: number): void
+  listed(ctx: number, desc: number, count: number, seq: bigint, list: number, stamps: number): void
+  shared?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    commits: number,
+    lock: number,
+    stamps: number,
+  ): void
   tally(desc: number, count: number, into: number): void
 }
 

@@ -209,6 +209,18 @@ class Loop {
     ]
   }
 
+  /** Notes when the packet at `index` was finished, if the slab is one that is sampled (stamps is not 0). */
+  private stamp(index: Local): Code {
+    const { ctx, stamps } = this.l
+    return [
+      local.get(stamps),
+      if_([
+        [local.get(stamps), local.get(index), i32.const(2), i32.shl, i32.add],
+        [local.get(ctx), i32.load(context.clock), i32.const(1), i32.atomic.rmw.add(), i32.store()],
+      ]),
+    ]
+  }
+
   /** single(ctx, desc, count, seq): every packet, in order. */
   single(): void {
     this.each(this.process(), this.nextPacket())
@@ -253,7 +265,7 @@ class Loop {
               [local.get(replayed), i32.const(1), i32.add, local.set(replayed)],
             ]),
           ],
-          [this.restart(turn), this.process()],
+          [this.restart(turn), this.process(), this.stamp(this.l.i)],
         ),
       ],
       [
@@ -296,7 +308,14 @@ class Loop {
       if_([local.get(lock), i32.const(1), memory.atomic.notify(), drop]),
     ]
     const commit: Code = [
-      [local.get(lock), local.get(lock), i32.load(commitOffset), i32.const(1), i32.add, i32.store(commitOffset)],
+      [
+        local.get(lock),
+        local.get(lock),
+        i32.load(commitOffset),
+        i32.const(1),
+        i32.add,
+        i32.store(commitOffset),
+      ],
       [local.get(commits), local.get(lock), i32.load(commitOffset), i32.store()],
     ]
     this.each(
@@ -304,7 +323,7 @@ class Loop {
         local.get(turn),
         if_(
           [local.get(turn), i32.const(1), i32.sub, local.set(turn)],
-          [this.restart(turn), acquire, commit, this.process(), release],
+          [this.restart(turn), acquire, commit, this.process(), release, this.stamp(this.l.i)],
         ),
       ],
       [this.nextPacket(), [local.get(commits), i32.const(4), i32.add, local.set(commits)]],
@@ -363,6 +382,7 @@ class Loop {
         [local.get(base), local.get(index), i32.const(descriptorBytes), i32.mul, i32.add, local.set(desc)],
         [local.get(first), local.get(index), i64.extend_i32_u, i64.add, local.set(seq)],
         this.process(),
+        this.stamp(index),
       ],
       [local.get(list), i32.const(4), i32.add, local.set(list)],
     )
@@ -407,10 +427,10 @@ const blocks = ['state', 'rules', 'settings', 'counters', 'steering'] as const
 
 const loopParameters: Readonly<Record<string, Readonly<Record<string, 'i32'>>>> = {
   extract: { items: 'i32', effects: 'i32' },
-  replicated: { items: 'i32', effects: 'i32' },
+  replicated: { items: 'i32', effects: 'i32', stamps: 'i32' },
   steer: { lists: 'i32', room: 'i32' },
-  listed: { list: 'i32' },
-  shared: { commits: 'i32', lock: 'i32' },
+  listed: { list: 'i32', stamps: 'i32' },
+  shared: { commits: 'i32', lock: 'i32', stamps: 'i32' },
 }
 
 function loadSetting(base: Local, offset: number, type: Type): Code {

@@ -26,6 +26,8 @@ export const context = {
   gaps: 48,
   /** u32: address of the steering block. */
   steering: 56,
+  /** u32: address of the counter that numbers packets in the order they are finished, over all workers. */
+  clock: 60,
 } as const
 export const contextBytes = 64
 
