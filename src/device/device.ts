@@ -29,7 +29,7 @@ export interface Batch {
 
 /** Which packets a sink takes. */
 export interface Selection {
-  /** Bit v is set when verdict v (low 8 bits of the verdict word) is taken. */
+  /** Bit v is set when verdict v (low 8 bits of the verdict word, 0..31) is taken; greater ones never are. */
   readonly verdicts: number
   /** Take only this device's redirects; undefined for all. */
   readonly redirect?: number

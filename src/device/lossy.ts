@@ -1,8 +1,10 @@
 // The lossy wrapper: loses packets, the same ones for the same seed whatever the batches are. For tests of programs
 // and of recovery; what it loses it counts.
 
-import type { Sink, Source } from './device.js'
-import { descriptorBytes, readDescriptor, type Slab } from './slab.js'
+import type { Batch, Selection, Sink, Source } from './device.js'
+import { ethernetHeaderBytes } from './linktype.js'
+import { selects } from './memory.js'
+import { descriptor, descriptorBytes, linkFlags, readDescriptor, type Slab } from './slab.js'
 import { wrap } from './wrap.js'
 
 /** A device that loses packets. */
@@ -12,8 +14,9 @@ export type Lossy<D> = D & {
 }
 
 /**
- * Wraps a device so that each packet is lost with probability `rate` (0..1), decided by `seed` and the packet's number.
- * A source leaves lost packets out, a sink does not hand them on.
+ * Wraps a device so that each packet is lost with probability `rate` (0..1), decided by `seed` and the packet's number
+ * among those that came this way. A source leaves lost packets out; a sink is not asked to take them, and the slab is
+ * as before when its write returns.
  */
 export function lossy<D extends Source | Sink>(
   device: D,
@@ -22,52 +25,80 @@ export function lossy<D extends Source | Sink>(
   rate: number,
 ): Lossy<D> {
   let lost = 0
-  const filters = { read: new LossFilter(memory, seed, rate), write: new LossFilter(memory, seed, rate) }
+  const [given, taken] = [new Losses(seed, rate), new Losses(seed, rate)]
   const wrapped = wrap(device, {
     name: 'lossy',
     read(slab, batch) {
-      const { kept, bytes, wireBytes } = filters.read.filter(slab, batch.count)
-      lost += batch.count - kept
-      return { ...batch, count: kept, bytes: batch.bytes - bytes, wireBytes: batch.wireBytes - wireBytes }
+      const found = leaveOut(new DataView(memory.buffer), slab, batch, given)
+      lost += batch.count - found.count
+      return found
     },
     write(slab, count, selection, write) {
-      const { kept } = filters.write.filter(slab, count)
-      lost += count - kept
-      return write(slab, kept, selection)
+      const view = new DataView(memory.buffer)
+      lost += hide(view, slab, count, selection, taken)
+      const took = write(slab, count, selection)
+      reveal(view, slab, count)
+      return took
     },
   })
   return Object.defineProperty(wrapped, 'lost', { get: () => lost }) as Lossy<D>
 }
 
-/** Moves the surviving descriptors of a slab together. */
-class LossFilter {
-  readonly #memory: WebAssembly.Memory
+/** Which packets are lost, one after the other. */
+class Losses {
   readonly #seed: number
   /** A packet is lost when its draw is below this, 0..2^32. */
   readonly #threshold: number
   #number = 0
 
-  constructor(memory: WebAssembly.Memory, seed: number, rate: number) {
-    this.#memory = memory
+  constructor(seed: number, rate: number) {
     this.#seed = seed
     this.#threshold = Math.round(rate * 0x1_0000_0000)
   }
 
-  /** Answers how many packets stay, and the bytes of the others (synthetic headers not counted). */
-  filter(slab: Slab, count: number): { kept: number; bytes: number; wireBytes: number } {
-    const view = new DataView(this.#memory.buffer)
-    let [kept, bytes, wireBytes] = [0, 0, 0]
-    for (let index = 0; index < count; index++) {
-      if (draw(this.#seed, this.#number++) >= this.#threshold) {
-        moveDescriptor(view, slab, index, kept++)
-        continue
-      }
-      const packet = readDescriptor(view, slab, index)
-      const synthetic = packet.link === 0 ? 0 : 14 - (packet.link & 0xff)
-      bytes += packet.length - synthetic
-      wireBytes += packet.original - synthetic
+  /** Is the next packet lost? */
+  next(): boolean {
+    return draw(this.#seed, this.#number++) < this.#threshold
+  }
+}
+
+/** Moves the descriptors of the surviving packets together; answers the batch they are. */
+function leaveOut(view: DataView, slab: Slab, batch: Batch, losses: Losses): Batch {
+  let { bytes, wireBytes } = batch
+  let count = 0
+  for (let index = 0; index < batch.count; index++) {
+    if (!losses.next()) {
+      moveDescriptor(view, slab, index, count++)
+      continue
     }
-    return { kept, bytes, wireBytes }
+    const packet = readDescriptor(view, slab, index)
+    const added = packet.link === 0 ? 0 : ethernetHeaderBytes - (packet.link & linkFlags.headerMask)
+    bytes -= packet.length - added
+    wireBytes -= packet.original - added
+  }
+  return { ...batch, count, bytes, wireBytes }
+}
+
+/** A bit of the verdict's number that no verdict has: no selection names a packet with it. */
+const hidden = 0x80
+
+/** Sets the hidden bit of lost packets; answers how many of them the selection names. */
+function hide(view: DataView, slab: Slab, count: number, selection: Selection, losses: Losses): number {
+  let lost = 0
+  for (let index = 0; index < count; index++) {
+    const at = slab.descriptors + index * descriptorBytes + descriptor.verdict
+    const verdict = view.getUint32(at, true)
+    if (!selects(selection, verdict) || !losses.next()) continue
+    view.setUint32(at, verdict | hidden, true)
+    lost++
+  }
+  return lost
+}
+
+function reveal(view: DataView, slab: Slab, count: number): void {
+  for (let index = 0; index < count; index++) {
+    const at = slab.descriptors + index * descriptorBytes + descriptor.verdict
+    view.setUint32(at, view.getUint32(at, true) & ~hidden, true)
   }
 }
 

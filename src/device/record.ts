@@ -5,7 +5,7 @@ import { wrap } from './wrap.js'
 
 /**
  * Wraps a device so that `file`, usually a capture writer, gets every packet that a source gives, before it is processed,
- * and every packet that a sink is offered, after it was, whatever its verdict. Closing the device closes the file.
+ * and every packet that a sink is asked to take, after it was. Closing the device closes the file.
  */
 export function record<D extends Source | Sink>(device: D, file: Sink): D {
   return wrap(device, {
@@ -15,7 +15,7 @@ export function record<D extends Source | Sink>(device: D, file: Sink): D {
       return batch
     },
     write(slab, count, selection, write) {
-      file.write(slab, count, everyPacket)
+      file.write(slab, count, selection)
       return write(slab, count, selection)
     },
     fault: () => file.fault,

@@ -1,6 +1,7 @@
 // The trace wrapper: one line for each packet that comes through a device. For people; slow on purpose.
 
-import type { Sink, Source } from './device.js'
+import type { Selection, Sink, Source } from './device.js'
+import { selects } from './memory.js'
 import { linkTypeOf, readDescriptor, type Descriptor, type Slab } from './slab.js'
 import { wrap } from './wrap.js'
 
@@ -24,29 +25,34 @@ const protocols: ReadonlyMap<number, string> = new Map([
 ])
 const protocolsWithPorts = new Set([6, 17, 132])
 
-/** Wraps a device so that `print` gets one line for each packet; a sink's lines end with the verdict. */
+/**
+ * Wraps a device so that `print` gets one line for each packet that a source gives or a sink is asked to take; the
+ * latter lines end with the verdict.
+ */
 export function trace<D extends Source | Sink>(
   device: D,
   memory: WebAssembly.Memory,
   print: (line: string) => void,
 ): D {
   let number = 0
-  const lines = (slab: Slab, count: number, withVerdict: boolean): void => {
+  const lines = (slab: Slab, count: number, selection?: Selection): void => {
     const view = new DataView(memory.buffer)
     for (let index = 0; index < count; index++) {
       const packet = readDescriptor(view, slab, index)
+      if (selection !== undefined && !selects(selection, packet.verdict)) continue
       const bytes = new DataView(memory.buffer, packet.address, packet.length)
-      print(`${line(number++, packet, bytes)}${withVerdict ? ` ${verdictText(packet.verdict)}` : ''}`)
+      const verdict = selection === undefined ? '' : ` ${verdictText(packet.verdict)}`
+      print(line(number++, packet, bytes) + verdict)
     }
   }
   return wrap(device, {
     name: 'trace',
     read(slab, batch) {
-      lines(slab, batch.count, false)
+      lines(slab, batch.count)
       return batch
     },
     write(slab, count, selection, write) {
-      lines(slab, count, true)
+      lines(slab, count, selection)
       return write(slab, count, selection)
     },
   })
@@ -102,14 +108,17 @@ function ipv6Text(bytes: DataView, at: number): string {
 
 /** RFC 5952: lower case, and the first of the longest runs of zero groups, two at least, left out. */
 function ipv6Address(bytes: DataView, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.getUint16(at + index * 2).toString(16))
-  const text = groups.join(':')
-  let longest = ''
-  for (const [run] of text.matchAll(/\b0(?::0)+\b/g)) if (run.length > longest.length) longest = run
-  if (longest === '') return text
-  const from = text.search(new RegExp(`(?<![^:])${longest}(?![^:])`))
-  const short = `${text.slice(0, from)}:${text.slice(from + longest.length)}`
-  return short.replace(/^:(?!:)/, '::').replace(/(?<!:):$/, '::')
+  const groups = Array.from({ length: 8 }, (_, index) => bytes.getUint16(at + index * 2))
+  const zeros = groups.map((_, index) => groups.slice(index).findIndex(group => group !== 0))
+  const runs = zeros.map((run, index) => (run === -1 ? groups.length - index : run))
+  const longest = Math.max(...runs)
+  if (longest < 2) return hex(groups)
+  const from = runs.indexOf(longest)
+  return `${hex(groups.slice(0, from))}::${hex(groups.slice(from + longest))}`
+}
+
+function hex(groups: readonly number[]): string {
+  return groups.map(group => group.toString(16)).join(':')
 }
 
 function flowText(
