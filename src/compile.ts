@@ -13,6 +13,9 @@ import type { Func, Program } from './ir/types.js'
 import { compileSource } from './lang/source.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { layoutRules, layoutState } from './state/layout.js'
+import { factsOf } from './transform/expand/facts.js'
+import { copyOf } from './transform/expand/rewrite.js'
+import { optimise } from './transform/optimise.js'
 import { expand } from './transform/expand/expand.js'
 
 export interface Compiled {
@@ -32,7 +35,9 @@ export interface Compilation {
 export function compile(file: string, text: string): Compilation {
   const { program, diagnostics } = compileSource(file, text)
   if (!program) return { diagnostics }
-  const main = functionNamed(program, 'main')
+  const main = copyOf(functionNamed(program, 'main'))
+  const facts = factsOf(program.objects)
+  optimise(main, { facts })
   const isRules = (o: StateObject): o is RulesDecl => o.kind === 'rules'
   const rules = program.objects.filter(isRules)
   const state = layoutState(program.objects.filter(o => !isRules(o)))
@@ -41,6 +46,7 @@ export function compile(file: string, text: string): Compilation {
   if (!ruleBlock.ok) throw new Error(ruleBlock.error.message)
   const layouts = [...state.layout.objects, ...ruleBlock.layout.objects]
   const functions = expand([main], layouts)
+  for (const f of functions) optimise(f)
   const batch: BatchSource = {
     name: program.name,
     placement: {
