@@ -2,32 +2,34 @@
  * How fast captures come in: one reader over a synthesised file in the page cache, beside `cat FILE >/dev/null` and
  * `tcpdump -r FILE -w /dev/null`, in turns in one run.
  *
- *     node dist/bench/capture-path.js [--megabytes 600] [--rounds 7] [--folder /tmp] [--json]
+ *     node dist/bench/capture-path.js [--megabytes 600] [--rounds 9] [--folder /tmp] [--json]
  *
- * Two files: 64-byte frames, where packets per second count, and large frames (mean at least 800 bytes), where bytes per
- * second count. Each as pcap and as pcapng; `copy` reads the pcap and writes every packet to /dev/null. The reader runs
- * in this process from opening to closing, the tools as processes; the first round warms up and is not counted.
- * Targets: 2 GB/s for large frames and 10 Mpps at 64 bytes (the `pcap` rows).
+ * Two files: 64-byte frames, measured in packets, and large frames (mean at least 800 bytes), measured in bytes. Each is
+ * read as pcap and as pcapng (GB/s are those of the pcap file in every row); `copy` reads the pcap and writes every packet
+ * to /dev/null; `gzip` reads a packed tenth of it. The reader runs in this process from opening to closing, the tools as
+ * processes. Targets: 10 Mpps at 64 bytes and 2 GB/s for large frames in the rows called `pcap`.
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { openCapture } from '../src/device/capture.js'
 import { readerWorkspaceBytes } from '../src/device/control.js'
 import { everyPacket } from '../src/device/device.js'
 import { faultText } from '../src/device/fault.js'
 import { carveSlab } from '../src/device/slab.js'
 import { openOutput, writerWorkspaceBytes } from '../src/device/writer.js'
+import { compare, formatComparison, type Candidate, type Comparison } from '../src/measure/compare.js'
 import { writePcap } from '../src/traffic/pcapfile.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
 
 const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '600' },
-    rounds: { type: 'string', default: '7' },
+    rounds: { type: 'string', default: '9' },
     folder: { type: 'string', default: tmpdir() },
     json: { type: 'boolean', default: false },
   },
@@ -39,24 +41,8 @@ const memory = new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true
 const writerAt = readerWorkspaceBytes
 const slab = carveSlab(writerAt + writerWorkspaceBytes, 8192, 2 << 20)
 
-interface Subject {
-  readonly name: string
-  /** Does the work once; answers what went wrong, if anything. */
-  run(): string | undefined
-}
-
-interface Row {
-  readonly file: string
-  readonly subject: string
-  readonly seconds: number
-  /** Half the distance between the quartiles, relative to the median. */
-  readonly spread: number
-  readonly gigabytesPerSecond: number
-  readonly mpps: number
-}
-
-/** Reads a whole capture, and copies it to `out` if that is given. */
-function read(path: string, out?: string): string | undefined {
+/** Reads a whole capture, and copies it to `out` if that is given. Answers the packets. */
+function read(path: string, out?: string): number {
   const reader = openCapture(path, { memory, workspace: 0 })
   const writer =
     out === undefined ? undefined : openOutput(out, { memory, workspace: writerAt, origin: reader })
@@ -68,108 +54,67 @@ function read(path: string, out?: string): string | undefined {
   reader.close()
   writer?.close()
   const fault = reader.fault ?? writer?.fault
-  return fault === undefined ? undefined : faultText(fault)
+  if (fault !== undefined && fault.kind !== 'truncated') throw new Error(faultText(fault))
+  return reader.packets
 }
 
-function shell(command: string): string | undefined {
+function shell(command: string): void {
   const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
-  return status === 0 ? undefined : stderr
+  if (status !== 0) throw new Error(`${command}: ${stderr}`)
 }
 
-function subjects(pcap: string, pcapng: string): Subject[] {
-  const all: Subject[] = [
-    { name: 'pcap', run: () => read(pcap) },
-    { name: 'pcapng', run: () => read(pcapng) },
-    { name: 'copy', run: () => read(pcap, '/dev/null') },
-    { name: 'cat', run: () => shell(`cat ${pcap} >/dev/null`) },
+/** The first tenth of a file, packed. */
+function packTenth(path: string, packed: string): void {
+  const bytes = Buffer.alloc(Math.ceil(statSync(path).size / 10))
+  const file = openSync(path, 'r')
+  readSync(file, bytes)
+  closeSync(file)
+  writeFileSync(packed, gzipSync(bytes))
+}
+
+/** Measures one file: `amount` is what a whole reading counts, in billions of bytes or millions of packets. */
+function measure(path: string, amount: number, unit: string, parameters: Record<string, number>) {
+  const rate = (work: () => void, share = 1): number => {
+    const begun = performance.now()
+    work()
+    return (amount * share * 1000) / (performance.now() - begun)
+  }
+  const packed = `${path}.gz`
+  const candidates: Candidate[] = [
+    { name: 'cat', run: () => rate(() => shell(`cat ${path} >/dev/null`)) },
+    { name: 'pcap', run: () => rate(() => read(path)) },
+    { name: 'pcapng', run: () => rate(() => read(`${path}ng`)) },
+    { name: 'copy', run: () => rate(() => read(path, '/dev/null')) },
+    { name: 'gzip', run: () => rate(() => read(packed), 0.1) },
   ]
-  if (shell('tcpdump --version') === undefined)
-    all.push({ name: 'tcpdump', run: () => shell(`tcpdump -r ${pcap} -w /dev/null 2>/dev/null`) })
-  return all
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  const at = (sorted.length - 1) * share
-  const low = Math.floor(at)
-  return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (at - low)
-}
-
-/** Runs all subjects in turns; the order turns round each time, so that none is always first. */
-function measure(file: string, all: readonly Subject[], bytes: number, packets: number): Row[] {
-  const seconds = new Map<string, number[]>(all.map(({ name }) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
-    for (const subject of round % 2 === 0 ? all : all.toReversed()) {
-      const begin = performance.now()
-      const wrong = subject.run()
-      const taken = (performance.now() - begin) / 1e3
-      if (wrong !== undefined) throw new Error(`${subject.name}: ${wrong}`)
-      if (round > 0) seconds.get(subject.name)?.push(taken)
-    }
+  if (spawnSync('tcpdump', ['--version']).error === undefined) {
+    const command = `tcpdump -r ${path} -w /dev/null 2>/dev/null`
+    candidates.push({ name: 'tcpdump', run: () => rate(() => shell(command)) })
   }
-  return all.map(({ name }) => {
-    const sorted = (seconds.get(name) ?? []).toSorted((a, b) => a - b)
-    const median = quantile(sorted, 0.5)
-    return {
-      file,
-      subject: name,
-      seconds: median,
-      spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median,
-      gigabytesPerSecond: bytes / median / 1e9,
-      mpps: packets / median / 1e6,
-    }
-  })
+  return compare(candidates, { rounds, unit, better: 'higher', parameters })
 }
 
-/** Synthesises a file of a specification, makes a pcapng of it, and measures. */
-function benchFile(folder: string, name: string, specification: TraceSpecification): Row[] {
-  const [pcap, pcapng] = [join(folder, `${name}.pcap`), join(folder, `${name}.pcapng`)]
-  const { packets } = writePcap(pcap, specification)
-  const wrong = read(pcap, pcapng)
-  if (wrong !== undefined) throw new Error(wrong)
-  const bytes = statSync(pcap).size
-  const mean = (bytes - 24) / packets - 16
-  const rows = measure(`${name}, mean ${mean.toFixed(0)} B`, subjects(pcap, pcapng), bytes, packets)
-  rmSync(pcap)
-  rmSync(pcapng)
-  return rows
+/** Synthesises a file, makes a pcapng and a gzip of it, and measures them. */
+async function bench(
+  folder: string,
+  specification: TraceSpecification,
+  unit: 'Mpps' | 'GB/s',
+): Promise<Comparison> {
+  const path = join(folder, 'bench.pcap')
+  const { packets, bytes } = writePcap(path, specification)
+  read(path, `${path}ng`)
+  packTenth(path, `${path}.gz`)
+  const meanFrame = Math.round((bytes - 24) / packets - 16)
+  return measure(path, unit === 'Mpps' ? packets / 1e6 : bytes / 1e9, unit, { packets, bytes, meanFrame })
 }
 
-function print(rows: readonly Row[]): void {
-  console.log(`\n${rows[0].file}: medians of ${rounds} rounds`)
-  console.log('          GB/s    Mpps  spread  time against cat')
-  const cat = rows.find(({ subject }) => subject === 'cat')?.seconds ?? NaN
-  for (const row of rows) {
-    const cells = [
-      row.subject.padEnd(8),
-      row.gigabytesPerSecond.toFixed(2).padStart(6),
-      row.mpps.toFixed(1).padStart(7),
-      `±${(row.spread * 100).toFixed(1)}%`.padStart(7),
-      `${(row.seconds / cat).toFixed(2)}×`.padStart(7),
-    ]
-    console.log(cells.join(' '))
-  }
+const folder = mkdtempSync(join(values.folder, 'hairpin-bench-'))
+try {
+  const small = { law: 'campus', packets: Math.ceil(fileBytes / 80), frameLimit: 64, frameMinimum: 64 }
+  const large = { law: 'web-search', packets: Math.ceil(fileBytes / 1000), up: 0.1 }
+  const results = [await bench(folder, small, 'Mpps'), await bench(folder, large, 'GB/s')]
+  if (values.json) process.stdout.write(`${JSON.stringify(results.flatMap(({ records }) => records))}\n`)
+  else process.stdout.write(results.map(formatComparison).join('\n'))
+} finally {
+  rmSync(folder, { recursive: true })
 }
-
-function main(): void {
-  const folder = mkdtempSync(join(values.folder, 'hairpin-capture-path-'))
-  const environment = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length }
-  try {
-    const small: TraceSpecification = {
-      law: 'campus',
-      packets: Math.ceil(fileBytes / 80),
-      frameLimit: 64,
-      frameMinimum: 64,
-    }
-    const large: TraceSpecification = { law: 'web-search', packets: Math.ceil(fileBytes / 850), up: 0.1 }
-    const results = [benchFile(folder, 'small', small), benchFile(folder, 'large', large)]
-    if (values.json) console.log(JSON.stringify({ environment, rounds, rows: results.flat() }))
-    else {
-      console.log(`${environment.cpu}, ${environment.cpus} CPUs, node ${environment.node}`)
-      for (const rows of results) print(rows)
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-main()
