@@ -3,11 +3,15 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { diagnosticsPage } from '../src/diagnostics/page.js'
+import { languagePage } from '../src/lang/page.js'
 import { viewInterfaces } from './view-interfaces.js'
 
 /** Path from the repository's root, and the text that should stand there. */
 export const generated: readonly { readonly path: string; readonly text: () => string }[] = [
   { path: 'src/lang/view-types.ts', text: viewInterfaces },
+  { path: 'docs/diagnostics.md', text: diagnosticsPage },
+  { path: 'docs/language.md', text: languagePage },
 ]
 
 const root = new URL('../../', import.meta.url)
