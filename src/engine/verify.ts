@@ -1,11 +1,11 @@
 // Proves each strategy's contract on a capture: against the reference interpreter, packet by packet and byte by byte.
 //
-// single, replicated: verdicts, packet bytes and every replica's state equal the serial run's. sharded: each worker
-// equals the serial run of its own packets; where no table evicted or refused, verdicts also equal the whole serial
-// run's and the shards together hold its state. shared: equal to the serial run in the order of the commit numbers.
+// single, replicated: verdicts, packet bytes, counters and every replica's state equal the serial run's. sharded: each
+// worker equals the serial run of its own packets; where no table evicted or refused, verdicts also equal the whole
+// serial run's and the shards together hold its state. shared: equal to the serial run in the order of the commit
+// numbers.
 // Read serial.ts (the oracle) and packets.ts first.
 
-import { descriptor, descriptorBytes } from '../device/slab.js'
 import type { Program } from '../ir/types.js'
 import type { StateObject } from '../state/declaration.js'
 import { describeDifference, diffDumps, diffStates } from '../state/diff.js'
@@ -13,12 +13,10 @@ import { dumpState, mergeDumps } from '../state/dump.js'
 import { stateMemory } from '../state/memory.js'
 import type { Strategy, StrategyName } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
-import { storeSource } from './packets.js'
+import { digest, observe } from './observe.js'
+import type { Observed, Outcome } from './observe.js'
 import type { PacketStore } from './packets.js'
-import { plan } from './plan.js'
 import type { RunOptions } from './plan.js'
-import { start } from './run.js'
-import type { RunResult } from './run.js'
 import { Serial } from './serial.js'
 
 /** Where an outcome first differs from what the contract demands. */
@@ -60,12 +58,6 @@ export interface VerifyOptions extends Omit<RunOptions, 'strategy' | 'cores' | '
   /** Real threads instead of virtual workers. */
   readonly threads?: boolean
   readonly onCase?: (done: Case) => void
-}
-
-/** What a run did to each packet: the verdict word and a digest of the bytes it left. */
-interface Outcome {
-  readonly verdicts: Uint32Array
-  readonly digests: Uint32Array
 }
 
 export async function verify(
@@ -127,46 +119,17 @@ async function verifyCase(
 ): Promise<Case> {
   const base = { strategy: strategy.name, cores, contract: strategy.contract, packets: store.count }
   const { artifact } = subject
-  const planned = plan(artifact, { ...options, strategy, cores, virtual: options.threads !== true })
-  if ('error' in planned) return { ...base, divergent: 0, skipped: planned.error }
-  const found = {
-    verdicts: new Uint32Array(store.count),
-    digests: new Uint32Array(store.count),
-    worker: new Uint8Array(store.count),
-    commits: new Uint32Array(store.count),
-  }
-  const result = await start(
-    artifact,
-    planned,
+  const found = await observe(artifact, store, {
+    ...options,
     strategy,
-    {
-      open: storeSource(store),
-      collect(slab, count, first, memory) {
-        const bytes = new Uint8Array(memory.buffer)
-        const view = new DataView(memory.buffer)
-        for (let i = 0; i < count; i++) {
-          const at = slab.descriptors + i * descriptorBytes
-          const n = Number(first) - 1 + i
-          const address = view.getUint32(at + descriptor.address, true)
-          found.verdicts[n] = view.getUint32(at + descriptor.verdict, true)
-          found.digests[n] = digest(bytes, address, view.getUint32(at + descriptor.length, true))
-          if (strategy.name === 'shared') found.commits[n] = view.getUint32(slab.commits + 4 * i, true)
-        }
-        if (strategy.name === 'sharded')
-          for (let w = 0; w < cores; w++) {
-            const list = slab.lists + w * slab.listBytes
-            const length = view.getUint32(list, true)
-            for (let k = 1; k <= length; k++)
-              found.worker[Number(first) - 1 + view.getUint32(list + 4 * k, true)] = w
-          }
-      },
-    },
-    options.rules,
-  )
-  const check = new Comparison(subject, store, options, result, planned.map.state)
-  if (strategy.name === 'shared') check.shared(found)
-  else if (strategy.name === 'sharded') check.sharded(found, serial, cores)
-  else check.equal(found, serial)
+    cores,
+    virtual: options.threads !== true,
+  })
+  if ('error' in found) return { ...base, divergent: 0, skipped: found.error }
+  const check = new Comparison(subject, store, options, found)
+  if (strategy.name === 'shared') check.shared()
+  else if (strategy.name === 'sharded') check.sharded(serial)
+  else check.equal(serial)
   return { ...base, divergent: check.divergent, ...(check.first && { first: check.first }) }
 }
 
@@ -176,23 +139,15 @@ class Comparison {
   private readonly subject: Subject
   private readonly store: PacketStore
   private readonly options: VerifyOptions
-  private readonly result: RunResult
-  private readonly blocks: readonly number[]
+  private readonly found: Observed
 
-  constructor(
-    subject: Subject,
-    store: PacketStore,
-    options: VerifyOptions,
-    result: RunResult,
-    blocks: readonly number[],
-  ) {
+  constructor(subject: Subject, store: PacketStore, options: VerifyOptions, found: Observed) {
     this.subject = subject
     this.store = store
     this.options = options
-    this.result = result
-    this.blocks = blocks
-    if (result.received !== store.count)
-      this.differ({ what: `${store.count} packets in, ${result.received} received` })
+    this.found = found
+    const { received } = found.result
+    if (received !== store.count) this.differ({ what: `${store.count} packets in, ${received} received` })
   }
 
   private differ(divergence: Divergence): void {
@@ -202,35 +157,39 @@ class Comparison {
   }
 
   /** Verdicts and bytes of all packets, and every worker's state. */
-  equal(found: Outcome, serial: SerialRun): void {
-    this.packets(found, serial)
-    this.blocks.forEach((_, worker) => this.state(worker, serial.machine))
+  equal(serial: SerialRun): void {
+    this.packets(serial)
+    this.found.blocks.forEach((_, worker) => this.state(worker, serial.machine))
+    this.counters([serial.machine])
   }
 
-  shared(found: Outcome & { readonly commits: Uint32Array }): void {
-    const order = allOf(this.store).toSorted((a, b) => found.commits[a] - found.commits[b])
-    const twice = order.find((n, i) => i > 0 && found.commits[n] === found.commits[order[i - 1]])
+  shared(): void {
+    const { commits } = this.found
+    const order = allOf(this.store).toSorted((a, b) => commits[a] - commits[b])
+    const twice = order.find((n, i) => i > 0 && commits[n] === commits[order[i - 1]])
     if (twice !== undefined)
-      this.differ({ packet: twice, what: `commit number ${found.commits[twice]} was given twice` })
-    this.equal(found, runSerial(this.subject, this.store, this.options, order))
+      this.differ({ packet: twice, what: `commit number ${commits[twice]} was given twice` })
+    this.equal(runSerial(this.subject, this.store, this.options, order))
   }
 
-  sharded(found: Outcome & { readonly worker: Uint8Array }, serial: SerialRun, cores: number): void {
+  sharded(serial: SerialRun): void {
     let full = evictsOrRefuses(this.subject.artifact, serial.machine)
     const all = allOf(this.store)
-    for (let worker = 0; worker < cores; worker++) {
-      const own = all.filter(n => found.worker[n] === worker)
+    const machines = this.found.blocks.map((_, worker) => {
+      const own = all.filter(n => this.found.worker[n] === worker)
       const alone = runSerial(this.subject, this.store, this.options, own)
-      this.packets(found, alone, own, worker)
+      this.packets(alone, own, worker)
       this.state(worker, alone.machine)
       full ||= evictsOrRefuses(this.subject.artifact, alone.machine)
-    }
+      return alone.machine
+    })
+    this.counters(machines)
     if (full) return
-    this.packets(found, serial)
+    this.packets(serial)
     const { stateLayout } = this.subject.artifact
     const now = this.store.count ? this.store.packet(this.store.count - 1).timestamp : 0n
-    const memory = stateMemory(this.result.memory.buffer)
-    const shards = mergeDumps(this.blocks.map(at => dumpState(memory, at, stateLayout, now)))
+    const memory = stateMemory(this.found.result.memory.buffer)
+    const shards = mergeDumps(this.found.blocks.map(at => dumpState(memory, at, stateLayout, now)))
     const diff = diffDumps(shards, dumpState(serial.machine.memory, 0, stateLayout, now), 1)
     if (!diff.equal)
       this.differ({
@@ -238,7 +197,8 @@ class Comparison {
       })
   }
 
-  private packets(found: Outcome, expected: Outcome, which = allOf(this.store), worker?: number): void {
+  private packets(expected: Outcome, which = allOf(this.store), worker?: number): void {
+    const { found } = this
     for (const n of which) {
       if (found.verdicts[n] === expected.verdicts[n] && found.digests[n] === expected.digests[n]) continue
       const what =
@@ -249,9 +209,17 @@ class Comparison {
     }
   }
 
+  /** The program's counters, summed over workers, against those of these serial runs together. */
+  private counters(machines: readonly Serial[]): void {
+    for (const [name, count] of Object.entries(this.found.result.counters)) {
+      const expected = machines.reduce((sum, { counters }) => sum + (counters.get(name) ?? 0n), 0n)
+      if (count !== expected) this.differ({ what: `counter ${name} is ${count}, serial run ${expected}` })
+    }
+  }
+
   private state(worker: number, machine: Serial): void {
     const { stateLayout } = this.subject.artifact
-    const found = { memory: stateMemory(this.result.memory.buffer), base: this.blocks[worker] }
+    const found = { memory: stateMemory(this.found.result.memory.buffer), base: this.found.blocks[worker] }
     const diff = diffStates(found, { memory: machine.memory, base: 0 }, stateLayout, 1)
     if (diff.equal) return
     const what = `final state: ${describeDifference(diff.differences[0], `worker ${worker}`, 'serial run')}`
@@ -272,11 +240,4 @@ const names = ['aborted', 'drop', 'pass', 'transmit', 'redirect']
 export function verdictText(word: number): string {
   const name = names[word & 0xff] ?? `unknown ${word & 0xff}`
   return (word & 0xff) === 4 ? `${name}(${word >>> 8})` : name
-}
-
-/** FNV-1a, 32 bits: enough to notice a difference between two runs of the same code. */
-function digest(bytes: Uint8Array, from: number, length: number): number {
-  let h = 0x811c9dc5
-  for (let i = from; i < from + length; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
-  return h >>> 0
 }

@@ -1,0 +1,81 @@
+// Runs packets held in memory and writes down what became of each one: what verify, trace and tests compare.
+//
+// Read packets.ts and run.ts first. Not for the packet path.
+
+import { descriptor, descriptorBytes } from '../device/slab.js'
+import type { Artifact } from './artifact.js'
+import { storeSource } from './packets.js'
+import type { PacketStore } from './packets.js'
+import { plan } from './plan.js'
+import type { RunOptions } from './plan.js'
+import { start } from './run.js'
+import type { RunResult } from './run.js'
+
+/** What a run did to each packet: the verdict word and a digest of the bytes it left. */
+export interface Outcome {
+  readonly verdicts: Uint32Array
+  readonly digests: Uint32Array
+}
+
+export interface Observed extends Outcome {
+  /** The worker each packet was steered to; zeros unless sharded. */
+  readonly worker: Uint8Array
+  /** The commit number of each packet; zeros unless shared. */
+  readonly commits: Uint32Array
+  readonly result: RunResult
+  /** Addresses of the state blocks in the run's memory, one per replica or shard. */
+  readonly blocks: readonly number[]
+}
+
+/** Runs all packets of the store; or says why that cannot be planned. */
+export async function observe(
+  artifact: Artifact,
+  store: PacketStore,
+  options: RunOptions,
+): Promise<Observed | { readonly error: string }> {
+  const { strategy, cores, rules } = options
+  const planned = plan(artifact, options)
+  if ('error' in planned) return planned
+  const found = {
+    verdicts: new Uint32Array(store.count),
+    digests: new Uint32Array(store.count),
+    worker: new Uint8Array(store.count),
+    commits: new Uint32Array(store.count),
+  }
+  const result = await start(
+    artifact,
+    planned,
+    strategy,
+    {
+      open: storeSource(store),
+      collect(slab, count, first, memory) {
+        const bytes = new Uint8Array(memory.buffer)
+        const view = new DataView(memory.buffer)
+        for (let i = 0; i < count; i++) {
+          const at = slab.descriptors + i * descriptorBytes
+          const n = Number(first) - 1 + i
+          const address = view.getUint32(at + descriptor.address, true)
+          found.verdicts[n] = view.getUint32(at + descriptor.verdict, true)
+          found.digests[n] = digest(bytes, address, view.getUint32(at + descriptor.length, true))
+          if (strategy.name === 'shared') found.commits[n] = view.getUint32(slab.commits + 4 * i, true)
+        }
+        if (strategy.name === 'sharded')
+          for (let w = 0; w < cores; w++) {
+            const list = slab.lists + w * slab.listBytes
+            const length = view.getUint32(list, true)
+            for (let k = 1; k <= length; k++)
+              found.worker[Number(first) - 1 + view.getUint32(list + 4 * k, true)] = w
+          }
+      },
+    },
+    rules,
+  )
+  return { ...found, result, blocks: planned.map.state }
+}
+
+/** FNV-1a, 32 bits: enough to notice a difference between two runs of the same code. */
+export function digest(bytes: Uint8Array, from: number, length: number): number {
+  let h = 0x811c9dc5
+  for (let i = from; i < from + length; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
+  return h >>> 0
+}
