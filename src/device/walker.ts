@@ -29,31 +29,39 @@ import { blockType } from './walk.js'
 
 const second = 1_000_000_000n
 
-/** The compiled walkers of a memory. Compiling takes about a millisecond, once per thread. */
+/** The compiled walkers of a memory. Each is compiled when it is first used, once per thread: about a millisecond. */
 export function compiledWalkers(memory: WebAssembly.Memory): Walkers {
   const shared = memory.buffer instanceof SharedArrayBuffer
-  const module = (modules[shared ? 1 : 0] ??= new WebAssembly.Module(encode(walkerModule(shared))))
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-  const walk = (name: string) => exports[name] as (at: number) => number
-  const [pcapLittle, pcapBig] = [walk('pcap.little'), walk('pcap.big')]
-  const [pcapngLittle, pcapngBig] = [walk('pcapng.little'), walk('pcapng.big')]
+  const ready = new Map<string, WalkFunction>()
+  const walk = (format: RecordFormat, little: boolean): WalkFunction => {
+    const name = `${format} ${little ? 'little' : 'big'}`
+    let found = ready.get(name)
+    if (found === undefined) {
+      const key = `${name} ${shared}`
+      const module = modules.get(key) ?? new WebAssembly.Module(encode(walkerModule(format, little, shared)))
+      modules.set(key, module)
+      found = new WebAssembly.Instance(module, { env: { memory } }).exports['walk'] as WalkFunction
+      ready.set(name, found)
+    }
+    return found
+  }
   return {
-    pcap: (at, little) => (little ? pcapLittle(at) : pcapBig(at)),
-    pcapng: (at, little) => (little ? pcapngLittle(at) : pcapngBig(at)),
+    pcap: (at, little) => walk('pcap', little)(at),
+    pcapng: (at, little) => walk('pcapng', little)(at),
   }
 }
 
-const modules: (WebAssembly.Module | undefined)[] = []
+type RecordFormat = 'pcap' | 'pcapng'
+type WalkFunction = (control: number) => number
 
-/** The module of all walkers, before encoding. */
-export function walkerModule(shared: boolean): Module {
-  const module = new Module('walkers')
+const modules = new Map<string, WebAssembly.Module>()
+
+/** The module of one walker, before encoding; it exports `walk`. */
+export function walkerModule(format: RecordFormat, little: boolean, shared: boolean): Module {
+  const module = new Module(`walk ${format}`)
   module.importMemory('env', 'memory', shared ? { initial: 1, maximum: 65_536, shared } : { initial: 1 })
-  for (const little of [true, false]) {
-    const suffix = little ? 'little' : 'big'
-    module.export(`pcap.${suffix}`, new Walk(module, `pcap.${suffix}`, little).pcap())
-    module.export(`pcapng.${suffix}`, new Walk(module, `pcapng.${suffix}`, little).pcapng())
-  }
+  const walk = new Walk(module, `${format}.${little ? 'little' : 'big'}`, little)
+  module.export('walk', format === 'pcap' ? walk.pcap() : walk.pcapng())
   return module
 }
 
