@@ -1,0 +1,48 @@
+// Sharding: the sequencer's loop that steers, and the worker's over the packets steered to it.
+
+import type { Func as IrFunc } from '../../../ir/types.js'
+import { i32, i64, local } from '../asm.js'
+import { descriptorBytes } from '../memory.js'
+import { Loop } from './loop.js'
+import type { LoopParts } from './loop.js'
+
+/** steer(ctx, desc, count, seq, lists, room): appends each packet's index to its worker's list of u32. */
+export function steer(parts: LoopParts, steer: IrFunc): void {
+  const loop = new Loop(parts, 'steer', ['lists', 'room'])
+  const { lists, room, i } = loop.l
+  const list = loop.declare('list', 'i32')
+  const length = loop.declare('listLength', 'i32')
+  const worker = loop.declare('chosen', 'i32')
+  // A list is u32 length, then the indices; lists stand `room` bytes apart.
+  loop.each(
+    [
+      loop.openPacket(),
+      loop.inline(steer, result => [result, local.set(worker)]),
+      [local.get(lists), local.get(worker), local.get(room), i32.mul, i32.add, local.tee(list)],
+      [i32.load(), local.set(length)],
+      [local.get(list), local.get(length), i32.const(2), i32.shl, i32.add, local.get(i), i32.store(4)],
+      [local.get(list), local.get(length), i32.const(1), i32.add, i32.store()],
+    ],
+    loop.nextPacket(),
+  )
+}
+
+/** listed(ctx, desc, count, seq, list): the packets whose indices stand at `list`, in that order. */
+export function listed(parts: LoopParts): void {
+  const loop = new Loop(parts, 'listed', ['list', 'stamps'])
+  const { list, desc, seq } = loop.l
+  const base = loop.declare('base', 'i32')
+  const first = loop.declare('first', 'i64')
+  const index = loop.declare('index', 'i32')
+  loop.func.emit([local.get(desc), local.set(base)], [local.get(seq), local.set(first)])
+  loop.each(
+    [
+      [local.get(list), i32.load(), local.set(index)],
+      [local.get(base), local.get(index), i32.const(descriptorBytes), i32.mul, i32.add, local.set(desc)],
+      [local.get(first), local.get(index), i64.extend_i32_u, i64.add, local.set(seq)],
+      loop.process(),
+      loop.stamp(index),
+    ],
+    [local.get(list), i32.const(4), i32.add, local.set(list)],
+  )
+}
