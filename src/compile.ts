@@ -65,12 +65,7 @@ export function compile(file: string, text: string): Compilation {
     rules,
     stateLayout: state.layout,
     rulesLayout: ruleBlock.layout,
-    settings: program.settings.map(({ name, type, default: value, description }) => ({
-      name,
-      type,
-      default: value,
-      ...(description !== undefined && { description }),
-    })),
+    settings: program.settings.map(({ span: _, ...setting }) => setting),
     counters: program.counters,
   }
   return { compiled: { program, artifact, batch }, diagnostics }

@@ -26,9 +26,8 @@ export interface Flags {
 
 export interface Command {
   readonly name: string
-  /** One line for the list of commands. */
-  readonly summary: string
   readonly flags: FlagTable
+  /** Does it; answers the exit code. */
   run(flags: Flags, io: Io): Promise<number>
 }
 

@@ -39,3 +39,17 @@ export function bytesText(n: number): string {
   }
   return unit === 0 ? `${n} B` : `${value.toFixed(1)} ${units[unit]}`
 }
+
+/** A text as lines of at most `width` columns; the first is indented, the others twice as far. */
+export function paragraph(text: string, indent = 2, width = 80): string[] {
+  const lines: string[] = []
+  let line = ' '.repeat(indent)
+  for (const word of text.split(' ')) {
+    if (line.trim() !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = ' '.repeat(2 * indent)
+    }
+    line = line.trim() === '' ? line + word : `${line} ${word}`
+  }
+  return [...lines, line]
+}

@@ -1,17 +1,23 @@
 // From flags to what a run needs: the program, its settings, its rule tables, its strategy.
 
-import { readFileSync } from 'node:fs'
-import type { Artifact } from '../engine/artifact.js'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { openFileSource, systemText } from '../device/source.js'
+import type { Artifact, SettingInfo } from '../engine/artifact.js'
 import type { RunOptions } from '../engine/plan.js'
+import { sizeOf } from '../state/declaration.js'
+import type { Display, FieldDecl, FieldType } from '../state/declaration.js'
 import { buildRules } from '../state/rules.js'
 import type { RuleRow } from '../state/rules.js'
 import { describeProblem, readRules } from '../state/rules-file.js'
+import { expectation, read } from '../state/text.js'
 import { strategies, strategyNamed } from '../strategy/strategies.js'
 import type { Strategy } from '../strategy/strategy.js'
 import { Failure, UsageError } from './command.js'
 import type { Flags, FlagTable } from './command.js'
 import { exit } from './exit.js'
-import { integer, pairs, text, texts } from './flags.js'
+import { integer, pairs, required, text, texts } from './flags.js'
+import { hint, nearest } from './nearest.js'
 
 /** Flags of every command that runs a program. */
 export const runFlags = {
@@ -22,36 +28,30 @@ export const runFlags = {
   json: { type: 'boolean' },
 } satisfies FlagTable
 
-/** `--set name=value`: numbers decimal, 0x…, true or false. */
+/** A parameter as a field, so that values are spelled as state spells them. */
+export const settingField = ({ name, type, display }: SettingInfo): FieldDecl => ({
+  name,
+  type: type as FieldType,
+  bytes: sizeOf(type as FieldType),
+  ...(display !== undefined && { display: display as Display }),
+})
+
+/** `--set name=value`: numbers decimal or 0x…, addresses as they are written, true or false. */
 export function settingsOf(flags: Flags, artifact: Artifact): Map<string, bigint> {
   const known = artifact.settings.map(s => s.name)
-  const bits: Readonly<Record<string, number>> = {
-    u8: 8,
-    u16: 16,
-    u32: 32,
-    i32: 32,
-    u64: 64,
-    i64: 64,
-    bool: 1,
-  }
   return new Map(
-    pairs(texts(flags, 'set'), 'set').map(([name, value]) => {
+    pairs(texts(flags, 'set'), 'set').map(([name, text]) => {
       const setting = artifact.settings.find(s => s.name === name)
       if (!setting)
         throw new UsageError(
-          `${artifact.name} has no parameter ${name}; it has ${known.join(', ') || 'none'}`,
+          `${artifact.name} has no parameter ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
         )
-      const word = { true: '1', false: '0' }[value] ?? value.replaceAll('_', '')
-      const number = /^-?(0x[\da-f]+|\d+)$/i.test(word)
-        ? BigInt(word.replace('-', '')) * (word.startsWith('-') ? -1n : 1n)
-        : undefined
-      const width = bits[setting.type] ?? 32
-      const signed = setting.type.startsWith('i')
-      const least = signed ? -(2n ** BigInt(width - 1)) : 0n
-      const most = 2n ** BigInt(signed ? width - 1 : width) - 1n
-      if (number === undefined || number < least || number > most)
-        throw new UsageError(`--set ${name} takes a ${setting.type}, ${least} to ${most}, not ${value}`)
-      return [name, number]
+      const field = settingField(setting)
+      const spelled = /^[\da-fx_]+$/i.test(text) ? text.replaceAll('_', '') : text
+      const value = read(field, spelled) ?? read({ ...field, display: 'hex' }, spelled)
+      if (value === undefined || typeof value === 'object')
+        throw new UsageError(`--set ${name} takes ${expectation(field)}, not ${text}`)
+      return [name, BigInt(value)]
     }),
   )
 }
@@ -64,7 +64,9 @@ export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefine
   for (const [name, file] of given) {
     const declaration = artifact.rules.find(r => r.name === name)
     if (!declaration)
-      throw new UsageError(`${artifact.name} has no rule table ${name}; it has ${known.join(', ') || 'none'}`)
+      throw new UsageError(
+        `${artifact.name} has no rule table ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
+      )
     const format = file.endsWith('.json') ? 'json' : 'csv'
     const { rows: read, problems } = readRules(readText(file, 'rule file'), format, declaration)
     if (problems.length)
@@ -84,14 +86,34 @@ export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefine
   )
 }
 
+/** The text of a program or rule file. */
 export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    const { code } = error as { code?: string }
-    const why =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(code)
-    throw new Failure(`${what} ${file}: ${why}`, exit.usage)
+    throw new Failure(`${what} ${file}: ${systemText(error)}.${likeIt(file)}`, exit.usage)
+  }
+}
+
+/** `--in FILE`, after a look at whether it can be opened, so that nothing is done in vain. */
+export function captureOf(flags: Flags): string {
+  const path = required(flags, 'in', 'FILE')
+  if (path === '-' && process.stdin.isTTY)
+    throw new UsageError('--in - reads standard input, which is a terminal here; pipe a capture into it')
+  if (path === '-') return path
+  const source = openFileSource(path)
+  if (typeof source === 'string') throw new Failure(`capture ${path}: ${source}.${likeIt(path)}`, exit.input)
+  source.close()
+  return path
+}
+
+/** A file beside the missing one that has nearly its name. */
+function likeIt(path: string): string {
+  try {
+    const near = nearest(basename(path), readdirSync(dirname(path)))
+    return near === undefined || existsSync(path) ? '' : ` Did you mean ${join(dirname(path), near)}?`
+  } catch {
+    return ''
   }
 }
 

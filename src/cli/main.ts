@@ -3,21 +3,29 @@
 //
 // Commands are loaded when they are called, so that `hairpin --help` needs neither TypeScript nor WebAssembly.
 
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Failure, UsageError } from './command.js'
 import type { Command, Io } from './command.js'
 import { exit } from './exit.js'
+import { helpOf, overview } from './help.js'
+import type { Entry } from './help.js'
+import { hint } from './nearest.js'
 import { version } from '../index.js'
 
+interface Listed extends Entry {
+  readonly load: () => Promise<{ command: Command }>
+}
+
 /** Every command, in the order of the overview. */
-const commands: Readonly<Record<string, { summary: string; load: () => Promise<{ command: Command }> }>> = {
+const commands: Readonly<Record<string, Listed>> = {
   run: {
-    summary: 'run a program on a capture, on one worker or many',
+    group: 'run a program',
+    summary: 'on a capture, on one worker or many',
     load: () => import('./run/command.js'),
   },
   verify: {
-    summary: 'prove each strategy equal to the serial run on a capture',
+    group: 'run a program',
+    summary: 'prove every strategy equal to the serial run',
     load: () => import('./verify/command.js'),
   },
 }
@@ -30,66 +38,30 @@ const io: Io = {
   columns: process.stderr.columns ?? 80,
 }
 
-/** The README of a command, which is its help. */
-function help(name: string): string {
-  return readFileSync(new URL(`../../../src/cli/${name}/README.md`, import.meta.url), 'utf8')
-}
-
-function overview(): string {
-  const width = Math.max(...Object.keys(commands).map(n => n.length))
-  const rows = Object.entries(commands).map(([name, c]) => `  ${name.padEnd(width)}  ${c.summary}`)
-  return [
-    `hairpin ${version}: stateful packet processing on every core, one TypeScript program`,
-    '',
-    'usage: hairpin COMMAND … [--json] [--help]',
-    '',
-    ...rows,
-    '',
-    'example: hairpin run programs/port-knocking.ts --in programs/demo/knocking.pcap --strategy scr --cores 2',
-    'help on a command: hairpin COMMAND --help',
-    '',
-  ].join('\n')
-}
-
-/** The known word nearest to a mistyped one, if it is near. */
-function nearest(word: string, known: readonly string[]): string | undefined {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-    for (let i = 1; i <= a.length; i++) {
-      const next = [i]
-      for (let j = 1; j <= b.length; j++)
-        next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)))
-      row = next
-    }
-    return row[b.length]
-  }
-  const best = known.map(k => ({ k, d: distance(word, k) })).toSorted((a, b) => a.d - b.d)[0]
-  return best && best.d <= 2 ? best.k : undefined
-}
-
 async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const topic = rest[0]
-    io.out(name === 'help' && topic !== undefined && topic in commands ? help(topic) : overview())
+    const known = name === 'help' && topic !== undefined && Object.hasOwn(commands, topic)
+    const text = known ? helpOf(topic, io.colour) : overview(commands, io.colour)
+    if (name === undefined) io.err(text)
+    else io.out(text)
     return name === undefined ? exit.usage : exit.ok
   }
   if (name === '--version' || name === '-v') {
     io.out(`hairpin ${version}\n`)
     return exit.ok
   }
-  const entry = commands[name]
-  if (!entry) {
-    const guess = nearest(name, Object.keys(commands))
-    io.err(`hairpin: there is no command ${name}.${guess ? ` Did you mean ${guess}?` : ''}\n`)
+  if (!Object.hasOwn(commands, name)) {
+    io.err(`hairpin: there is no command ${name}.${hint(name, Object.keys(commands))}\n`)
     io.err('Type hairpin --help for the list.\n')
     return exit.usage
   }
   if (rest.includes('--help') || rest.includes('-h')) {
-    io.out(help(name))
+    io.out(helpOf(name, io.colour))
     return exit.ok
   }
-  const { command } = await entry.load()
+  const { command } = await commands[name].load()
   try {
     const { values, positionals } = parseArgs({
       args: rest,
@@ -103,20 +75,35 @@ async function main(args: string[]): Promise<number> {
       io.err(`hairpin ${name}: ${error.message}\n`)
       return error.code
     }
-    const parse = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
-    if (!parse && !(error instanceof UsageError)) throw error
-    const unknown = /Unknown option '(--?[\w-]+)'/.exec((error as Error).message)?.[1]
-    const guess = unknown && nearest(unknown.replace(/^-+/, ''), Object.keys(command.flags))
-    const message = unknown
-      ? `there is no flag ${unknown}.${guess ? ` Did you mean --${guess}?` : ''}`
-      : (error as Error).message
+    const message = error instanceof UsageError ? error.message : parseFault(error, command)
+    if (message === undefined) throw error
     io.err(`hairpin ${name}: ${message}\nType hairpin ${name} --help for what it takes.\n`)
     return exit.usage
   }
 }
 
+/** What the parser of flags complains about, in our words; undefined if it was something else that failed. */
+function parseFault(error: unknown, command: Command): string | undefined {
+  const { code, message } = error as { code?: string; message: string }
+  if (!code?.startsWith('ERR_PARSE_ARGS')) return undefined
+  const flags = Object.keys(command.flags)
+  const unknown = /Unknown option '(--?[\w-]+)'/.exec(message)?.[1]
+  if (unknown !== undefined)
+    return `there is no flag ${unknown}.${hint(unknown.replace(/^-+/, ''), flags, '--')}`
+  const flag = /'(?:-\w, )?--([\w-]+)/.exec(message)?.[1]
+  if (flag !== undefined && /argument missing|is ambiguous/.test(message)) return `--${flag} needs a value`
+  if (flag !== undefined && /does not take an argument/.test(message)) return `--${flag} takes no value`
+  return message
+}
+
+// A reader that went away, such as head, wants no more of it, and no complaint.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  io.err(`hairpin: this is a fault of hairpin, please report it with the command you typed.\n`)
+  io.err('hairpin: this is a fault of hairpin; please report it with the command you typed.\n')
   io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return exit.failure
 })

@@ -1,7 +1,7 @@
 // Loading a program: compiles it, or takes it from the output cache, and says what is wrong with it.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
@@ -42,10 +42,12 @@ function cacheFolder(): string | undefined {
   return join(base, 'hairpin')
 }
 
-/** The compiler's own code is part of the key, so that a changed compiler never meets an old artifact. */
+/** A build of the compiler is part of the key, so that a changed one never meets an old artifact. */
 function cacheKey(text: string): string {
-  const build = readFileSync(new URL('../../.built', import.meta.url), { flag: 'a+' })
-  return createHash('sha256').update(version).update(build).update('\0').update(text).digest('hex')
+  // Only a checkout has the build's record; an installed package is told apart by its version.
+  const build = statSync(new URL('../../.tsbuildinfo', import.meta.url), { throwIfNoEntry: false })
+  const parts = [version, build?.mtimeMs ?? '', build?.size ?? '', text]
+  return createHash('sha256').update(parts.join('\0')).digest('hex')
 }
 
 function cachedArtifact(text: string, file: string): Artifact | undefined {

@@ -12,6 +12,8 @@ export interface SettingInfo {
   readonly type: string
   readonly default: bigint
   readonly description?: string
+  /** How people spell it: ipv4, mac, port or hex; a number if left out. */
+  readonly display?: string
 }
 
 export interface Artifact {

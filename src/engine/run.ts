@@ -69,6 +69,9 @@ export interface RunResult {
   readonly firstPacketMilliseconds: number
 }
 
+/** Milliseconds after which the event loop gets a turn, so that signals are served where workers do not wait for one. */
+const turnEvery = 20
+
 /** Runs to the end of the source. Rejects with WorkerFailure if a worker crashes. */
 export async function start(
   artifact: Artifact,
@@ -125,8 +128,13 @@ export async function start(
     input.progress?.(received, source)
   }
   let finished = false
+  let turned = started
   try {
     for (let k = 0; !finished; k++) {
+      if (performance.now() - turned > turnEvery) {
+        await new Promise(resolve => setImmediate(resolve))
+        turned = performance.now()
+      }
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
       const slab = map.slabs[k % map.slabs.length]

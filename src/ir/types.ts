@@ -63,6 +63,8 @@ export interface Setting {
   readonly type: string
   readonly default: bigint
   readonly description?: string
+  /** How people spell it: ipv4, mac, port or hex; a number if left out. */
+  readonly display?: string
   readonly span?: Span
 }
 

@@ -6,7 +6,7 @@ import type { CaptureReader } from '../../device/capture.js'
 import { everyPacket } from '../../device/device.js'
 import type { Selection } from '../../device/device.js'
 import { faultText } from '../../device/fault.js'
-import { verdictNumber } from '../../device/slab.js'
+import { descriptor, descriptorBytes, verdictNumber } from '../../device/slab.js'
 import { compiledWalkers } from '../../device/walker.js'
 import { openOutput } from '../../device/writer.js'
 import { WorkerFailure } from '../../engine/crew.js'
@@ -16,17 +16,16 @@ import type { Input, RunResult } from '../../engine/run.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
-import { integer, isSet, onlyArgument, required, text, texts } from '../flags.js'
-import { optionsOf, runFlags, strategyOf } from '../inputs.js'
+import { integer, isSet, onlyArgument, text, texts } from '../flags.js'
+import { captureOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
-import { reportJson, reportText } from './report.js'
+import { reportJson, reportText, unaccounted } from './report.js'
 import type { Report } from './report.js'
-import { stateText } from './state.js'
+import { finalState } from './state.js'
 
 export const command: Command = {
   name: 'run',
-  summary: 'run a program on a capture, on one worker or many',
   flags: {
     ...runFlags,
     out: { type: 'string', short: 'o', multiple: true },
@@ -38,10 +37,10 @@ export const command: Command = {
   },
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
-    const path = required(flags, 'in', 'FILE')
     const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
     const strategy = strategyOf(text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
     const outputs = outputsOf(flags)
+    const path = captureOf(flags)
     const artifact = await loadArtifact(file, io)
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')
@@ -52,6 +51,7 @@ export const command: Command = {
       return exit.ok
     }
     const progress = progressLine(io, 'running')
+    let last = 0n
     let interrupted = false
     const onInterrupt = (): void => {
       interrupted = true
@@ -63,6 +63,10 @@ export const command: Command = {
         selection,
         make: (memory, workspace, origin) => openOutput(to, { memory, workspace, origin }),
       })),
+      collect(slab, count, _, { buffer }) {
+        const at = slab.descriptors + (count - 1) * descriptorBytes + descriptor.timestamp
+        last = new DataView(buffer).getBigUint64(at, true)
+      },
       stopped: () => interrupted,
       progress: (packets, source) => {
         const { bytes, size } = (source as CaptureReader).progress
@@ -79,12 +83,34 @@ export const command: Command = {
       progress.clear()
       process.removeListener('SIGINT', onInterrupt)
     }
-    const { clamped } = result.source as CaptureReader
+    const { clamped, notes } = result.source as CaptureReader
     const cpus = availableParallelism()
-    const report: Report = { artifact, plan: planned, result, clamped, cpus, interrupted }
-    io.out(isSet(flags, 'json') ? `${JSON.stringify(reportJson(report))}\n` : reportText(report))
-    if (isSet(flags, 'state') && !isSet(flags, 'json')) io.out(stateText(artifact, planned, result))
-    return finish(report, io.err)
+    const faults = [result.source, ...result.sinks].flatMap(({ fault }) => fault ?? [])
+    const state = isSet(flags, 'state') ? finalState(artifact, planned, result, last) : undefined
+    const report: Report = {
+      artifact,
+      plan: planned,
+      result,
+      clamped,
+      notes,
+      cpus,
+      faults,
+      state,
+      interrupted,
+    }
+    // Packets have standard output for themselves.
+    const print = outputs.some(o => o.to === '-') ? io.err : io.out
+    print(isSet(flags, 'json') ? `${JSON.stringify(reportJson(report))}\n` : reportText(report))
+    for (const fault of faults) io.err(`hairpin run: ${faultText(fault)}\n`)
+    if (interrupted)
+      io.err('hairpin run: interrupted; the figures above cover what was processed until then\n')
+    return interrupted
+      ? exit.interrupted
+      : faults.length
+        ? exit.input
+        : unaccounted(result)
+          ? exit.no
+          : exit.ok
   },
 }
 
@@ -104,21 +130,8 @@ function outputsOf(flags: Flags): Output[] {
     if (name === 'all') return { to, selection: everyPacket }
     if (!(name in verdictNumber))
       throw new UsageError(
-        `--out takes FILE or VERDICT=FILE with drop, pass, transmit, redirect or all, not ${value}`,
+        `--out takes FILE or VERDICT=FILE with drop, pass, transmit, redirect, aborted or all, not ${value}`,
       )
     return { to, selection: { verdicts: 1 << verdictNumber[name as keyof typeof verdictNumber] } }
   })
-}
-
-/** Says what went wrong with files, and picks the exit code. */
-function finish({ result, interrupted }: Report, err: (text: string) => void): number {
-  let code: number = exit.ok
-  for (const device of [result.source, ...result.sinks]) {
-    if (!device.fault) continue
-    err(`hairpin run: ${faultText(device.fault)}\n`)
-    code = exit.input
-  }
-  if (!interrupted) return code
-  err('hairpin run: interrupted; the figures above cover what was processed until then\n')
-  return exit.interrupted
 }

@@ -1,10 +1,14 @@
 // What a run has to say: for people and for machines (docs/json.md has the shapes).
 
+import type { Fault } from '../../device/fault.js'
 import { verdictNumber } from '../../device/slab.js'
 import type { Artifact } from '../../engine/artifact.js'
 import type { Plan } from '../../engine/plan.js'
 import type { RunResult } from '../../engine/run.js'
+import { dumpToJson } from '../../state/dump.js'
+import type { Dump } from '../../state/dump.js'
 import { bytesText, grid, grouped, percent } from '../grid.js'
+import { stateText } from './state.js'
 
 export interface Report {
   readonly artifact: Artifact
@@ -12,8 +16,14 @@ export interface Report {
   readonly result: RunResult
   /** Packets whose time stepped back. */
   readonly clamped: number
+  /** Oddities of the capture that did not stop the reading. */
+  readonly notes: readonly string[]
   /** CPUs that threads can run on. */
   readonly cpus: number
+  /** What went wrong with captures, read or written. */
+  readonly faults: readonly Fault[]
+  /** The state at the end, where it was asked for. */
+  readonly state: readonly Dump[] | undefined
   readonly interrupted: boolean
 }
 
@@ -57,6 +67,9 @@ export function reportJson(report: Report): object {
       busySeconds: w.busyMilliseconds / 1000,
     })),
     interrupted: report.interrupted,
+    notes: report.notes,
+    faults: report.faults,
+    ...(report.state && { state: report.state.map(dumpToJson) }),
   }
 }
 
@@ -87,7 +100,10 @@ export function reportText(report: Report): string {
   if (plan.workers > 1) parts.push('', workersText(report))
   if (report.clamped)
     parts.push('', `  ${grouped(report.clamped)} packets were older than the one before; their time was held`)
-  parts.push('', `  ${rateText(report)}`, '')
+  for (const note of report.notes) parts.push('', `  note: ${note}`)
+  parts.push('', `  ${rateText(report)}`)
+  for (const dump of report.state ?? []) parts.push('', stateText(dump))
+  parts.push('')
   return parts.join('\n')
 }
 
@@ -114,6 +130,9 @@ function workersText({ plan, result }: Report): string {
   return mean > 0 ? `${table}\n  the busiest worker has ${(most / mean).toFixed(2)} times the mean` : table
 }
 
+/** Seconds below which a rate says more about starting than about running. */
+const shortRun = 0.05
+
 function rateText(report: Report): string {
   const { result, plan, cpus } = report
   if (!ratesCount(report)) {
@@ -126,5 +145,6 @@ function rateText(report: Report): string {
   const mpps = result.received / result.seconds / 1e6
   const gbps = (8 * result.receivedBytes) / result.seconds / 1e9
   const rate = `${mpps.toFixed(2)} Mpps, ${gbps.toFixed(2)} Gbit/s`
-  return `${result.seconds.toFixed(3)} s, ${rate}, reading the capture included`
+  const short = result.seconds < shortRun ? ' (too short a run to go by)' : ''
+  return `${result.seconds.toFixed(3)} s, ${rate}, reading the capture included${short}`
 }

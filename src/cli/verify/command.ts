@@ -11,14 +11,13 @@ import { strategies } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import type { Command } from '../command.js'
 import { exit } from '../exit.js'
-import { integer, isSet, numberList, onlyArgument, required, text } from '../flags.js'
-import { grid, grouped } from '../grid.js'
-import { optionsOf, runFlags, strategyOf } from '../inputs.js'
+import { integer, isSet, numberList, onlyArgument, text } from '../flags.js'
+import { grid, grouped, paragraph } from '../grid.js'
+import { captureOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
 
 export const command: Command = {
   name: 'verify',
-  summary: 'prove each strategy equal to the serial run on a capture',
   flags: {
     ...runFlags,
     strategy: { type: 'string', short: 's' },
@@ -28,10 +27,10 @@ export const command: Command = {
   },
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
-    const path = required(flags, 'in', 'FILE')
     const cores = numberList(text(flags, 'cores') ?? '1,2,7', '--cores', { least: 1, most: mostWorkers })
     const most = integer(flags, 'packets', { least: 1, most: 2 ** 31 })
     const chosen = strategiesOf(text(flags, 'strategy') ?? 'all')
+    const path = captureOf(flags)
     const { program, artifact } = await compileProgram(file, io)
     const options = optionsOf(flags, artifact)
     const store = loadPackets(
@@ -49,13 +48,16 @@ export const command: Command = {
       },
     })
     if (io.terminal && !json) io.err('\r\x1b[2K')
-    io.out(
-      json ? `${JSON.stringify(verification)}\n` : textOf(verification, artifact.name, store.count, path),
-    )
+    const workers = isSet(flags, 'threads')
+      ? 'threads'
+      : `virtual, taking turns by seed ${seedText(flags)}; --threads takes real ones`
+    const heading = { program: artifact.name, file, packets: store.count, path, workers }
+    io.out(json ? `${JSON.stringify(verification)}\n` : textOf(verification, heading))
     if (store.fault) {
       io.err(`hairpin verify: ${faultText(store.fault)}\n`)
       return exit.input
     }
+    if (verification.cases.every(c => c.skipped !== undefined)) return exit.program
     return verification.exact ? exit.ok : exit.no
   },
 }
@@ -65,29 +67,46 @@ function strategiesOf(names: string): Strategy[] {
   return names.split(',').map(strategyOf)
 }
 
-function textOf({ exact, cases }: Verification, program: string, packets: number, path: string): string {
+interface Heading {
+  readonly program: string
+  readonly file: string
+  readonly packets: number
+  readonly path: string
+  readonly workers: string
+}
+
+function textOf({ exact, cases }: Verification, { program, file, packets, path, workers }: Heading): string {
   const ran = cases.filter(c => c.skipped === undefined)
+  const broken = ran.filter(c => c.divergent > 0)
   const verdict = exact
     ? `${program}: every strategy fulfils its contract on ${grouped(packets)} packets of ${path}`
     : ran.length === 0
       ? `${program}: nothing was verified`
-      : `${program}: ${ran.filter(c => c.divergent > 0).length} of ${ran.length} cases break their contract`
-  const rows = cases.map(c => [c.strategy, String(c.cores), grouped(c.packets), outcome(c)])
-  const table = grid(
-    [
-      { title: 'strategy' },
-      { title: 'workers', right: true },
-      { title: 'packets', right: true },
-      { title: 'result' },
-    ],
-    rows,
-  )
-  const contracts = [...new Set(ran.map(c => `  ${c.strategy}: ${c.contract}`))]
-  return `${[verdict, '', table, '', 'contracts', ...contracts].join('\n')}\n`
+      : `${program}: ${broken.length} of ${ran.length} cases break their contract`
+  const parts = [verdict, '']
+  if (ran.length)
+    parts.push(
+      grid(
+        [{ title: 'strategy' }, { title: 'workers', right: true }, { title: 'result' }],
+        ran.map(c => [c.strategy, String(c.cores), outcome(c)]),
+      ),
+      `  workers: ${workers}`,
+      '',
+    )
+  const refused = new Map(cases.flatMap(c => (c.skipped === undefined ? [] : [[c.strategy, c.skipped]])))
+  if (refused.size)
+    parts.push('not run', ...[...refused].flatMap(([name, why]) => paragraph(`${name}: ${why}`)), '')
+  if (ran.length) {
+    const contracts = new Map(ran.map(c => [c.strategy, c.contract]))
+    parts.push('contracts', ...[...contracts].flatMap(([name, c]) => paragraph(`${name}: ${c}`)), '')
+  }
+  const packet = broken.find(c => c.first?.packet !== undefined)?.first?.packet
+  if (packet !== undefined)
+    parts.push(`what the serial run does: hairpin trace ${file} --in ${path} --packet ${packet}`, '')
+  return parts.join('\n')
 }
 
 function outcome(c: Case): string {
-  if (c.skipped !== undefined) return `not run: ${c.skipped}`
   if (c.divergent === 0) return 'exact'
   const where = c.first?.packet === undefined ? '' : `packet ${c.first.packet}: `
   return `${grouped(c.divergent)} divergent, first ${where}${c.first?.what ?? ''}`

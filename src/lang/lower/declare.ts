@@ -205,6 +205,7 @@ function parameter(l: Lowering, node: Ts.CallExpression, name: string, args: rea
     name,
     type: type.type.field,
     default: initial.value,
+    ...(type.type.display && { display: type.type.display }),
     ...(description?.kind === 'text' && { description: description.text }),
     span: l.spanOf(node),
   }
