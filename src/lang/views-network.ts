@@ -1,9 +1,10 @@
-// Emits the views that hang on a frame: Ethernet, VLAN tags, ARP, IPv4, IPv6. Each is parsed from the frame's first
-// byte, so the same code serves a packet and the frame inside VXLAN.
+// Emits a frame and the views that hang on it: Ethernet, VLAN tags, ARP, IPv4, IPv6. Everything is parsed from the
+// frame's first byte, so the same code serves a packet and the frame inside VXLAN.
 //
-// Shape of what is emitted: a chain of branches that walks over the tags and ends with the EtherType and the place of
-// the network header, then one branch on type and length, then the version and header length as plain values. Header
-// loads stand behind the length check that proves them. Read src/wire/ipv4.ts and ipv6.ts for what is accepted.
+// Shape of what is emitted: once per frame, a chain of branches walks over the tags and ends with the EtherType and the
+// place of the network header; no assignment can change these. Then, per view, one branch on type and length, and the
+// version and header length as plain values. Header loads stand behind the length check that proves them.
+// Read src/wire/ipv4.ts and ipv6.ts for what is accepted.
 
 import type { Instr } from '../ir/types.js'
 import { arp } from '../wire/arp.js'
@@ -30,7 +31,18 @@ const typeOffset = ethernet.headerBytes - 2
 const rawIpv4 = raw16(etherTypes.Ipv4)
 const rawIpv6 = raw16(etherTypes.Ipv6)
 
-/** The view `name` of the frame that starts at `frame.base`. */
+/** The frame at `base`. `more` are the further leaves of an inner frame. */
+export function frameView(
+  ctx: PacketContext,
+  protocol: 'packet' | 'inner',
+  base: Instr,
+  more: readonly Instr[] = [],
+): ViewValue {
+  const { type, network } = networkHeader(ctx, base)
+  return { protocol, present: ctx.builder.const('i1', 1), base, extra: [type, network, ...more] }
+}
+
+/** The view `name` of a frame. */
 export function networkView(ctx: PacketContext, frame: ViewValue, name: string): ViewValue {
   if (name === 'ethernet') return ethernetView(ctx, frame)
   if (name === 'vlan') return tagView(ctx, frame)
@@ -77,31 +89,31 @@ export function innerTagView(ctx: PacketContext, tag: ViewValue): ViewValue {
   return { protocol: 'vlan', present: named(present, 'vlan.inner.present'), base, extra }
 }
 
-/** The EtherType behind the tags, as it stands in the packet (0 if cut off), and where what it names starts. */
-function networkHeader(ctx: PacketContext, frame: ViewValue): { rawType: Instr; base: Instr } {
+/** The EtherType behind the tags of the frame at `start`, as it stands in the packet, and where its header starts. */
+function networkHeader(ctx: PacketContext, start: Instr): { type: Instr; network: Instr } {
   const { builder } = ctx
-  const rawType = builder.variable('i32', 'ethernet.type')
-  const base = builder.variable('i32', 'network header')
-  builder.write(rawType, i32(ctx, 0))
-  builder.write(base, plus(ctx, frame.base, ethernet.headerBytes))
+  const type = builder.variable('i32', 'ethernet.type')
+  const network = builder.variable('i32', 'network header')
+  builder.write(type, i32(ctx, 0))
+  builder.write(network, plus(ctx, start, ethernet.headerBytes))
   const step = (tags: number): void => {
-    const type = loadRaw(ctx, frame.base, typeOffset + tags * vlan.headerBytes, 2)
-    builder.write(rawType, named(type, 'ethernet.type'))
-    if (tags > 0) builder.write(base, plus(ctx, frame.base, ethernet.headerBytes + tags * vlan.headerBytes))
+    const found = loadRaw(ctx, start, typeOffset + tags * vlan.headerBytes, 2)
+    builder.write(type, named(found, 'ethernet.type'))
+    if (tags > 0) builder.write(network, plus(ctx, start, ethernet.headerBytes + tags * vlan.headerBytes))
     if (tags === maxTags) return
     const next = ethernet.headerBytes + (tags + 1) * vlan.headerBytes
-    when(ctx, all(ctx, isTag(ctx, type), reaches(ctx, frame.base, next)), () => step(tags + 1))
+    when(ctx, all(ctx, isTag(ctx, found), reaches(ctx, start, next)), () => step(tags + 1))
   }
-  when(ctx, reaches(ctx, frame.base, ethernet.headerBytes), () => step(0))
-  return { rawType: builder.read(rawType), base: builder.read(base) }
+  when(ctx, reaches(ctx, start, ethernet.headerBytes), () => step(0))
+  return { type: builder.read(type), network: builder.read(network) }
 }
 
 function arpView(ctx: PacketContext, frame: ViewValue): ViewValue {
   const { builder } = ctx
-  const { rawType, base } = networkHeader(ctx, frame)
+  const base = leafOf(ctx, frame, 'network')
   const found = builder.variable('i1', 'arp.present')
   builder.write(found, builder.const('i1', 0))
-  const typed = op(ctx, 'eq', rawType, raw16(etherTypes.Arp))
+  const typed = op(ctx, 'eq', leafOf(ctx, frame, 'type'), raw16(etherTypes.Arp))
   when(ctx, all(ctx, typed, reaches(ctx, base, arp.headerBytes)), () => {
     const spaces = op(ctx, 'eq', loadRaw(ctx, base, 0, 4), (rawIpv4 << 16) | raw16(1))
     const lengths = op(ctx, 'eq', loadRaw(ctx, base, 4, 2), (4 << 8) | 6)
@@ -112,12 +124,12 @@ function arpView(ctx: PacketContext, frame: ViewValue): ViewValue {
 
 function ipv4View(ctx: PacketContext, frame: ViewValue): ViewValue {
   const { builder } = ctx
-  const { rawType, base } = networkHeader(ctx, frame)
+  const base = leafOf(ctx, frame, 'network')
   const found = builder.variable('i1', 'ipv4.present')
   const next = builder.variable('i32', 'transport header')
   builder.write(found, builder.const('i1', 0))
   builder.write(next, base)
-  const typed = op(ctx, 'eq', rawType, rawIpv4)
+  const typed = op(ctx, 'eq', leafOf(ctx, frame, 'type'), rawIpv4)
   when(ctx, all(ctx, typed, reaches(ctx, base, ipv4.headerBytes)), () => {
     const versionAndLength = named(loadRaw(ctx, base, 0, 1), 'ipv4.version')
     // Version 4 and 5 to 15 words are the numbers 0x45 to 0x4f.
@@ -132,14 +144,14 @@ function ipv4View(ctx: PacketContext, frame: ViewValue): ViewValue {
 
 function ipv6View(ctx: PacketContext, frame: ViewValue): ViewValue {
   const { builder } = ctx
-  const { rawType, base } = networkHeader(ctx, frame)
+  const base = leafOf(ctx, frame, 'network')
   const found = builder.variable('i1', 'ipv6.present')
   const protocol = builder.variable('i32', 'ipv6.protocol')
   const next = builder.variable('i32', 'transport header')
   builder.write(found, builder.const('i1', 0))
   builder.write(protocol, i32(ctx, noTransport))
   builder.write(next, base)
-  const typed = op(ctx, 'eq', rawType, rawIpv6)
+  const typed = op(ctx, 'eq', leafOf(ctx, frame, 'type'), rawIpv6)
   when(ctx, all(ctx, typed, reaches(ctx, base, ipv6.headerBytes)), () => {
     const version = op(ctx, 'shru', named(loadRaw(ctx, base, 0, 1), 'ipv6.version'), 4)
     builder.write(found, op(ctx, 'eq', version, 6))

@@ -15,6 +15,7 @@ import { sctp } from '../wire/sctp.js'
 import { tcp } from '../wire/tcp.js'
 import { udp, udpPorts } from '../wire/udp.js'
 import { validIdentifier, vxlan } from '../wire/vxlan.js'
+import { frameView } from './views-network.js'
 import { all, i32, leafOf, loadRaw, named, op, packetLength, plus, raw16, reaches } from './views-value.js'
 import { swapped, when } from './views-value.js'
 import type { PacketContext, ViewValue } from './views-value.js'
@@ -158,6 +159,5 @@ export function innerFrame(ctx: PacketContext, view: ViewValue): ViewValue {
   const base = plus(ctx, view.base, vxlan.headerBytes)
   const end = leafOf(ctx, view, 'end')
   const clamped = ctx.builder.emit('select', [op(ctx, 'ltu', end, base), base, end])
-  const extra = [clamped, leafOf(ctx, view, 'outer')]
-  return { protocol: 'inner', present: ctx.builder.const('i1', 1), base, extra }
+  return frameView(ctx, 'inner', base, [clamped, leafOf(ctx, view, 'outer')])
 }

@@ -45,13 +45,14 @@ export interface ScalarMember {
 export type Member = ScalarMember | { readonly kind: 'view'; readonly view: ViewValue }
 
 /**
- * The further values of each view, by name. `next` is where the payload starts, `end` where it ends by the lengths
- * in the headers and in the packet; `protocol` is what stands at `next`; `outermost` is 1 on a first VLAN tag;
+ * The further values of each view, by name. `type` is the EtherType behind a frame's tags as it stands in the packet
+ * (0 if cut off), `network` where what it names starts; `next` is where the payload starts, `end` where it ends by the
+ * lengths in the headers and in the packet; `protocol` is what stands at `next`; `outermost` is 1 on a first VLAN tag;
  * `outer` is the start of the UDP header that carries the frame in VXLAN, or 0.
  */
 export const extraLeaves = {
-  packet: [],
-  inner: ['end', 'outer'],
+  packet: ['type', 'network'],
+  inner: ['type', 'network', 'end', 'outer'],
   payload: ['end'],
   ethernet: ['outer'],
   vlan: ['outermost', 'outer'],

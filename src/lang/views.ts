@@ -11,7 +11,7 @@ import type { Instr } from '../ir/types.js'
 import { memberInfo } from './members.js'
 import type { ViewName } from './members.js'
 import type { TimeUnit } from './view-types.js'
-import { innerTagView, networkView } from './views-network.js'
+import { frameView, innerTagView, networkView } from './views-network.js'
 import { readClock, readField, readProperty, readRaw } from './views-read.js'
 import { innerFrame, optionalWord, payloadView, transportView, vxlanView } from './views-transport.js'
 import type { TransportName } from './views-transport.js'
@@ -22,13 +22,8 @@ import { writeField, writeRaw } from './views-write.js'
 export { viewLeafTypes } from './views-value.js'
 export type { Member, PacketContext, ScalarMember, ScalarTypeName, ViewValue } from './views-value.js'
 
-/** The view of the packet itself, or of the frame at `ctx.frame`. Always present. */
-export const rootView = (ctx: PacketContext): ViewValue => ({
-  protocol: 'packet',
-  present: ctx.builder.const('i1', 1),
-  base: ctx.frame,
-  extra: [],
-})
+/** The view of the packet itself, or of the frame at `ctx.frame`; always present. Call it once, at the start. */
+export const rootView = (ctx: PacketContext): ViewValue => frameView(ctx, 'packet', ctx.frame)
 
 /** Reads a field, value or view member. The name is one that memberInfo knows, and no method. */
 export function readMember(ctx: PacketContext, view: ViewValue, name: string): Member {
