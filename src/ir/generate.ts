@@ -115,6 +115,11 @@ class Generator {
   private readonly memory: Variable
   private readonly variables: readonly Variable[]
   private left: number
+  private recent: { type: 'i32' | 'i64'; width: number; offset: number } = {
+    type: 'i32',
+    width: 2,
+    offset: 0,
+  }
 
   constructor(random: Random, options: GenerateOptions) {
     this.random = random
@@ -172,13 +177,13 @@ class Generator {
     if (depth === 0 || this.random(6) === 0)
       return this.random(2) ? this.b.read(this.variable(type)) : this.leaf(type)
     if (type === 'i32' && this.random(6) === 0) return this.bigEndian()
-    if (this.options.itemBytes && type !== 'i1' && this.random(12) === 0) {
+    if (this.options.itemBytes && type !== 'i1' && this.random(9) === 0) {
       const width = type === 'i64' ? 8 : this.pick([1, 2, 4])
       if (width <= this.options.itemBytes)
         return this.b.emit(
           'item.load',
           [],
-          { width, offset: this.random(this.options.itemBytes - width + 1) },
+          { width, offset: this.random(Math.min(3, this.options.itemBytes - width + 1)) },
           type,
         )
     }
@@ -200,10 +205,15 @@ class Generator {
         this.load('i32', checked, bytes, offset, true),
       ])
     }
+    return this.assembled(bytes, k => this.load('i32', zero, 1, offset + k, true))
+  }
+
+  /** Bytes put together, mostly most significant first. */
+  private assembled(bytes: number, byte: (k: number) => Instr): Instr {
+    const little = this.random(4) === 0
     const parts = Array.from({ length: bytes }, (_, k) => {
-      const byte = this.load('i32', zero, 1, offset + k, true)
-      const shift = this.b.const('i32', 8 * (this.random(8) ? bytes - 1 - k : k))
-      return this.b.emit('shl', [byte, shift])
+      const place = little === this.random(8) > 0 ? k : bytes - 1 - k
+      return this.b.emit('shl', [byte(k), this.b.const('i32', 8 * place)])
     })
     return parts.reduce((a, p) => this.b.emit(this.random(6) ? 'or' : 'add', [a, p]))
   }
@@ -325,19 +335,47 @@ class Generator {
     const cond = this.random(2)
       ? this.b.emit('leu', [end, length])
       : this.b.emit('not', [this.b.emit('ltu', [length, end])])
+    const start = this.random(need - 12)
     this.when(cond, () => {
-      for (let n = 1 + this.random(3); n > 0; n--) {
-        const v = this.pick(this.variables.filter(x => x.type !== 'i1'))
-        const width = v.type === 'i64' ? 8 : this.pick([1, 2, 4])
-        const offset = this.random(need - width + 1)
-        if (this.options.stores !== false && this.random(3) === 0)
-          this.b.write(
-            this.memory,
-            this.b.emit('store', [this.b.read(this.memory), base, this.b.read(v)], { width, offset }, 'mem'),
-          )
-        else this.b.write(v, this.load(v.type, base, width, offset, false))
+      const bases = [base, base, this.b.const('i32', 0)]
+      for (let n = 1 + this.random(6); n > 0; n--) {
+        const at = this.pick(bases)
+        if (this.random(5)) this.packetAccess(at, start)
+        else this.when(this.condition(), () => this.packetAccess(at, start))
       }
     })
+  }
+
+  /** Reads or writes some of the 12 bytes from base + start; accesses nearby overlap, and many repeat the one before. */
+  private packetAccess(base: Instr, start: number): void {
+    const type = this.pick(['i32', 'i32', 'i64'] as const)
+    const width = type === 'i64' ? 8 : this.pick([1, 2, 4])
+    const offset = start + this.random(5)
+    const v = this.variable(type)
+    if (this.options.stores !== false && this.random(3) === 0) {
+      const version = this.b.emit(
+        'store',
+        [this.b.read(this.memory), base, this.b.read(v)],
+        { width, offset },
+        'mem',
+      )
+      this.b.write(this.memory, version)
+    } else if (this.random(3) === 0 && type === 'i32') {
+      const gap = this.random(10) ? 1 : 2
+      this.b.write(
+        v,
+        this.assembled(this.pick([2, 4]), k => this.load('i32', base, 1, offset + gap * k, false)),
+      )
+    } else if (this.random(2) === 0) {
+      this.recent = { type, width, offset: offset - start }
+      this.b.write(v, this.load(type, base, width, offset, false))
+    } else {
+      const again = this.recent
+      this.b.write(
+        this.variable(again.type),
+        this.load(again.type, base, again.width, start + again.offset, false),
+      )
+    }
   }
 
   private now(): Instr {
@@ -360,7 +398,7 @@ class Generator {
     const table = this.pick(this.options.shape.tables)
     const object = table.name
     const keyOf = (type: Type): Instr =>
-      this.b.emit('and', [this.b.read(this.variable(type)), this.b.const(type, 3)])
+      this.b.emit('and', [this.b.read(this.variable(type)), this.b.const(type, this.pick([1, 1, 3]))])
     const key = table.key.map(keyOf)
     const now = table.expire ? [this.now()] : []
     const sequence =
@@ -378,16 +416,8 @@ class Generator {
         else this.b.emit('table.store', [slot, this.expression(type, 1)], attrs)
       }
     }
-    const slot = find()
-    const kind = this.random(4)
-    if (kind === 0) {
-      this.when(present(slot), () => void this.b.emit('table.remove', [slot], { object }))
-    } else if (kind === 1) {
-      this.when(present(slot), () => {
-        use(slot)
-        use(find())
-      })
-    } else {
+    const upsert = (then: (slot: Instr) => void): void => {
+      const slot = find()
       const entry = this.b.variable('i32', 'entry')
       this.b.write(entry, slot)
       this.when(
@@ -396,7 +426,30 @@ class Generator {
         () =>
           this.b.write(entry, this.b.emit('table.insert', [...key, ...now, ...sequence], { object }, 'i32')),
       )
-      this.when(present(this.b.read(entry)), () => use(this.b.read(entry)))
+      this.when(present(this.b.read(entry)), () => then(this.b.read(entry)))
+    }
+    const kind = this.random(8)
+    if (kind === 0) {
+      const slot = find()
+      this.when(present(slot), () => void this.b.emit('table.remove', [slot], { object }))
+    } else if (kind === 1) {
+      const slot = find()
+      this.when(present(slot), () => {
+        use(slot)
+        use(find())
+      })
+    } else if (kind < 5) upsert(use)
+    else {
+      upsert(slot => {
+        // Half of the time the same key, which no pass sees.
+        const alias = (k: Instr): Instr =>
+          this.b.emit('and', [this.b.emit('or', [k, this.b.const(k.type, 4)]), this.b.const(k.type, 3)])
+        const keys = this.random(2) ? key.map(alias) : table.key.map(keyOf)
+        const other = this.b.emit('table.find', [...keys, ...now], { object }, 'i32')
+        this.when(present(other), () => {
+          for (let n = 0; n < 5; n++) use(this.random(2) ? slot : other)
+        })
+      })
     }
   }
 
@@ -438,6 +491,9 @@ class Generator {
     const width = type === 'i64' ? 8 : this.pick([1, 2, 4])
     const room = this.options.itemBytes! - width
     if (room >= 0)
-      this.b.emit('item.store', [this.expression(type, 2)], { width, offset: this.random(room + 1) })
+      this.b.emit('item.store', [this.expression(type, 2)], {
+        width,
+        offset: this.random(Math.min(3, room + 1)),
+      })
   }
 }

@@ -4,16 +4,22 @@ import { InvariantError } from '../ir/invariant.js'
 import { printFunction } from '../ir/print.js'
 import type { Func } from '../ir/types.js'
 import { verifyFunction } from '../ir/verify.js'
+import { bounds } from './bounds.js'
+import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { fold } from './fold.js'
 import type { Facts, Pass } from './pass.js'
 import { formSelects } from './select.js'
 import { simplifyCfg } from './simplify-cfg.js'
 import { thread } from './thread.js'
+import { widen } from './widen.js'
 
 /** Every pass by the name that tests and options use. */
 export const passes: Readonly<Record<string, Pass>> = {
   fold,
+  cse,
+  bounds,
+  widen,
   dce,
   thread,
   select: formSelects,
@@ -30,7 +36,7 @@ export interface OptimiseOptions {
   readonly observe?: (pass: string, func: Func, changed: boolean) => void
 }
 
-const sequence = ['simplify-cfg', 'fold', 'dce', 'simplify-cfg'] as const
+const sequence = ['simplify-cfg', 'fold', 'cse', 'bounds', 'widen', 'dce'] as const
 
 /** Makes the function small and fast, in place. */
 export function optimise(func: Func, options: OptimiseOptions = {}): void {
