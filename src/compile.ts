@@ -65,7 +65,7 @@ export function compile(file: string, text: string): Compilation {
     rules,
     stateLayout: state.layout,
     rulesLayout: ruleBlock.layout,
-    settings: program.settings.map(({ span: _, ...setting }) => setting),
+    settings: program.settings,
     counters: program.counters,
   }
   return { compiled: { program, artifact, batch }, diagnostics }

@@ -18,6 +18,11 @@ interface Listed extends Entry {
 
 /** Every command, in the order of the overview. */
 const commands: Readonly<Record<string, Listed>> = {
+  check: {
+    group: 'look at a program',
+    summary: 'what replicating, sharding and sharing it take: state, metadata, limits',
+    load: () => import('./check/command.js'),
+  },
   run: {
     group: 'run a program',
     summary: 'on a capture, on one worker or many',

@@ -20,7 +20,7 @@ export async function compileProgram(file: string, io: Io): Promise<Compiled> {
   const { compiled, diagnostics } = compile(file, text)
   if (diagnostics.length) {
     const { renderDiagnostics } = await import('../diagnostics/render.js')
-    io.err(renderDiagnostics(diagnostics, text, { colour: io.colour }))
+    io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
   }
   if (!compiled) throw new Failure(`${file} does not compile`, exit.program)
   cacheArtifact(text, compiled.artifact)

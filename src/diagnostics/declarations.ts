@@ -98,4 +98,11 @@ export const declarationRules = {
     suggestion: 'Move it into the packet function.',
     example: program('const total = cell(u32)\nconst before = total.get()'),
   },
+  stateTooLarge: {
+    code: 'HP1210',
+    message: '{message}',
+    reason: 'A program and its state must fit the address space of one WebAssembly memory.',
+    suggestion: 'Use a smaller capacity, or smaller keys and values.',
+    example: program('const seen = table({ key: u32, value: u64, capacity: 300_000_000 })'),
+  },
 } satisfies Record<string, Entry>

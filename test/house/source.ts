@@ -34,7 +34,7 @@ function read(path: string): Source {
     path,
     text,
     lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0),
-    header: /^(?:\/\/.*\n)+|^\/\*[^]*?\*\//.exec(text)?.[0] ?? '',
+    header: /^(?:\/\/.*\n)+|^\/\*[^]*?\*\//.exec(text.replace(/^#!.*\n/, ''))?.[0] ?? '',
     imports: local.map(name => posix.join(posix.dirname(path), name).replace(/\.js$/, '.ts')),
     packages: names.filter(name => !name.startsWith('.')),
   }

@@ -2,9 +2,10 @@
 //
 // Promises: what goes into the program passes state/soundness.ts; mistakes are reported at the option they concern.
 
+import { layoutRules, layoutState } from '../../state/layout.js'
 import { firstProblem } from '../../state/soundness.js'
 import { maxExpiry, nanosecondsIn } from '../../state/declaration.js'
-import type { FieldDecl, StateObject, TableDecl, TimeUnit } from '../../state/declaration.js'
+import type { FieldDecl, RulesDecl, StateObject, TableDecl, TimeUnit } from '../../state/declaration.js'
 import type { Setting } from '../../ir/types.js'
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
@@ -43,6 +44,11 @@ export function declare(l: Lowering, node: Ts.CallExpression, kind: string): Val
   const problem = firstProblem([...known, object])
   if (problem) return l.report('unsoundDeclaration', { message: problem.message })
   l.objects.push(object)
+  const isRules = (o: StateObject): o is RulesDecl => o.kind === 'rules'
+  const layout = isRules(object)
+    ? layoutRules(l.objects.filter(isRules))
+    : layoutState(l.objects.filter(o => !isRules(o)))
+  if (!layout.ok) return l.report('stateTooLarge', { message: layout.error.message })
   return { kind: 'state', object }
 }
 

@@ -1,0 +1,131 @@
+// The page that check prints for people.
+
+import { bytesText, grid, grouped, paragraph } from '../grid.js'
+import type { CheckReport } from './report.js'
+import type { Limits } from './limits.js'
+import type { DescribedField, DescribedObject } from './state.js'
+
+export function checkPage(report: CheckReport): string {
+  const { program, file, state, rules, parameters, counters, limits } = report
+  const parts: string[][] = [[`${program} (${file})`]]
+  if (parameters.length)
+    parts.push([
+      'parameters, set by --set NAME=VALUE',
+      grid(
+        [{ title: '' }, { title: '' }, { title: '', right: true }, { title: '' }],
+        parameters.map(p => [p.name, p.type, p.default, p.description ?? '']),
+      ),
+    ])
+  const sum = state.reduce((n, o) => n + o.bytes, 0)
+  if (state.length)
+    parts.push([
+      'state, a copy for every replica or shard',
+      ...state.flatMap(objectLines),
+      ...(state.length > 1 ? [`  together ${bytesExactly(sum)}`] : []),
+    ])
+  else parts.push(['state: none; any strategy runs it, and no two workers can disagree'])
+  if (rules.length)
+    parts.push(['rule tables, one copy for all workers, filled by --table', ...rules.flatMap(objectLines)])
+  if (counters.length)
+    parts.push([
+      'counters',
+      grid(
+        [{ title: '' }, { title: '' }],
+        counters.map(c => [c.name, c.description ?? '']),
+      ),
+    ])
+  parts.push(['memory for state, rules and rings', ...limitLines(limits)])
+  return `${parts.map(p => p.join('\n')).join('\n\n')}\n`
+}
+
+const bytesExactly = (n: number): string =>
+  n < 1024 ? `${n} bytes` : `${grouped(n)} bytes (${bytesText(n)})`
+
+const nouns: Readonly<Record<DescribedObject['kind'], string>> = {
+  table: 'table of {n} entries',
+  array: 'array of {n} elements',
+  cell: 'cell',
+  pool: 'pool of {n} numbers',
+  rules: 'exact match, {n} entries',
+  lpm: 'longest-prefix match, {n} entries',
+  devices: '{n} devices',
+}
+
+function objectLines(o: DescribedObject): string[] {
+  const place = o.line === undefined ? '' : ` (line ${o.line})`
+  const manners = [
+    o.evict && (o.evict === 'oldest' ? 'gives up the oldest when full' : 'refuses new keys when full'),
+    o.expire && `expires after ${timeText(o.expire.after, o.expire.unit)}`,
+    o.release && `gives ${o.release.field} back to ${o.release.pool}`,
+  ].filter(s => s !== undefined)
+  const rest = o.bytes - o.places * o.entryBytes
+  const trie = o.kind === 'lpm' ? ', and the trie of the rules' : ''
+  const size =
+    o.kind === 'cell' || o.kind === 'pool'
+      ? bytesExactly(o.bytes)
+      : `${grouped(o.places)} places × ${o.entryBytes} bytes + ${rest} = ${bytesExactly(o.bytes)}${trie}`
+  return [
+    `  ${o.name}: ${nouns[o.kind].replace('{n}', grouped(o.capacity))}${place}`,
+    ...(o.key.length ? row('key', fieldsText(o.key)) : []),
+    ...(o.value.length && o.kind !== 'pool' ? row('value', fieldsText(o.value)) : []),
+    ...(manners.length ? row('full', manners.join('; ')) : []),
+    ...row('size', size),
+  ]
+}
+
+/** A labelled line, wrapped. */
+const row = (label: string, text: string): string[] =>
+  paragraph(text, 12, pageWidth).map((line, i) =>
+    i === 0 ? `    ${label.padEnd(8)}${line.trim()}` : ' '.repeat(12) + line.trim(),
+  )
+
+const pageWidth = 92
+
+const fieldsText = (fields: readonly DescribedField[]): string =>
+  fields.map(f => (fields.length === 1 ? f.type : `${f.name} ${f.type}`)).join(', ')
+
+/** 300,000 ms as 300 s: the largest unit that gives a whole number of more than one. */
+function timeText(n: number, unit: string): string {
+  const steps: readonly [string, number][] = [
+    ['ns', 1000],
+    ['us', 1000],
+    ['ms', 1000],
+    ['s', 60],
+    ['min', 60],
+    ['h', 24],
+    ['days', 1],
+  ]
+  let value = n
+  let at = steps.findIndex(([name]) => name === unit)
+  while (at < steps.length - 1 && value % steps[at][1] === 0 && value / steps[at][1] > 1)
+    value /= steps[at++][1]
+  return `${grouped(value)} ${steps[at][0]}`
+}
+
+const shownWorkers = [1, 2, 4, 8, 16]
+
+function limitLines({ wasm, kernel }: Limits): string[] {
+  const sizes = Object.values(wasm.workers)
+  const most = sizes.filter(bytes => bytes !== null).length
+  const cell = (n: number): string => {
+    const bytes = wasm.workers[n]
+    return bytes === null ? 'too large' : bytesText(bytes)
+  }
+  const table = grid(
+    [
+      { title: 'workers' },
+      ...shownWorkers.map(n => ({ title: String(n), right: true })),
+      { title: 'limit', right: true },
+    ],
+    [
+      ['WebAssembly, all workers', ...shownWorkers.map(cell), bytesText(wasm.limit)],
+      ['kernel, each worker', ...shownWorkers.map(() => bytesText(kernel.state)), bytesText(kernel.limit)],
+    ],
+  )
+  const problems = [
+    most < sizes.length &&
+      `  One WebAssembly memory holds ${most === 0 ? 'not even one worker' : `at most ${most} workers`}; use a smaller capacity for more.`,
+    !kernel.fits && '  The kernel takes no offset beyond its limit; use a smaller capacity.',
+  ].filter(s => s !== false)
+  return [table, ...problems]
+}

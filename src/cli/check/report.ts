@@ -1,0 +1,37 @@
+// Everything check knows about a program, as plain data; docs/json.md has the shape of its JSON.
+
+import type { Compiled } from '../../compile.js'
+import { limitsOf } from './limits.js'
+import type { Limits } from './limits.js'
+import { parametersOf, rulesOf, stateOf } from './state.js'
+import type { DescribedObject, DescribedParameter } from './state.js'
+
+export interface CheckReport {
+  readonly program: string
+  readonly file: string
+  readonly licence?: string
+  readonly parameters: readonly DescribedParameter[]
+  readonly state: readonly DescribedObject[]
+  readonly rules: readonly DescribedObject[]
+  readonly counters: readonly { readonly name: string; readonly description?: string }[]
+  readonly limits: Limits
+}
+
+export function checkReport(compiled: Compiled): CheckReport {
+  const { artifact, program } = compiled
+  return {
+    program: artifact.name,
+    file: artifact.file,
+    ...(program.licence !== undefined && { licence: program.licence }),
+    parameters: parametersOf(compiled),
+    state: stateOf(compiled),
+    rules: rulesOf(compiled),
+    counters: artifact.counters,
+    limits: limitsOf(artifact),
+  }
+}
+
+/** The report as its JSON. */
+export function checkJson({ state, rules, ...rest }: CheckReport): object {
+  return { ...rest, tables: [...state, ...rules] }
+}
