@@ -3,6 +3,7 @@
 // An artifact is deterministic (same source, same bytes, on any machine) and survives a structured clone and the
 // output cache, so a run needs neither TypeScript nor the compiler once a program has been compiled.
 
+import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { SteeringFields } from '../strategy/steering.js'
 import type { RulesDecl, StateObject } from '../state/declaration.js'
 import type { RulesLayout, StateLayout } from '../state/layout.js'
@@ -26,8 +27,8 @@ export interface Artifact {
   readonly rulesLayout: RulesLayout
   readonly settings: readonly SettingInfo[]
   readonly counters: readonly { readonly name: string; readonly description?: string }[]
-  /** Bytes of a history item and between two of them; absent if the program cannot be replicated. */
-  readonly item?: { readonly bytes: number; readonly stride: number }
+  /** Items and frames of the history; absent if the program cannot be replicated. */
+  readonly item?: FrameLayout
   /** The fields to shard by; absent if the program cannot be sharded. */
   readonly steering?: SteeringFields
 }

@@ -127,7 +127,7 @@ export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strateg
         // A list of indices cannot be split; everything else may stop anywhere.
         const whole = seed === undefined || strategy.name === 'sharded'
         const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
-        runSlab(stage, strategy, worker, part(slab, at[worker], parts.itemStride), step, at[worker])
+        runSlab(stage, strategy, worker, part(slab, at[worker], parts.item?.itemBytes ?? 0), step, at[worker])
         busy[worker] += performance.now() - started
         at[worker] += step
         if (at[worker] >= count) open.splice(pick, 1)
@@ -147,5 +147,6 @@ function part(slab: EngineSlab, from: number, itemStride: number): EngineSlab {
     items: slab.items + itemStride * from,
     effects: slab.effects + from,
     commits: slab.commits + 4 * from,
+    origins: slab.origins + 4 * from,
   }
 }

@@ -31,6 +31,9 @@ export interface EngineSlab extends Slab {
   readonly commits: number
   /** Per packet u32: its number in the order of finishing, over all workers; 0 in a slab that is not sampled. */
   readonly stamps: number
+  /** For history by value: the frames, and per packet u32 the address the device gave it. */
+  readonly frames: number
+  readonly origins: number
 }
 
 export interface MemoryMap {
@@ -52,6 +55,9 @@ export interface MemoryMap {
   readonly tally: number
   /** Lock words of shared state. */
   readonly lock: number
+  /** For history by value: the sequencer's ring, and a descriptor with room for one frame behind it. */
+  readonly ring: number
+  readonly flushFrame: number
   readonly slabs: readonly EngineSlab[]
 }
 
@@ -72,6 +78,9 @@ export interface MemoryNeeds {
   readonly lists: boolean
   readonly commits: boolean
   readonly stamps: boolean
+  /** Bytes of a frame's header if history travels by value, else 0; and of the ring. */
+  readonly frameHeader: number
+  readonly ringBytes: number
 }
 
 export const tallyBytes = 256
@@ -105,6 +114,12 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const tally = take('tally', tallyBytes)
   const lock = take('locks', needs.commits ? lockBytes : 0)
   const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
+  const ring = take('history', needs.ringBytes)
+  const flushFrame = take('history', needs.frameHeader ? needs.frameHeader + 64 : 0)
+  // A frame begins at a multiple of 8.
+  const framesBytes = needs.frameHeader
+    ? needs.slabDataBytes + needs.slabPackets * (needs.frameHeader + 8)
+    : 0
   const slabs = Array.from({ length: needs.slabs }, (): EngineSlab => {
     const header = take('slabs', 64)
     const bytes = slabBytes(needs.slabPackets, needs.slabDataBytes)
@@ -113,8 +128,21 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
     const effects = take('slabs', needs.itemStride > 0 || needs.lists ? needs.slabPackets : 0)
     const lists = take('slabs', listBytes * needs.workers)
     const commits = take('slabs', needs.commits ? 4 * needs.slabPackets : 0)
+    const frames = take('slabs', framesBytes)
+    const origins = take('slabs', framesBytes ? 4 * needs.slabPackets : 0)
     const stamps = take('slabs', needs.stamps ? 4 * needs.slabPackets : 0)
-    return { ...slab, header, items, effects, lists, listBytes, commits, stamps: needs.stamps ? stamps : 0 }
+    return {
+      ...slab,
+      header,
+      items,
+      effects,
+      lists,
+      listBytes,
+      commits,
+      stamps: needs.stamps ? stamps : 0,
+      frames,
+      origins,
+    }
   })
   const pages = Math.ceil(next / pageBytes) + 1
   if (pages <= maximumPages)
@@ -131,6 +159,8 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       sinkWorkspaces,
       tally,
       lock,
+      ring,
+      flushFrame,
       slabs,
     }
   const sums = new Map<string, number>()

@@ -91,6 +91,8 @@ export function loadPackets(
     lists: false,
     commits: false,
     stamps: false,
+    frameHeader: 0,
+    ringBytes: 0,
   })
   if ('error' in map) throw new Error(map.error)
   const memory = makeMemory(map.pages)

@@ -4,6 +4,7 @@
 // field by field. What cannot work is refused here, with the reason and what to do instead.
 
 import type { Strategy } from '../strategy/strategy.js'
+import { frameHeaderBytes, ringBytes } from '../backend/wasm/loops/value.js'
 import type { Artifact } from './artifact.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
@@ -37,6 +38,8 @@ export interface Plan {
   readonly program: string
   readonly strategy: string
   readonly contract: string
+  /** Of a replicated run: how workers get the items of packets they did not see. */
+  readonly history?: 'reference' | 'value'
   readonly workers: number
   /** Where workers run: on the calling thread, on threads, or as virtual workers. */
   readonly crew: 'inline' | 'threads' | 'virtual'
@@ -64,6 +67,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
   for (const name of options.settings?.keys() ?? [])
     if (!known.has(name))
       return { error: `${artifact.name} has no parameter ${name}; it has ${[...known].join(', ') || 'none'}` }
+  const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
   const slabPackets = options.slabPackets ?? defaultSlabPackets
   const slabDataBytes = options.slabDataBytes ?? defaultSlabBytes
@@ -79,16 +83,19 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabs: crew === 'threads' ? slabsInFlight : 1,
     slabPackets,
     slabDataBytes,
-    itemStride: strategy.name === 'replicated' ? artifact.item!.stride : 0,
+    itemStride: strategy.name === 'replicated' ? artifact.item!.itemBytes : 0,
     lists: strategy.name === 'sharded',
     commits: strategy.name === 'shared',
     stamps: crew === 'threads',
+    frameHeader: byValue ? frameHeaderBytes(artifact.item!, cores) : 0,
+    ringBytes: byValue ? ringBytes(cores - 1, artifact.item!.itemBytes) : 0,
   })
   if ('error' in map) return { error: `${artifact.name} with ${cores} workers does not fit: ${map.error}` }
   return {
     program: artifact.name,
     strategy: strategy.name,
     contract: strategy.contract,
+    ...(strategy.name === 'replicated' && { history: strategy.history ?? 'reference' }),
     workers: cores,
     crew,
     slabPackets,

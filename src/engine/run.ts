@@ -89,7 +89,8 @@ export async function start(
     memory,
     module: new WebAssembly.Module(artifact.wasm),
     strategy: strategy.name,
-    itemStride: artifact.item?.stride ?? 0,
+    ...(strategy.history && { history: strategy.history }),
+    ...(artifact.item && { item: artifact.item }),
   }
   const stage = makeStage(parts, map)
   const source = input.open(memory, map.workspaces[0])
@@ -120,6 +121,7 @@ export async function start(
     const slab = map.slabs[k % map.slabs.length]
     await crew.done(k)
     if (!firstPacket) firstPacket = performance.now() - began
+    strategy.collect?.(stage, slab, batch.count, first)
     stage.loops.tally(slab.descriptors, batch.count, map.tally)
     countOwn(own, strategy, stage.words, slab, batch.count, first)
     for (const { sink, selection } of sinks) sink.write(slab, batch.count, selection)
@@ -153,6 +155,7 @@ export async function start(
       open.push({ k, batch, first })
     }
     while (open.length) await collect()
+    strategy.flush?.(stage, BigInt(received) + 1n)
   } finally {
     await crew.close().catch((error: unknown) => {
       if (finished) throw error
@@ -212,6 +215,7 @@ function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memor
     view.setBigUint64(at + context.seed, seed, true)
     view.setUint32(at + context.steering, map.steering, true)
     view.setUint32(at + context.clock, map.control + 4 * controlWord.clock, true)
+    view.setBigUint64(at + context.last, 0n, true)
     view.setUint32(at + context.worker, w, true)
     view.setUint32(at + context.workers, map.contexts.length, true)
   })

@@ -1,6 +1,7 @@
 // A module instance over the shared memory, as the sequencer and each worker have one.
 
 import { importedMemory } from '../backend/wasm/batch.js'
+import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { Loops, Stage, Strategy, StrategyName } from '../strategy/strategy.js'
 import type { EngineSlab, MemoryMap } from './memory.js'
 
@@ -9,10 +10,11 @@ export interface StageParts {
   readonly memory: WebAssembly.Memory
   readonly module: WebAssembly.Module
   readonly strategy: StrategyName
-  readonly itemStride: number
+  readonly history?: 'reference' | 'value'
+  readonly item?: FrameLayout
 }
 
-export function makeStage({ memory, module }: StageParts, map: MemoryMap): Stage {
+export function makeStage({ memory, module, item }: StageParts, map: MemoryMap): Stage {
   const instance = new WebAssembly.Instance(module, { env: { memory } })
   return {
     loops: instance.exports as unknown as Loops,
@@ -20,6 +22,7 @@ export function makeStage({ memory, module }: StageParts, map: MemoryMap): Stage
     contexts: map.contexts,
     workers: map.contexts.length,
     lock: map.lock,
+    history: item && { address: map.ring, flushFrame: map.flushFrame, layout: item },
   }
 }
 

@@ -4,7 +4,7 @@
 // any other failure sets the failed word, so that nobody waits for this worker, and is reported with its text.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { strategyNamed } from '../strategy/strategies.js'
+import { strategyWith } from '../strategy/strategies.js'
 import { controlWord } from './memory.js'
 import type { MemoryMap } from './memory.js'
 import { makeStage, runSlab } from './stage.js'
@@ -20,7 +20,7 @@ function main({ map, worker, ...parts }: StageParts & { map: MemoryMap; worker: 
   let busy = 0
   try {
     const stage = makeStage(parts, map)
-    const strategy = strategyNamed(parts.strategy)!
+    const strategy = strategyWith(parts.strategy, parts.history)!
     // The word behind the done count says that this worker can begin.
     Atomics.store(words, done + 1, 1)
     Atomics.notify(words, done + 1)

@@ -1,6 +1,7 @@
 // The strategies by name. Add one here and nowhere else.
 
 import { replicated } from './replicated.js'
+import { replicatedByValue } from './replicated-by-value.js'
 import { sharded } from './sharded.js'
 import { shared } from './shared.js'
 import { single } from './single.js'
@@ -12,6 +13,17 @@ export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   replicated,
   sharded,
   shared,
+}
+
+/** How the history of a replicated run travels. */
+export const historyForms = ['reference', 'value'] as const
+
+/** The strategy of a name, with the history in the given form. */
+export function strategyWith(
+  name: StrategyName,
+  history: 'reference' | 'value' | undefined,
+): Strategy | undefined {
+  return name === 'replicated' && history === 'value' ? replicatedByValue : strategies[name]
 }
 
 /** The strategy of a name or alias, or undefined. */

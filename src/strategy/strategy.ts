@@ -4,6 +4,7 @@
 // virtual workers. `prepare` runs once per slab on the sequencer, `work` once per slab and worker. Neither is called
 // per packet, and neither allocates.
 
+import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { EngineSlab } from '../engine/memory.js'
 
 export type StrategyName = 'single' | 'replicated' | 'sharded' | 'rebalanced' | 'shared' | 'hybrid'
@@ -32,6 +33,19 @@ export interface Loops {
     lock: number,
     stamps: number,
   ): void
+  encapsulate?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    items: number,
+    effects: number,
+    frames: number,
+    origins: number,
+    history: number,
+  ): void
+  valued?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
+  restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void
 }
 
@@ -44,16 +58,25 @@ export interface Stage {
   readonly workers: number
   /** Address of the lock words of shared state. */
   readonly lock: number
+  /** For history by value: addresses of the sequencer's ring and of room for one frame, and the frames' layout. */
+  readonly history:
+    { readonly address: number; readonly flushFrame: number; readonly layout: FrameLayout } | undefined
 }
 
 export interface Strategy {
   readonly name: StrategyName
+  /** How the history of a replicated run travels. */
+  readonly history?: 'reference' | 'value'
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */
   readonly state: 'per-worker' | 'one'
   prepare(stage: Stage, slab: EngineSlab, count: number, seq: bigint): void
   work(stage: Stage, worker: number, slab: EngineSlab, count: number, seq: bigint): void
+  /** On the sequencer, when all workers have done the slab and before anybody looks at its packets. */
+  collect?(stage: Stage, slab: EngineSlab, count: number, seq: bigint): void
+  /** On the sequencer, after the last slab: brings every worker to the end. `next` is the next sequence number. */
+  flush?(stage: Stage, next: bigint): void
 }
 
 /** Aliases of the paper and of the field. */

@@ -14,6 +14,7 @@ import { listed, steer } from './loops/sharded.js'
 import { shared } from './loops/shared.js'
 import { single } from './loops/single.js'
 import { tally } from './loops/tally.js'
+import { encapsulate, restore, valued } from './loops/value.js'
 import { lower } from './lower.js'
 import { Module } from './module.js'
 import type { Func } from './module.js'
@@ -39,6 +40,9 @@ export function buildModule(source: BatchSource): Module {
   if (source.slice) {
     extract(parts, source.slice)
     replicated(parts, source.slice)
+    encapsulate(parts, source.slice)
+    valued(parts, source.slice)
+    restore(parts)
   }
   if (source.steer) steer(parts, source.steer)
   listed(parts)

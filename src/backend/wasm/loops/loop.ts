@@ -135,8 +135,17 @@ export class Loop {
     return block(out, [lower(ir, embedding)])
   }
 
+  private readonly inputs = new Map<string, Code>()
+
+  /** Takes a property of the packet from elsewhere than its descriptor. */
+  replaceInput(name: string, code: Code): void {
+    this.inputs.set(name, code)
+  }
+
   private input(name: string): Code {
     const { l } = this
+    const replaced = this.inputs.get(name)
+    if (replaced) return replaced
     switch (name) {
       case 'length':
         return local.get(l.length)

@@ -1,0 +1,298 @@
+// State-Compute Replication with the history by value: each packet carries the items its worker missed, in the format
+// of docs/history-format.md (paper Fig. 4a), as if sequencer and workers only shared a wire.
+//
+// `encapsulate` is the sequencer's half: it keeps the ring of recent items and puts it in front of every packet.
+// `valued` is the worker's: it fast-forwards through the items it has not seen, then processes what follows.
+// `restore` puts processed packets back where the device had them. Properties of the packet that the program reads
+// travel in the header too. Read src/wire/history.ts first.
+
+import { block, br, br_if, i32, i64, if_, label, local, loop as repeat, memory } from '../asm.js'
+import type { Code, Local } from '../asm.js'
+import { context, descriptor, descriptorBytes } from '../memory.js'
+import { Loop } from './loop.js'
+import type { LoopParts, Slice } from './loop.js'
+
+/** Byte offsets in the sequencer's ring: u32 slot of the oldest item, effect bitmap (32 bytes), items. */
+export const ring = { index: 0, effects: 4, items: 36 } as const
+/** Bytes of a ring of so many slots. */
+export const ringBytes = (slots: number, itemBytes: number): number => ring.items + slots * itemBytes
+
+/** Bytes of the header before the effect bitmap. */
+export const fixedBytes = 7
+const fixed = fixedBytes
+const version = 0x10
+/** Flag bits of the header's fifth byte. */
+export const flag = { flush: 8, originalLength: 4, device: 2, timestamp: 1 } as const
+
+/** Properties by name: their flag, their bytes, in the order of the header. */
+const properties = [
+  { name: 'timestamp', flag: flag.timestamp, bytes: 8, field: descriptor.timestamp },
+  { name: 'device', flag: flag.device, bytes: 2, field: descriptor.device },
+  { name: 'originalLength', flag: flag.originalLength, bytes: 4, field: descriptor.original },
+] as const
+
+/** The properties a program reads beside the packet's bytes and sequence number. */
+export function propertiesOf({ main }: LoopParts['source']): readonly (typeof properties)[number][] {
+  const read = new Set<unknown>()
+  for (const b of main.blocks) for (const i of b.instrs) if (i.op === 'input') read.add(i.attrs.name)
+  return properties.filter(p => read.has(p.name))
+}
+
+/** The fifth byte of every header of this program: version and flags. */
+const versionAndFlags = (source: LoopParts['source']): number =>
+  propertiesOf(source).reduce((flags, p) => flags | p.flag, version)
+
+/** What does not depend on the number of workers in the frames of a program. */
+export interface FrameLayout {
+  readonly itemBytes: number
+  /** Bytes of the packet's properties that travel. */
+  readonly propertyBytes: number
+  /** The fifth byte of every header. */
+  readonly versionAndFlags: number
+}
+
+export function frameLayout(source: LoopParts['source'], itemBytes: number): FrameLayout {
+  const propertyBytes = propertiesOf(source).reduce((n, p) => n + p.bytes, 0)
+  return { itemBytes, propertyBytes, versionAndFlags: versionAndFlags(source) }
+}
+
+/** Bytes put in front of a packet where n workers take turns. */
+export function frameHeaderBytes(layout: FrameLayout, workers: number): number {
+  const slots = workers - 1
+  return fixed + Math.ceil(slots / 8) + layout.propertyBytes + slots * layout.itemBytes
+}
+
+/** Sizes that depend on the number of workers, as locals set up front. */
+function sizes(loop: Loop, { itemStride }: Slice) {
+  const { l } = loop
+  const slots = loop.declare('slots', 'i32')
+  const bitmap = loop.declare('bitmap', 'i32')
+  const ringItems = loop.declare('ringItems', 'i32')
+  const itemsAt = loop.declare('itemsAt', 'i32')
+  const header = loop.declare('header', 'i32')
+  const own = propertiesOf(loop.source).reduce((n, p) => n + p.bytes, 0)
+  loop.func.emit(
+    [local.get(l.ctx), i32.load(context.workers), i32.const(1), i32.sub, local.set(slots)],
+    [local.get(slots), i32.const(7), i32.add, i32.const(3), i32.shr_u, local.set(bitmap)],
+    [local.get(slots), i32.const(itemStride), i32.mul, local.set(ringItems)],
+    [local.get(bitmap), i32.const(fixed + own), i32.add, local.tee(itemsAt)],
+    [local.get(ringItems), i32.add, local.set(header)],
+  )
+  return { slots, bitmap, ringItems, itemsAt, header }
+}
+
+/** Stores `bytes` low bytes of an i64, most significant first, at a local's address + offset (a local too). */
+function storeBigEndian(at: Local, offset: Code, value: Local, bytes: number): Code {
+  return Array.from({ length: bytes }, (_, k) => [
+    [local.get(at), offset, i32.add],
+    [local.get(value), i64.const(8 * (bytes - 1 - k)), i64.shr_u, i64.store8(k)],
+  ])
+}
+
+/** Leaves the `bytes` bytes at address + offset, read most significant first, as an i64. */
+function loadBigEndian(at: Local, offset: Code, bytes: number): Code {
+  return Array.from({ length: bytes }, (_, k) => [
+    [local.get(at), offset, i32.add, i64.load8_u(k)],
+    [i64.const(8 * (bytes - 1 - k)), i64.shl, k > 0 ? i64.or : []],
+  ])
+}
+
+/**
+ * encapsulate(ctx, desc, count, seq, items, effects, frames, origins, history): rewrites each descriptor to a frame
+ * with history at `frames`, notes the packet's own address in `origins`, and moves the ring on.
+ */
+export function encapsulate(parts: LoopParts, slice: Slice): void {
+  const loop = new Loop(parts, 'encapsulate', ['items', 'effects', 'frames', 'origins', 'history'])
+  const { l } = loop
+  const { desc, seq, items, effects, frames, origins, history, packet, length } = l
+  const { slots, bitmap, ringItems, itemsAt, header } = sizes(loop, slice)
+  const index = loop.declare('index', 'i32')
+  const wide = loop.declare('wide', 'i64')
+  const at = loop.declare('at', 'i32')
+  const stride = slice.itemStride
+  let offset = fixed
+  const own: Code = propertiesOf(loop.source).map(p => {
+    const here = offset
+    offset += p.bytes
+    const value = p.bytes === 8 ? i64.load(p.field) : [i32.load(p.field), i64.extend_i32_u]
+    const place: Code = [local.get(bitmap), i32.const(here), i32.add]
+    return [[local.get(desc), value, local.set(wide)], storeBigEndian(frames, place, wide, p.bytes)]
+  })
+  const bit: Code = [local.get(index), i32.const(7), i32.and]
+  loop.func.emit([local.get(history), i32.load(ring.index), local.set(index)])
+  loop.each(
+    [
+      loop.openPacket(),
+      [local.get(origins), local.get(packet), i32.store()],
+      storeBigEndian(frames, i32.const(0), seq, 4),
+      [local.get(frames), i32.const(versionAndFlags(loop.source)), i32.store8(4)],
+      [local.get(frames), local.get(slots), i32.store8(5)],
+      [local.get(frames), local.get(index), i32.store8(6)],
+      [local.get(frames), i32.const(fixed), i32.add, local.get(history), i32.const(ring.effects), i32.add],
+      [local.get(bitmap), memory.copy],
+      own,
+      [local.get(frames), local.get(itemsAt), i32.add, local.get(history), i32.const(ring.items), i32.add],
+      [local.get(ringItems), memory.copy],
+      [local.get(frames), local.get(header), i32.add, local.get(packet), local.get(length), memory.copy],
+      [local.get(desc), local.get(frames), i32.store(descriptor.address)],
+      [local.get(desc), local.get(header), local.get(length), i32.add, i32.store(descriptor.length)],
+      // The next frame begins at a multiple of 8.
+      [local.get(frames), local.get(header), i32.add, local.get(length), i32.add],
+      [i32.const(7), i32.add, i32.const(-8), i32.and, local.set(frames)],
+      local.get(slots),
+      if_([
+        [local.get(history), i32.const(ring.items), i32.add],
+        [local.get(index), i32.const(stride), i32.mul, i32.add, local.get(items), i32.const(stride)],
+        memory.copy,
+        [
+          local.get(history),
+          local.get(index),
+          i32.const(3),
+          i32.shr_u,
+          i32.add,
+          local.tee(at),
+          local.get(at),
+        ],
+        [i32.load8_u(ring.effects), i32.const(1), bit, i32.shl, i32.const(-1), i32.xor, i32.and],
+        [local.get(effects), i32.load8_u(), bit, i32.shl, i32.or, i32.store8(ring.effects)],
+        [local.get(index), i32.const(1), i32.add, local.tee(index), local.get(slots), i32.eq],
+        if_([i32.const(0), local.set(index)]),
+      ]),
+    ],
+    [
+      loop.nextPacket(),
+      [local.get(items), i32.const(stride), i32.add, local.set(items)],
+      [local.get(effects), i32.const(1), i32.add, local.set(effects)],
+      [local.get(origins), i32.const(4), i32.add, local.set(origins)],
+    ],
+  )
+  loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)])
+}
+
+/**
+ * valued(ctx, desc, count, seq, stamps): the worker's own packets, each a frame with history. A gap in the numbers
+ * is counted and its packet gets no verdict; there is none unless frames are lost.
+ */
+export function valued(parts: LoopParts, slice: Slice): void {
+  const loop = new Loop(parts, 'valued', ['stamps'])
+  const { l } = loop
+  const { ctx, desc, seq } = l
+  const { slots, bitmap, itemsAt, header } = sizes(loop, slice)
+  const turn = loop.countdown()
+  const frame = loop.declare('frame', 'i32')
+  const last = loop.declare('last', 'i64')
+  const number = loop.declare('number', 'i64')
+  const k = loop.declare('k', 'i32')
+  const slot = loop.declare('slot', 'i32')
+  const item = loop.declare('item', 'i32')
+  const replayed = loop.declare('replayed', 'i64')
+  let offset = fixed
+  const read: Code = propertiesOf(loop.source).map(p => {
+    const here = offset
+    offset += p.bytes
+    const into = loop.declare(`own ${p.name}`, p.bytes === 8 ? 'i64' : 'i32')
+    loop.replaceInput(p.name, local.get(into))
+    const place: Code = [local.get(bitmap), i32.const(here), i32.add]
+    return [loadBigEndian(frame, place, p.bytes), p.bytes === 8 ? [] : i32.wrap_i64, local.set(into)]
+  })
+  const again = label('item')
+  const done = label('items')
+  const next = label('next item')
+  const wideSlots: Code = [local.get(slots), i64.extend_i32_u]
+  const replay: Code = block(done, [
+    [i32.const(0), local.set(k)],
+    repeat(again, [
+      [local.get(k), local.get(slots), i32.ge_u, br_if(done)],
+      block(next, [
+        // The number of the item in slot (index + k) modulo slots.
+        [local.get(number), wideSlots, i64.sub, local.get(k), i64.extend_i32_u, i64.add, local.tee(seq)],
+        [local.get(last), i64.le_s, br_if(next)],
+        [
+          local.get(frame),
+          i32.load8_u(6),
+          local.get(k),
+          i32.add,
+          local.get(slots),
+          i32.rem_u,
+          local.set(slot),
+        ],
+        [local.get(frame), local.get(slot), i32.const(3), i32.shr_u, i32.add, i32.load8_u(fixed)],
+        [local.get(slot), i32.const(7), i32.and, i32.shr_u, i32.const(1), i32.and, i32.eqz, br_if(next)],
+        [local.get(frame), local.get(itemsAt), i32.add],
+        [local.get(slot), i32.const(slice.itemStride), i32.mul, i32.add, local.set(item)],
+        loop.inline(slice.advance, () => [], item),
+        [local.get(replayed), i64.const(1), i64.add, local.set(replayed)],
+      ]),
+      [local.get(k), i32.const(1), i32.add, local.set(k), br(again)],
+    ]),
+  ])
+  loop.func.emit([local.get(ctx), i64.load(context.last), local.set(last)])
+  const isFlush: Code = [local.get(frame), i32.load8_u(4), i32.const(flag.flush), i32.and]
+  const gap: Code = [
+    [local.get(number), wideSlots, i64.sub, i64.const(1), i64.sub, local.get(last), i64.gt_s],
+  ]
+  loop.each(
+    [
+      local.get(turn),
+      if_(
+        [local.get(turn), i32.const(1), i32.sub, local.set(turn)],
+        [
+          loop.restart(turn),
+          [local.get(desc), i32.load(descriptor.address), local.set(frame)],
+          // The number in full: the nearest to the last one with these low 32 bits.
+          [local.get(last), loadBigEndian(frame, i32.const(0), 4), local.get(last), i64.sub],
+          [i64.extend32_s, i64.add, local.set(number)],
+          gap,
+          if_(
+            [
+              [local.get(ctx), local.get(ctx), i64.load(context.gaps), i64.const(1), i64.add],
+              i64.store(context.gaps),
+            ],
+            [
+              replay,
+              isFlush,
+              if_(
+                [local.get(number), i64.const(1), i64.sub, local.set(last)],
+                [
+                  read,
+                  [local.get(number), local.tee(seq), local.set(last)],
+                  [
+                    local.get(desc),
+                    local.get(frame),
+                    local.get(header),
+                    i32.add,
+                    i32.store(descriptor.address),
+                  ],
+                  [local.get(desc), local.get(desc), i32.load(descriptor.length), local.get(header), i32.sub],
+                  i32.store(descriptor.length),
+                  loop.process(),
+                  loop.stamp(l.i),
+                ],
+              ),
+            ],
+          ),
+        ],
+      ),
+    ],
+    [local.get(desc), i32.const(descriptorBytes), i32.add, local.set(desc)],
+  )
+  loop.func.emit(
+    [local.get(ctx), local.get(last), i64.store(context.last)],
+    [local.get(ctx), local.get(ctx), i64.load(context.replayed), local.get(replayed), i64.add],
+    i64.store(context.replayed),
+  )
+}
+
+/** restore(ctx, desc, count, seq, origins): copies packets from their frames back to where they came from. */
+export function restore(parts: LoopParts): void {
+  const loop = new Loop(parts, 'restore', ['origins'])
+  const { desc, origins, packet, length } = loop.l
+  loop.each(
+    [
+      loop.openPacket(),
+      [local.get(origins), i32.load(), local.get(packet), local.get(length), memory.copy],
+      [local.get(desc), local.get(origins), i32.load(), i32.store(descriptor.address)],
+    ],
+    [loop.nextPacket(), [local.get(origins), i32.const(4), i32.add, local.set(origins)]],
+  )
+}

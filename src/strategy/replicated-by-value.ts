@@ -1,0 +1,57 @@
+// Replication as it works across a wire: each packet carries the history its worker missed (docs/history-format.md).
+//
+// The sequencer copies every packet into a frame behind its history; a worker sees nothing but its own frames. Slower
+// than by reference where memory is shared, and the proof that the frame format is enough: both agree byte for byte.
+
+import { fixedBytes, flag, ring } from '../backend/wasm/loops/value.js'
+import { descriptor, descriptorBytes } from '../backend/wasm/memory.js'
+import { replicated } from './replicated.js'
+import type { Strategy } from './strategy.js'
+
+export const replicatedByValue: Strategy = {
+  ...replicated,
+  history: 'value',
+  prepare(stage, slab, count, seq) {
+    replicated.prepare(stage, slab, count, seq)
+    const { items, effects, frames, origins, descriptors } = slab
+    const { address } = stage.history!
+    stage.loops.encapsulate!(
+      stage.contexts[0],
+      descriptors,
+      count,
+      seq,
+      items,
+      effects,
+      frames,
+      origins,
+      address,
+    )
+  },
+  work({ loops, contexts }, worker, slab, count, seq) {
+    loops.valued!(contexts[worker], slab.descriptors, count, seq, slab.stamps)
+  },
+  collect({ loops, contexts }, slab, count, seq) {
+    loops.restore!(contexts[0], slab.descriptors, count, seq, slab.origins)
+  },
+  /** One frame without a packet for every worker: what the last packets of the others did. */
+  flush({ loops, contexts, words, workers, history }, next) {
+    const { address, flushFrame, layout } = history!
+    const bytes = new Uint8Array(words.buffer)
+    const view = new DataView(words.buffer)
+    const frame = flushFrame + descriptorBytes
+    const slots = workers - 1
+    const bitmap = Math.ceil(slots / 8)
+    const itemsAt = fixedBytes + bitmap + layout.propertyBytes
+    const items = address + ring.items
+    bytes.fill(0, flushFrame, frame + itemsAt)
+    view.setUint32(frame, Number(BigInt.asUintN(32, next)))
+    bytes[frame + 4] = layout.versionAndFlags | flag.flush
+    bytes[frame + 5] = slots
+    bytes[frame + 6] = words[(address + ring.index) >>> 2]
+    bytes.copyWithin(frame + fixedBytes, address + ring.effects, address + ring.effects + bitmap)
+    bytes.copyWithin(frame + itemsAt, items, items + slots * layout.itemBytes)
+    view.setUint32(flushFrame + descriptor.address, frame, true)
+    for (let worker = 0; worker < workers; worker++)
+      loops.valued!(contexts[worker], flushFrame, 1, BigInt(worker), 0)
+  },
+}
