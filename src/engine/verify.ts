@@ -31,6 +31,8 @@ export interface Divergence {
 export interface Case {
   readonly strategy: StrategyName
   readonly cores: number
+  /** Of a replicated run: how the history travelled. */
+  readonly history?: 'reference' | 'value'
   readonly contract: string
   readonly packets: number
   /** Packets whose verdict or bytes differ, plus one if state differs. */
@@ -117,7 +119,13 @@ async function verifyCase(
   cores: number,
   serial: SerialRun,
 ): Promise<Case> {
-  const base = { strategy: strategy.name, cores, contract: strategy.contract, packets: store.count }
+  const base = {
+    strategy: strategy.name,
+    cores,
+    ...(strategy.name === 'replicated' && { history: strategy.history ?? ('reference' as const) }),
+    contract: strategy.contract,
+    packets: store.count,
+  }
   const { artifact } = subject
   const found = await observe(artifact, store, {
     ...options,

@@ -15,6 +15,9 @@ export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   shared,
 }
 
+/** Every strategy that can be verified, replication in both forms. */
+export const allStrategies: readonly Strategy[] = [single, replicated, replicatedByValue, sharded, shared]
+
 /** How the history of a replicated run travels. */
 export const historyForms = ['reference', 'value'] as const
 

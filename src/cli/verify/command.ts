@@ -7,7 +7,7 @@ import { loadPackets } from '../../engine/packets.js'
 import { mostWorkers } from '../../engine/plan.js'
 import { verify } from '../../engine/verify.js'
 import type { Case, Verification } from '../../engine/verify.js'
-import { strategies } from '../../strategy/strategies.js'
+import { allStrategies } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import type { Command } from '../command.js'
 import { exit } from '../exit.js'
@@ -63,7 +63,7 @@ export const command: Command = {
 }
 
 function strategiesOf(names: string): Strategy[] {
-  if (names === 'all') return Object.values(strategies)
+  if (names === 'all') return [...allStrategies]
   return names.split(',').map(strategyOf)
 }
 
