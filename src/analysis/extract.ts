@@ -1,0 +1,301 @@
+// Generates extract: from a packet, whether it can change state (the effect bit), and if so its item.
+//
+// The function follows the state body's own control flow through its static blocks, so loads keep the bounds checks
+// that prove them. In front of state-dependent code it jumps to where control is certain again; what that code needs of
+// the packet is computed on the spot, with checked loads, whether or not control would have come there. Fields are
+// variables that are written where they are needed and stored together at the end: an item is written whole when the
+// result is 1 and not touched when it is 0. Contains no state operation and writes no packet.
+
+import { FunctionBuilder } from '../ir/builder.js'
+import type { Variable } from '../ir/builder.js'
+import { opInfo } from '../ir/ops.js'
+import { reversePostorder } from '../ir/order.js'
+import type { Block, Func, Instr } from '../ir/types.js'
+import { prune } from '../transform/prune.js'
+import { testsIn } from './choice.js'
+import type { Choice } from './choice.js'
+import { outcomesIn } from './choice.js'
+import type { DominatorTree } from './dominators.js'
+import type { Placement } from './item.js'
+import { storeItem } from './item-code.js'
+import { Refused } from './refusal.js'
+import { isStateWrite } from './slice-body.js'
+import type { Need } from './slice-cut.js'
+import { isSelector, testBlocks } from './slice-data.js'
+import type { Data } from './slice-data.js'
+import type { Flow } from './slice-flow.js'
+import type { Taint } from './taint.js'
+
+export interface ExtractContext {
+  readonly body: Func
+  readonly name: string
+  readonly taint: Taint
+  readonly flow: Flow
+  readonly data: Data
+  readonly tree: DominatorTree
+  readonly needs: readonly Need[]
+  readonly placement: Placement
+}
+
+/** Throws Refused where a value cannot be computed before state is known. */
+export function buildExtract(context: ExtractContext): Func {
+  const func = new ExtractBuilder(context).build()
+  prune(func, i => opInfo(i.op).effect === 'item.write')
+  return func
+}
+
+/** Dynamic blocks that are run before control is certain again, when a static block leads into them. */
+export function regionOf(block: Block, dynamic: ReadonlySet<Block>): ReadonlySet<Block> {
+  const region = new Set<Block>()
+  if (dynamic.has(block)) return region
+  for (const t of block.term.targets) if (dynamic.has(t)) region.add(t)
+  for (const b of region) for (const t of b.term.targets) if (dynamic.has(t)) region.add(t)
+  return region
+}
+
+class ExtractBuilder {
+  private readonly c: ExtractContext
+  private readonly b: FunctionBuilder
+  private readonly blocks = new Map<Block, Block>()
+  private readonly values = new Map<Instr, Instr>()
+  private readonly phis = new Map<Instr, Variable>()
+  private readonly fields: readonly Variable[]
+  private readonly effect: Variable
+  private readonly done: Block
+  private readonly nothing: Block
+  /** Edges not yet made into each block. */
+  private readonly pending = new Map<Block, number>()
+  private speculation: Speculation | undefined
+
+  constructor(context: ExtractContext) {
+    this.c = context
+    this.b = new FunctionBuilder(context.name, [], 'i1')
+    this.fields = context.needs.map(({ node }) => this.b.variable(isSelector(node) ? 'i32' : node.type))
+    this.effect = this.b.variable('i1', 'effect')
+    this.done = this.b.block()
+    this.nothing = this.b.block()
+  }
+
+  build(): Func {
+    const { b, c } = this
+    const order = reversePostorder(c.body).filter(block => !c.taint.dynamic.has(block))
+    for (const block of order) {
+      this.blocks.set(block, b.block())
+      for (const i of block.instrs)
+        if (i.op === 'phi' && !c.taint.values.has(i)) this.phis.set(i, b.variable(i.type, i.name))
+    }
+    for (const block of order)
+      for (const t of this.targets(block)) this.pending.set(t, (this.pending.get(t) ?? 0) + 1)
+    b.write(this.effect, b.const('i1', 0))
+    for (const field of this.fields) b.write(field, b.const(field.type, 0))
+    b.jump(this.blocks.get(order[0])!)
+    if (!this.pending.get(order[0])) b.seal(this.blocks.get(order[0])!)
+    for (const block of order) this.block(block)
+    this.finish()
+    return b.finish()
+  }
+
+  /** Where a static block leads to, past dynamic code. */
+  private targets(block: Block): Block[] {
+    const { dynamic, resume } = this.c.taint
+    const region = regionOf(block, dynamic)
+    return region.size ? [resume([...region][0])] : [...block.term.targets]
+  }
+
+  private block(block: Block): void {
+    const { b, c } = this
+    b.at(this.blocks.get(block)!)
+    for (const i of block.instrs) {
+      if (c.taint.values.has(i)) continue
+      if (i.span) b.span = i.span
+      this.values.set(i, i.op === 'phi' ? b.read(this.phis.get(i)!) : this.copy(i))
+    }
+    if (block.instrs.some(isStateWrite)) b.write(this.effect, b.const('i1', 1))
+    const region = regionOf(block, c.taint.dynamic)
+    c.needs.forEach((need, k) => this.field(need, this.fields[k], block, region))
+    if (region.size) this.regionEffect(region, block)
+    this.leave(block, region)
+  }
+
+  private copy(i: Instr): Instr {
+    const args = i.args.map(a => this.values.get(a)!)
+    const made = this.b.emit(i.op, args, i.attrs, i.type)
+    if (i.name !== undefined) made.name = i.name
+    return made
+  }
+
+  /** Writes the field if this block, or the dynamic code behind it, needs it. */
+  private field({ node, places }: Need, field: Variable, block: Block, region: ReadonlySet<Block>): void {
+    const { b } = this
+    const early = [...places].some(p => region.has(p))
+    if (!isSelector(node)) {
+      if (early || places.has(block)) b.write(field, this.valueAt(node, block))
+      return
+    }
+    for (const choice of node.choices) {
+      const outcomes = outcomesIn(choice)
+      const number = (c: Choice): Instr => b.const('i32', outcomes.findIndex(o => o === c))
+      if (testBlocks(choice).some(t => region.has(t))) b.write(field, this.decide(choice, block, number))
+      for (const test of testsIn(choice)) {
+        if (!test.blocks.has(block)) continue
+        const [then, otherwise] = [test.then, test.otherwise].map(c => (c.kind === 'outcome' ? number(c) : undefined))
+        if (then && otherwise) b.write(field, b.emit('select', [this.valueAt(test.cond, block), then, otherwise]))
+        else if (then ?? otherwise) b.write(field, (then ?? otherwise)!)
+      }
+    }
+  }
+
+  private regionEffect(region: ReadonlySet<Block>, block: Block): void {
+    const { b, c } = this
+    if (![...region].some(r => r.instrs.some(isStateWrite))) return
+    const choice = c.flow.effectWithin(block, region)
+    const bit = this.decide(choice, block, o => b.const('i1', o.kind === 'outcome' ? o.value : 0))
+    const before = b.read(this.effect)
+    b.write(this.effect, before.op === 'const' && before.attrs.value === 0n ? bit : b.emit('or', [before, bit]))
+  }
+
+  private leave(block: Block, region: ReadonlySet<Block>): void {
+    const { b, c } = this
+    const { term } = block
+    if (term.span) b.span = term.span
+    if (term.op === 'return') return this.end()
+    const targets = this.targets(block)
+    for (const target of new Set(targets))
+      for (const phi of target.instrs) {
+        if (phi.op !== 'phi' || c.taint.values.has(phi)) continue
+        const k = target.preds.findIndex(p => p === block || region.has(p))
+        b.write(this.phis.get(phi)!, this.valueAt(phi.args[k], block))
+      }
+    const made = targets.map(t => this.blocks.get(t)!)
+    if (made.length === 2 && term.op === 'branch') b.branch(this.valueAt(term.cond, block), made[0], made[1])
+    else b.jump(made[0])
+    for (const target of targets) {
+      const left = this.pending.get(target)! - 1
+      this.pending.set(target, left)
+      if (left === 0) b.seal(this.blocks.get(target)!)
+    }
+  }
+
+  /** The exit, on each way to it: known effect bits need no test. */
+  private end(): void {
+    const { b } = this
+    const effect = b.read(this.effect)
+    if (effect.op === 'const') b.jump(effect.attrs.value ? this.done : this.nothing)
+    else b.branch(effect, this.done, this.nothing)
+  }
+
+  private finish(): void {
+    const { b, c } = this
+    b.span = undefined
+    b.seal(this.done)
+    b.seal(this.nothing)
+    b.at(this.done)
+    storeItem(
+      b,
+      c.placement,
+      this.fields.map(f => b.read(f)),
+      c.needs.map(n => n.bits),
+    )
+    b.return([b.const('i1', 1)])
+    b.at(this.nothing)
+    b.return([b.const('i1', 0)])
+  }
+
+  /** A packet-only value at the end of a static block, computed early if control has not passed its definition. */
+  private valueAt(value: Instr, block: Block): Instr {
+    return this.early(block).value(value)
+  }
+
+  private decide(choice: Choice, block: Block, outcome: (c: Choice) => Instr): Instr {
+    return this.early(block).decide(choice, outcome)
+  }
+
+  private early(block: Block): Speculation {
+    if (this.speculation?.block !== block) this.speculation = new Speculation(this.b, block, this.values, this.c)
+    return this.speculation
+  }
+}
+
+/** Computes values before it is known whether control will come to them: nothing may depend on checks passed. */
+class Speculation {
+  readonly block: Block
+  private readonly b: FunctionBuilder
+  private readonly passed: ReadonlyMap<Instr, Instr>
+  private readonly c: ExtractContext
+  private readonly made = new Map<Instr, Instr>()
+
+  constructor(b: FunctionBuilder, block: Block, passed: ReadonlyMap<Instr, Instr>, context: ExtractContext) {
+    this.b = b
+    this.block = block
+    this.passed = passed
+    this.c = context
+  }
+
+  value(i: Instr): Instr {
+    const { flow, tree, taint } = this.c
+    const place = flow.placeOf(i)
+    if (tree.dominates(place, this.block) && !taint.dynamic.has(place)) return this.passed.get(i)!
+    const known = this.made.get(i)
+    if (known) return known
+    const made = this.make(i)
+    if (i.name !== undefined && made.op !== 'const') made.name = i.name
+    this.made.set(i, made)
+    return made
+  }
+
+  private make(i: Instr): Instr {
+    const { b } = this
+    if (i.op === 'phi' || this.c.flow.loopOf(this.c.flow.placeOf(i))) {
+      const selection = this.c.data.isLeaf(i) ? undefined : this.c.data.selection(i)
+      if (!selection) throw refuse(i, 'a loop')
+      const outcomes = outcomesIn(selection.choice)
+      return this.decide(selection.choice, o => this.value(selection.operands[outcomes.findIndex(x => x === o)]))
+    }
+    if (i.op === 'packet') return b.emit('packet', [], {}, 'mem')
+    const args = i.args.map(a => this.value(a))
+    if (i.op === 'load') return b.emit('load', args, { ...i.attrs, checked: true }, i.type)
+    if (i.op === 'rules.load') return this.ruleLoad(i, args[0])
+    return b.emit(i.op, args, i.attrs, i.type)
+  }
+
+  /** The value that the outcome of a choice stands for. */
+  decide(choice: Choice, outcome: (c: Choice) => Instr): Instr {
+    const done = new Map<Choice, Instr>()
+    const walk = (c: Choice): Instr => {
+      let value = done.get(c)
+      if (value) return value
+      if (c.kind === 'outcome') value = outcome(c)
+      else {
+        const [then, otherwise] = [walk(c.then), walk(c.otherwise)]
+        value = this.b.emit('select', [this.value(c.cond), then, otherwise])
+      }
+      done.set(c, value)
+      return value
+    }
+    return walk(choice)
+  }
+
+  /** A rule entry that was not found must not be read. */
+  private ruleLoad(i: Instr, entry: Instr): Instr {
+    const { b } = this
+    const [found, join] = [b.block(), b.block()]
+    const result = b.variable(i.type, i.name)
+    b.write(result, b.const(i.type, 0))
+    b.branch(b.emit('ne', [entry, b.const('i32', 0)]), found, join)
+    b.seal(found)
+    b.at(found)
+    b.write(result, b.emit('rules.load', [entry], i.attrs, i.type))
+    b.jump(join)
+    b.seal(join)
+    b.at(join)
+    return b.read(result)
+  }
+}
+
+function refuse(i: Instr, what: string): Refused {
+  return new Refused({
+    kind: 'state-guarded',
+    reason: `state depends on the result of ${what} that runs only in some states; it must come before state is looked at`,
+    ...(i.span && { span: i.span }),
+  })
+}

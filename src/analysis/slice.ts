@@ -1,0 +1,113 @@
+// The state slice: splits a packet function into extract (packet → item), advance (item → state) and the function
+// itself, so that advance after extract changes state exactly as the function does. This is State-Compute Replication
+// done by the compiler.
+//
+// Steps, one file each: slice-body.ts keeps what decides state; taint.ts separates what depends on state from what the
+// packet alone decides; slice-flow.ts and slice-data.ts turn the packet's part into choices and dataflow; slice-cut.ts
+// finds the cheapest values in between; item.ts lays them out; extract.ts and advance.ts generate the two functions.
+// docs/decisions/0080 says why it is done this way. Promises: pure; deterministic; a program that cannot be split comes
+// back as a Refusal with its place.
+
+import type { Func, Span } from '../ir/types.js'
+import { buildAdvance } from './advance.js'
+import { blockOf } from './cfg.js'
+import { Choices } from './choice.js'
+import { settledBranches } from './control-dependence.js'
+import { dominators } from './dominators.js'
+import { buildExtract, regionOf } from './extract.js'
+import { bitsUsed, placeFields } from './item.js'
+import type { Placement } from './item.js'
+import { loops } from './loops.js'
+import { ranges } from './ranges.js'
+import { refusable } from './refusal.js'
+import type { Refusal } from './refusal.js'
+import { stateBody } from './slice-body.js'
+import { cutMetadata } from './slice-cut.js'
+import type { Need } from './slice-cut.js'
+import { Data } from './slice-data.js'
+import { Flow } from './slice-flow.js'
+import { describeNeed } from './slice-names.js'
+import type { ObjectShapes } from './slice-names.js'
+import { taint } from './taint.js'
+
+/** One field of an item. */
+export interface ItemField {
+  readonly name: string
+  /** Bits it has, and where they begin as little-endian loads count them. */
+  readonly bits: number
+  readonly offset: number
+  /** What state changes need it for. */
+  readonly reason: string
+  /** Where the program computes it. */
+  readonly span?: Span
+}
+
+export interface Slice {
+  readonly item: {
+    readonly bytes: number
+    /** Bits in use, at most 8 × bytes. */
+    readonly bits: number
+    /** The effect bit, which travels in the history's header. */
+    readonly headerBits: number
+    readonly fields: readonly ItemField[]
+  }
+  /** Returns i1: 1 if the packet may change state, and then the item has been stored. */
+  readonly extract: Func
+  /** Applies an item. Not to be called for one without effect. */
+  readonly advance: Func
+  /** The packet function, as it was. */
+  readonly process: Func
+}
+
+export interface SliceOptions {
+  /** Key sizes of tables, for the reasons given. */
+  readonly shapes?: ObjectShapes
+}
+
+/** Splits an optimised packet function whose calls are expanded. */
+export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refusal {
+  return refusable(() => {
+    const body = stateBody(main)
+    const tree = dominators(body)
+    const places = blockOf(body)
+    const allLoops = loops(body, tree)
+    const tainted = taint(body)
+    const looping = new Set(allLoops.flatMap(l => [...l.blocks]))
+    const settled = settledBranches(body, tree)
+    const choices = new Choices()
+    const flow = new Flow({ func: body, taint: tainted, choices, loops: allLoops, places, looping, settled })
+    const data = new Data(flow, tree, places)
+    const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
+    const placement = placeFields(needs, exclusions(needs, flow, body, tainted.dynamic))
+    const common = { taint: tainted, flow, data, needs, placement }
+    return {
+      item: itemOf(needs, placement, options.shapes),
+      extract: buildExtract({ ...common, name: 'extract', body, tree }),
+      advance: buildAdvance({ ...common, name: 'advance' }),
+      process: main,
+    }
+  })
+}
+
+export const isSlice = (s: Slice | Refusal): s is Slice => 'extract' in s
+
+/** Two fields may share bits if no way through the packet's own control flow writes both. */
+function exclusions(needs: readonly Need[], flow: Flow, body: Func, dynamic: ReadonlySet<Func['blocks'][number]>) {
+  const sites = needs.map(() => new Set<Func['blocks'][number]>())
+  for (const block of body.blocks) {
+    if (dynamic.has(block)) continue
+    const region = regionOf(block, dynamic)
+    needs.forEach(({ places }, k) => {
+      if (places.has(block) || [...places].some(p => region.has(p))) sites[k].add(block)
+    })
+  }
+  return (a: number, b: number): boolean =>
+    ![...sites[a]].some(x => [...sites[b]].some(y => flow.reaches(x, y) || flow.reaches(y, x)))
+}
+
+function itemOf(needs: readonly Need[], placement: Placement, shapes: ObjectShapes | undefined): Slice['item'] {
+  const fields = needs
+    .map((need, k) => ({ ...describeNeed(need, shapes), bits: need.bits, offset: placement.offsets[k] }))
+    .toSorted((a, b) => a.offset - b.offset)
+  return { bytes: placement.bytes, bits: bitsUsed(needs, placement.offsets), headerBits: 1, fields }
+}
