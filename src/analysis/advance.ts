@@ -186,8 +186,13 @@ class AdvanceBuilder {
   // Data: what was cut is loaded, what lies behind the cut computed.
 
   private value(node: DataNode): Instr {
-    if (!isSelector(node) && this.c.taint.values.has(node)) return this.values.get(node)!
-    for (const { place, value } of this.computed.get(node) ?? []) if (dominates(place, this.here)) return value
+    if (isSelector(node)) return this.packetValue(node)
+    return this.c.taint.values.has(node) ? this.values.get(node)! : this.packetValue(this.c.data.same(node))
+  }
+
+  private packetValue(node: DataNode): Instr {
+    for (const { place, value } of this.computed.get(node) ?? [])
+      if (dominates(place, this.here)) return value
     const value = this.compute(node)
     const list = this.computed.get(node) ?? []
     this.computed.set(node, [...list, { place: this.here, value }])
@@ -228,7 +233,8 @@ class AdvanceBuilder {
     if (chooser && isSelector(chooser) && this.fields.has(chooser))
       return outcomes
         .map((o, k) => ({ value: operand(o), is: b.emit('eq', [this.value(chooser), b.const('i32', k)]) }))
-        .reduceRight((rest, { value, is }) => ({ value: b.emit('select', [is, value, rest.value]), is })).value
+        .reduceRight((rest, { value, is }) => ({ value: b.emit('select', [is, value, rest.value]), is }))
+        .value
     const done = new Map<Choice, Instr>()
     const walk = (choice: Choice): Instr => {
       let value = done.get(choice)

@@ -44,12 +44,18 @@ test('a node of no weight is free, one of infinite weight is never cut', () => {
 })
 
 test('nothing to separate costs nothing', () => {
-  assert.deepEqual(minimumCut({ weights: [5], successors: [[]], sources: [], sinks: [0] }), { nodes: [], weight: 0 })
+  assert.deepEqual(minimumCut({ weights: [5], successors: [[]], sources: [], sinks: [0] }), {
+    nodes: [],
+    weight: 0,
+  })
 })
 
 const graphs = fc.integer({ min: 1, max: 9 }).chain(n =>
   fc.record({
-    weights: fc.array(fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constant(Infinity)), { minLength: n, maxLength: n }),
+    weights: fc.array(fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constant(Infinity)), {
+      minLength: n,
+      maxLength: n,
+    }),
     edges: fc.array(fc.tuple(fc.nat(n - 1), fc.nat(n - 1)), { maxLength: 20 }),
     sources: fc.uniqueArray(fc.nat(n - 1), { maxLength: 3 }),
     sinks: fc.uniqueArray(fc.nat(n - 1), { maxLength: 3 }),

@@ -46,7 +46,8 @@ class Network {
     let flow = 0
     while (flow < Infinity && this.rank(source, target)) {
       this.next = this.heads.map(() => 0)
-      for (let pushed = -1; pushed !== 0 && flow < Infinity; flow += pushed) pushed = this.push(source, target)
+      for (let pushed = -1; pushed !== 0 && flow < Infinity; flow += pushed)
+        pushed = this.push(source, target)
     }
     return flow
   }

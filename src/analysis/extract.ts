@@ -127,19 +127,27 @@ class ExtractBuilder {
   /** Writes the field if this block, or the dynamic code behind it, needs it. */
   private field({ node, places }: Need, field: Variable, block: Block, region: ReadonlySet<Block>): void {
     const { b } = this
-    const early = [...places].some(p => region.has(p))
     if (!isSelector(node)) {
-      if (early || places.has(block)) b.write(field, this.valueAt(node, block))
+      const at = [...places.keys()].find(p => p === block || region.has(p))
+      const value = at && places.get(at)
+      if (value && !isSelector(value)) b.write(field, this.valueAt(value, block))
       return
     }
     for (const choice of node.choices) {
       const outcomes = outcomesIn(choice)
-      const number = (c: Choice): Instr => b.const('i32', outcomes.findIndex(o => o === c))
+      const number = (c: Choice): Instr =>
+        b.const(
+          'i32',
+          outcomes.findIndex(o => o === c),
+        )
       if (testBlocks(choice).some(t => region.has(t))) b.write(field, this.decide(choice, block, number))
       for (const test of testsIn(choice)) {
         if (!test.blocks.has(block)) continue
-        const [then, otherwise] = [test.then, test.otherwise].map(c => (c.kind === 'outcome' ? number(c) : undefined))
-        if (then && otherwise) b.write(field, b.emit('select', [this.valueAt(test.cond, block), then, otherwise]))
+        const [then, otherwise] = [test.then, test.otherwise].map(c =>
+          c.kind === 'outcome' ? number(c) : undefined,
+        )
+        if (then && otherwise)
+          b.write(field, b.emit('select', [this.valueAt(test.cond, block), then, otherwise]))
         else if (then ?? otherwise) b.write(field, (then ?? otherwise)!)
       }
     }
@@ -151,7 +159,10 @@ class ExtractBuilder {
     const choice = c.flow.effectWithin(block, region)
     const bit = this.decide(choice, block, o => b.const('i1', o.kind === 'outcome' ? o.value : 0))
     const before = b.read(this.effect)
-    b.write(this.effect, before.op === 'const' && before.attrs.value === 0n ? bit : b.emit('or', [before, bit]))
+    b.write(
+      this.effect,
+      before.op === 'const' && before.attrs.value === 0n ? bit : b.emit('or', [before, bit]),
+    )
   }
 
   private leave(block: Block, region: ReadonlySet<Block>): void {
@@ -211,7 +222,8 @@ class ExtractBuilder {
   }
 
   private early(block: Block): Speculation {
-    if (this.speculation?.block !== block) this.speculation = new Speculation(this.b, block, this.values, this.c)
+    if (this.speculation?.block !== block)
+      this.speculation = new Speculation(this.b, block, this.values, this.c)
     return this.speculation
   }
 }
@@ -245,11 +257,15 @@ class Speculation {
 
   private make(i: Instr): Instr {
     const { b } = this
+    const simplest = this.c.data.simplest(i)
+    if (simplest !== i) return this.value(simplest)
     if (i.op === 'phi' || this.c.flow.loopOf(this.c.flow.placeOf(i))) {
       const selection = this.c.data.isLeaf(i) ? undefined : this.c.data.selection(i)
       if (!selection) throw refuse(i, 'a loop')
       const outcomes = outcomesIn(selection.choice)
-      return this.decide(selection.choice, o => this.value(selection.operands[outcomes.findIndex(x => x === o)]))
+      return this.decide(selection.choice, o =>
+        this.value(selection.operands[outcomes.findIndex(x => x === o)]),
+      )
     }
     if (i.op === 'packet') return b.emit('packet', [], {}, 'mem')
     const args = i.args.map(a => this.value(a))

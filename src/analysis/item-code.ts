@@ -42,7 +42,12 @@ export function loadField(b: FunctionBuilder, offset: number, bits: number, type
 }
 
 /** Writes a whole item. `values` are the fields' values, 0 for a field this packet does not need. */
-export function storeItem(b: FunctionBuilder, placement: Placement, values: readonly Instr[], bits: readonly number[]): void {
+export function storeItem(
+  b: FunctionBuilder,
+  placement: Placement,
+  values: readonly Instr[],
+  bits: readonly number[],
+): void {
   const { offsets, sizes } = placement
   for (const chunk of storesOf(placement)) {
     const from = chunk.byte * 8

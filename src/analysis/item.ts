@@ -90,7 +90,7 @@ export function chunksOf(first: number, end: number): Chunk[] {
 export function storesOf({ offsets, sizes, bytes }: Placement): Chunk[] {
   const chunks: Chunk[] = []
   for (let byte = 0; byte < bytes;) {
-    const own = sizes.findIndex((bits, k) => offsets[k] === byte * 8 && isAlone(k, offsets, sizes))
+    const own = sizes.findIndex((_, k) => offsets[k] === byte * 8 && isAlone(k, offsets, sizes))
     const end = own < 0 ? nextAlone(byte, bytes, offsets, sizes) : byte + sizes[own] / 8
     chunks.push(...chunksOf(byte, end))
     byte = end
@@ -101,11 +101,18 @@ export function storesOf({ offsets, sizes, bytes }: Placement): Chunk[] {
 /** True if a field is whole bytes that no other field touches. */
 export function isAlone(k: number, offsets: readonly number[], sizes: readonly number[]): boolean {
   if (offsets[k] % 8 || sizes[k] % 8) return false
-  return sizes.every((bits, j) => j === k || offsets[j] >= offsets[k] + sizes[k] || offsets[j] + bits <= offsets[k])
+  return sizes.every(
+    (bits, j) => j === k || offsets[j] >= offsets[k] + sizes[k] || offsets[j] + bits <= offsets[k],
+  )
 }
 
 /** Where, behind `byte`, the next field begins that has its bytes alone; else the item's end. */
-function nextAlone(byte: number, bytes: number, offsets: readonly number[], sizes: readonly number[]): number {
+function nextAlone(
+  byte: number,
+  bytes: number,
+  offsets: readonly number[],
+  sizes: readonly number[],
+): number {
   for (let b = byte + 1; b < bytes; b++)
     if (sizes.some((_, k) => offsets[k] === b * 8 && isAlone(k, offsets, sizes))) return b
   return bytes

@@ -24,8 +24,11 @@ export interface Need {
   readonly node: DataNode
   /** Significant bits, at least 1. */
   readonly bits: number
-  /** Blocks at whose end it must have been computed; for a selector, those that test. */
-  readonly places: Set<Block>
+  /**
+   * Blocks at whose end it must have been computed, and which of the equal values is at hand there. For a selector,
+   * those that test.
+   */
+  readonly places: Map<Block, DataNode>
   readonly purposes: Purpose[]
 }
 
@@ -54,16 +57,18 @@ export function cutMetadata(context: CutContext): Need[] {
   const seen = new Map<DataNode, Set<Block | undefined>>()
   const need = (node: DataNode, place: Block | undefined, purpose: Purpose): void => {
     const places = seen.get(node) ?? new Set()
-    if (cut.has(node)) {
-      const made = needs.get(node) ?? { node, bits: bitsOfNode(node, context), places: new Set(), purposes: [] }
-      needs.set(node, made)
-      for (const b of isSelector(node) ? node.choices.flatMap(testBlocks) : [place!]) made.places.add(b)
+    const same = sameNode(node, context.data)
+    if (cut.has(same)) {
+      const made = needs.get(same) ?? emptyNeed(same, context)
+      needs.set(same, made)
+      for (const b of isSelector(node) ? node.choices.flatMap(testBlocks) : [place!]) made.places.set(b, node)
       if (!made.purposes.some(p => samePurpose(p, purpose))) made.purposes.push(purpose)
       return
     }
     if (places.has(place)) return
     seen.set(node, places.add(place))
     if (isSelector(node)) for (const choice of node.choices) tests(choice, purpose)
+    else if (context.data.simplest(node) !== node) need(context.data.simplest(node), place, purpose)
     else if (node.op === 'phi') {
       const { choice, operands } = context.data.selection(node)!
       const chooser = context.data.chooser(choice)
@@ -72,7 +77,7 @@ export function cutMetadata(context: CutContext): Need[] {
       const join = context.flow.placeOf(node)
       for (const operand of operands)
         node.args.forEach((a, k) => {
-          if (a === operand && !context.data.isFree(a)) need(a, join.preds[k], purpose)
+          if (context.data.congruent(a, operand) && !context.data.isFree(a)) need(a, join.preds[k], purpose)
         })
     } else for (const a of node.args) if (!context.data.isFree(a)) need(a, place, purpose)
   }
@@ -84,6 +89,15 @@ export function cutMetadata(context: CutContext): Need[] {
     else if ('choice' in purpose) tests(purpose.choice, purpose)
   return [...needs.values()]
 }
+
+const emptyNeed = (node: DataNode, context: CutContext): Need => ({
+  node,
+  bits: bitsOfNode(node, context),
+  places: new Map(),
+  purposes: [],
+})
+
+const sameNode = (n: DataNode, data: Data): DataNode => (isSelector(n) ? n : data.same(n))
 
 const samePurpose = (a: Purpose, b: Purpose): boolean =>
   'user' in a && 'user' in b ? a.user === b.user && a.operand === b.operand : 'choice' in a && 'choice' in b
@@ -123,7 +137,7 @@ function minimum(context: CutContext, sinks: readonly Sink[]): Set<DataNode> {
     }
     return k
   }
-  sinks.forEach(s => number(s.node))
+  const ends = sinks.map(s => number(sameNode(s.node, data)))
   const sources: number[] = []
   for (let k = 0; k < nodes.length; k++) {
     const node = nodes[k]
@@ -131,7 +145,7 @@ function minimum(context: CutContext, sinks: readonly Sink[]): Set<DataNode> {
     else for (const operand of data.operands(node)) successors[number(operand)].push(k)
   }
   const weights = nodes.map(n => weightOf(n, context))
-  const cut = minimumCut({ weights, successors, sources, sinks: sinks.map(s => number(s.node)) })
+  const cut = minimumCut({ weights, successors, sources, sinks: ends })
   if (!cut) throw new Error('no finite cut of the state slice')
   return new Set(cut.nodes.map(k => nodes[k]))
 }

@@ -11,6 +11,7 @@ import type { Block, Instr } from '../ir/types.js'
 import { Choices, outcomesIn, testsIn } from './choice.js'
 import type { Choice, Test } from './choice.js'
 import { predIndex } from './cfg.js'
+import type { Congruence } from './congruence.js'
 import type { DominatorTree } from './dominators.js'
 import type { Flow } from './slice-flow.js'
 
@@ -40,10 +41,14 @@ export class Data {
   private readonly flow: Flow
   private readonly tree: DominatorTree
   private readonly places: ReadonlyMap<Instr, Block>
+  private readonly congruence: Congruence
   private readonly selections = new Map<Instr, Selection | undefined>()
   private readonly selectors = new Map<string, Selector>()
+  private readonly classes = new Map<string, Instr>()
+  private readonly classOf = new Map<Instr, Instr>()
 
-  constructor(flow: Flow, tree: DominatorTree, places: ReadonlyMap<Instr, Block>) {
+  constructor(flow: Flow, tree: DominatorTree, places: ReadonlyMap<Instr, Block>, congruence: Congruence) {
+    this.congruence = congruence
     this.flow = flow
     this.tree = tree
     this.places = places
@@ -68,20 +73,66 @@ export class Data {
     return i.op === 'phi' && this.selection(i) === undefined
   }
 
+  /**
+   * The first of all values that are the same function of the packet, wherever they are computed. Loads count as
+   * checked: where an unchecked one is reached it gives the same.
+   */
+  same(i: Instr): Instr {
+    let first = this.classOf.get(i)
+    if (!first) {
+      const own = this.congruence.of(i)
+      const key = this.functionOf(own)
+      first = this.classes.get(key) ?? own
+      this.classes.set(key, first)
+      this.classOf.set(i, first)
+    }
+    return first
+  }
+
+  congruent(a: Instr, b: Instr): boolean {
+    return this.congruence.of(a) === this.congruence.of(b)
+  }
+
+  /** A value that needs no choice to be computed where this one does: a phi of equal operands is one of them. */
+  simplest(i: Instr): Instr {
+    return i.op === 'phi' ? this.congruence.of(i) : i
+  }
+
+  private functionOf(i: Instr): string {
+    const known = this.known(i)
+    if (known !== undefined) return `${i.type} ${known}`
+    const place = this.places.get(i)
+    if (place && this.flow.loopOf(place)) return `loop ${i.id}`
+    if (i.op === 'phi') {
+      const selection = this.selection(i)
+      if (!selection) return `phi ${i.id}`
+      const tests = keyOf(selection.choice, c => this.same(c).id)
+      return `phi ${tests} ${selection.operands.map(a => this.same(a).id).join(' ')}`
+    }
+    const { checked: _, ...attrs } = i.attrs
+    const args = i.args.map(a => this.same(a).id)
+    if (opInfo(i.op).commutative) args.sort((a, b) => a - b)
+    return `${i.op} ${i.type} ${args.join(' ')} ${Object.values(attrs).join(' ')}`
+  }
+
   /** What a node that is neither free nor a leaf is computed from; free ones left out. */
   operands(n: DataNode): DataNode[] {
-    if (isSelector(n)) return testsIn(n.choices[0]).map(t => t.cond)
-    if (n.op !== 'phi') return n.args.filter(a => !this.isFree(a))
+    if (isSelector(n)) return testsIn(n.choices[0]).map(t => this.same(t.cond))
+    if (n.op !== 'phi') return this.bound(n.args)
     const { choice, operands } = this.selection(n)!
     const chooser = this.chooser(choice)
-    return [...(chooser ? [chooser] : []), ...operands.filter(a => !this.isFree(a))]
+    return [...(chooser ? [chooser] : []), ...this.bound(operands)]
+  }
+
+  private bound(values: readonly Instr[]): Instr[] {
+    return values.filter(a => !this.isFree(a)).map(a => this.same(a))
   }
 
   /** The node that tells the outcomes of a choice apart; undefined if it has only one. */
   chooser(choice: Choice, ends: readonly Block[] = []): DataNode | undefined {
     if (choice.kind === 'outcome') return undefined
-    if (choice.then.kind === 'outcome' && choice.otherwise.kind === 'outcome') return choice.cond
-    const key = keyOf(choice)
+    if (choice.then.kind === 'outcome' && choice.otherwise.kind === 'outcome') return this.same(choice.cond)
+    const key = keyOf(choice, c => this.same(c).id)
     let selector = this.selectors.get(key)
     if (!selector) {
       selector = { kind: 'selector', key, outcomes: outcomesIn(choice).length, choices: [], ends: new Set() }
@@ -102,13 +153,14 @@ export class Data {
     const join = this.places.get(phi)!
     const from = this.tree.parent(join)
     if (!from) return undefined
-    const operands = [...new Set(phi.args)]
+    const operands = [...new Set(phi.args.map(a => this.congruence.of(a)))]
     const choices = new Choices()
     const done = new Map<Block, Choice | undefined>()
     let opaque = false
     const along = (block: Block, k: number): Choice | undefined => {
       const to = block.term.targets[k] as Block
-      if (to === join) return choices.outcome(operands.indexOf(phi.args[predIndex(block, k)]))
+      if (to === join)
+        return choices.outcome(operands.indexOf(this.congruence.of(phi.args[predIndex(block, k)])))
       return this.tree.strictlyDominates(from, to) ? at(to) : undefined
     }
     const at = (block: Block): Choice | undefined => {
@@ -134,7 +186,7 @@ export class Data {
 }
 
 /** Text that is the same for decisions that test the same values in the same way. */
-function keyOf(choice: Choice): string {
+function keyOf(choice: Choice, number: (cond: Instr) => number): string {
   const names = new Map<Choice, string>()
   const lines: string[] = []
   const name = (c: Choice): string => {
@@ -142,7 +194,7 @@ function keyOf(choice: Choice): string {
     if (known !== undefined) return known
     if (c.kind === 'outcome') known = `=${[...names.keys()].filter(o => o.kind === 'outcome').length}`
     else {
-      const text = `${c.cond.id}?${name(c.then)}:${name(c.otherwise)}`
+      const text = `${number(c.cond)}?${name(c.then)}:${name(c.otherwise)}`
       known = `t${lines.push(text)}`
     }
     names.set(c, known)

@@ -6,6 +6,7 @@
 
 import { bitsOf } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
+import { replaceUses } from '../transform/edit.js'
 import { blockOf } from './cfg.js'
 import { ranges } from './ranges.js'
 import type { Ranges } from './ranges.js'
@@ -17,11 +18,13 @@ export function readAsReceived(func: Func): void {
   if (loads.every(i => i.args[0].op === 'packet')) return
   const rebase = new Rebase(func)
   for (const load of loads) rebase.load(load)
+  replaceUses(func, rebase.replaced)
 }
 
 const widthOf = (i: Instr): bigint => BigInt(Number(i.attrs.width))
 
 class Rebase {
+  readonly replaced = new Map<Instr, Instr>()
   private readonly known: Ranges
   private readonly places: ReadonlyMap<Instr, Block>
   private readonly received: Instr
@@ -67,23 +70,20 @@ class Rebase {
     return 'received'
   }
 
-  /** Turns the load into the stored value, cut to the store's width. */
+  /** Puts the stored value, cut to the store's width, in the load's place. */
   private forward(load: Instr, store: Instr): void {
-    const [, , value] = store.args
     const block = this.places.get(load)!
-    const bits = Number(widthOf(store)) * 8
+    const most = (1n << (8n * widthOf(store))) - 1n
     const make = (op: string, args: Instr[], attrs: Instr['attrs'] = {}): Instr => {
       const i: Instr = { ...load, id: this.func.nextId++, op, args, attrs }
       block.instrs.splice(block.instrs.indexOf(load), 0, i)
       return i
     }
-    let v = value
-    if (bitsOf(v.type) > bitsOf(load.type)) v = make('trunc', [v])
-    else if (bitsOf(v.type) < bitsOf(load.type)) v = make('zext', [v])
-    const mask = make('const', [], { value: (1n << BigInt(bits)) - 1n })
-    load.op = 'and'
-    load.args = [v, mask]
-    load.attrs = {}
+    let [, , value] = store.args
+    const fits = this.known.of(value).hi <= most
+    if (bitsOf(value.type) > bitsOf(load.type)) value = make('trunc', [value])
+    else if (bitsOf(value.type) < bitsOf(load.type)) value = make('zext', [value])
+    this.replaced.set(load, fits ? value : make('and', [value, make('const', [], { value: most })]))
   }
 
   private apart(load: Instr, store: Instr): 'apart' | 'equal' | 'unknown' {

@@ -61,7 +61,9 @@ const infix: Readonly<Record<string, string>> = {
 export function nameOf(node: DataNode, depth = 3): string {
   if (isSelector(node)) {
     const conds = testsIn(node.choices[0]).map(t => t.cond)
-    return conds.length > 3 ? `one of ${node.outcomes} ways` : `way by ${conds.map(c => nameOf(c, 1)).join(', ')}`
+    return conds.length > 3
+      ? `one of ${node.outcomes} ways`
+      : `way by ${conds.map(c => nameOf(c, 1)).join(', ')}`
   }
   return node.name ?? expression(node, depth)
 }

@@ -12,6 +12,7 @@ import type { Func, Span } from '../ir/types.js'
 import { buildAdvance } from './advance.js'
 import { blockOf } from './cfg.js'
 import { Choices } from './choice.js'
+import { Congruence } from './congruence.js'
 import { settledBranches } from './control-dependence.js'
 import { dominators } from './dominators.js'
 import { buildExtract, regionOf } from './extract.js'
@@ -26,6 +27,7 @@ import { cutMetadata } from './slice-cut.js'
 import type { Need } from './slice-cut.js'
 import { Data } from './slice-data.js'
 import { Flow } from './slice-flow.js'
+import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
 import type { ObjectShapes } from './slice-names.js'
 import { taint } from './taint.js'
@@ -69,14 +71,19 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
   return refusable(() => {
     const body = stateBody(main)
     const tree = dominators(body)
-    const places = blockOf(body)
     const allLoops = loops(body, tree)
-    const tainted = taint(body)
     const looping = new Set(allLoops.flatMap(l => [...l.blocks]))
+    let congruence = new Congruence(body, looping)
+    let tainted = taint(body, congruence)
+    if (hoistLoads(body, tainted)) {
+      congruence = new Congruence(body, looping)
+      tainted = taint(body, congruence)
+    }
+    const places = blockOf(body)
     const settled = settledBranches(body, tree)
     const choices = new Choices()
     const flow = new Flow({ func: body, taint: tainted, choices, loops: allLoops, places, looping, settled })
-    const data = new Data(flow, tree, places)
+    const data = new Data(flow, tree, places, congruence)
     const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
     const placement = placeFields(needs, exclusions(needs, flow, body, tainted.dynamic))
     const common = { taint: tainted, flow, data, needs, placement }
@@ -92,20 +99,29 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
 export const isSlice = (s: Slice | Refusal): s is Slice => 'extract' in s
 
 /** Two fields may share bits if no way through the packet's own control flow writes both. */
-function exclusions(needs: readonly Need[], flow: Flow, body: Func, dynamic: ReadonlySet<Func['blocks'][number]>) {
+function exclusions(
+  needs: readonly Need[],
+  flow: Flow,
+  body: Func,
+  dynamic: ReadonlySet<Func['blocks'][number]>,
+) {
   const sites = needs.map(() => new Set<Func['blocks'][number]>())
   for (const block of body.blocks) {
     if (dynamic.has(block)) continue
     const region = regionOf(block, dynamic)
     needs.forEach(({ places }, k) => {
-      if (places.has(block) || [...places].some(p => region.has(p))) sites[k].add(block)
+      if (places.has(block) || [...places.keys()].some(p => region.has(p))) sites[k].add(block)
     })
   }
   return (a: number, b: number): boolean =>
     ![...sites[a]].some(x => [...sites[b]].some(y => flow.reaches(x, y) || flow.reaches(y, x)))
 }
 
-function itemOf(needs: readonly Need[], placement: Placement, shapes: ObjectShapes | undefined): Slice['item'] {
+function itemOf(
+  needs: readonly Need[],
+  placement: Placement,
+  shapes: ObjectShapes | undefined,
+): Slice['item'] {
   const fields = needs
     .map((need, k) => ({ ...describeNeed(need, shapes), bits: need.bits, offset: placement.offsets[k] }))
     .toSorted((a, b) => a.offset - b.offset)

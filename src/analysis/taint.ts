@@ -9,6 +9,7 @@
 import { opInfo } from '../ir/ops.js'
 import { reversePostorder } from '../ir/order.js'
 import type { Block, Func, Instr } from '../ir/types.js'
+import type { Congruence } from './congruence.js'
 import { postDominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
 
@@ -20,8 +21,8 @@ export interface Taint {
   resume(b: Block): Block
 }
 
-export function taint(func: Func, post: DominatorTree = postDominators(func)): Taint {
-  const analysis = new TaintAnalysis(func, post)
+export function taint(func: Func, congruence: Congruence, post: DominatorTree = postDominators(func)): Taint {
+  const analysis = new TaintAnalysis(func, congruence, post)
   analysis.solve()
   const { values, dynamic } = analysis
   const resume = (b: Block): Block => {
@@ -38,9 +39,11 @@ class TaintAnalysis {
   readonly dynamic = new Set<Block>()
   private readonly order: readonly Block[]
   private readonly post: DominatorTree
+  private readonly congruence: Congruence
   private readonly divided = new Set<Block>()
 
-  constructor(func: Func, post: DominatorTree) {
+  constructor(func: Func, congruence: Congruence, post: DominatorTree) {
+    this.congruence = congruence
     this.order = reversePostorder(func)
     this.post = post
   }
@@ -63,7 +66,11 @@ class TaintAnalysis {
     if (i.op !== 'phi' || this.dynamic.has(block)) return false
     // Several ways out of dynamic code into a block that is not: their operands must agree to be known beforehand.
     const entering = i.args.filter((_, k) => this.dynamic.has(block.preds[k]))
-    return entering.some(a => a !== entering[0])
+    return this.differ(entering)
+  }
+
+  private differ(operands: readonly Instr[]): boolean {
+    return operands.some(a => this.congruence.of(a) !== this.congruence.of(operands[0]))
   }
 
   /** Marks what lies between a tainted branch and its post-dominator, and the phis that it chooses for. */
@@ -85,7 +92,7 @@ class TaintAnalysis {
       for (const i of block.instrs) {
         if (i.op !== 'phi') continue
         const chosen = i.args.filter((_, k) => from[k] !== undefined)
-        if (chosen.some(a => a !== chosen[0])) this.values.add(i)
+        if (this.differ(chosen)) this.values.add(i)
       }
     }
   }

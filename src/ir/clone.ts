@@ -32,7 +32,13 @@ export function cloneFunction(func: Func, name: string = func.name): Clone {
     c.preds = b.preds.map(p => blocks.get(p)!)
     c.term = terminator(b.term, value, t => blocks.get(t)!)
   }
-  const copied: Func = { name, params, result: func.result, blocks: [...blocks.values()], nextId: func.nextId }
+  const copied: Func = {
+    name,
+    params,
+    result: func.result,
+    blocks: [...blocks.values()],
+    nextId: func.nextId,
+  }
   return { func: copied, values, blocks }
 }
 
