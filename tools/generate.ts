@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { diagnosticsPage } from '../src/diagnostics/page.js'
 import { languagePage } from '../src/lang/page.js'
+import { packetsPage } from './packets-page.js'
 import { viewInterfaces } from './view-interfaces.js'
 
 /** Path from the repository's root, and the text that should stand there. */
@@ -12,6 +13,7 @@ export const generated: readonly { readonly path: string; readonly text: () => s
   { path: 'src/lang/view-types.ts', text: viewInterfaces },
   { path: 'docs/diagnostics.md', text: diagnosticsPage },
   { path: 'docs/language.md', text: languagePage },
+  { path: 'docs/packets.md', text: packetsPage },
 ]
 
 const root = new URL('../../', import.meta.url)

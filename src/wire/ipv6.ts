@@ -3,7 +3,8 @@
 // Heads up: read RFC 8200 section 4.1 for the order of extension headers. Hop-by-hop options, routing, fragment and
 // destination options are looked through, at most four of them; a fifth, or one that leaves the packet, leaves the
 // packet without a transport header. So does a fragment header with an offset other than 0. Authentication and ESP
-// are transport protocols here.
+// are transport protocols here. Not supported: the pseudo-header of a packet under way with a routing header has the
+// last destination (section 8.1); checksum updates take this header's.
 
 import type { Protocol } from './field.js'
 import { ipProtocols } from './ipv4.js'
