@@ -5,8 +5,12 @@
 //
 // Pure: the same source gives the same bytes on any machine, unprivileged. Only this file sees all stages.
 
+import type { Refusal } from './analysis/refusal.js'
+import { isSlice, sliceState } from './analysis/slice.js'
+import type { Slice } from './analysis/slice.js'
 import { batchModule, buildModule } from './backend/wasm/batch.js'
 import type { BatchSource } from './backend/wasm/batch.js'
+import { frameLayout } from './backend/wasm/loops/value.js'
 import type { Diagnostic } from './diagnostics/diagnostic.js'
 import type { Artifact } from './engine/artifact.js'
 import type { Func, Program } from './ir/types.js'
@@ -24,6 +28,8 @@ export interface Compiled {
   readonly artifact: Artifact
   /** The module as a value, for printing. */
   readonly batch: BatchSource
+  /** What replication needs, or why the program cannot be replicated. */
+  readonly slice: Slice | Refusal
 }
 
 export interface Compilation {
@@ -45,8 +51,11 @@ export function compile(file: string, text: string): Compilation {
   if (!state.ok) throw new Error(state.error.message)
   if (!ruleBlock.ok) throw new Error(ruleBlock.error.message)
   const layouts = [...state.layout.objects, ...ruleBlock.layout.objects]
-  const functions = expand([main], layouts)
+  const slice = sliceState(main, {})
+  const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
+  const functions = expand(parts, layouts)
   for (const f of functions) optimise(f)
+  const named = (name: string): Func => functions.find(f => f.name === name)!
   const batch: BatchSource = {
     name: program.name,
     placement: {
@@ -54,8 +63,11 @@ export function compile(file: string, text: string): Compilation {
       settings: program.settings.map(s => s.name),
       counters: program.counters.map(c => c.name),
     },
-    callees: functions.slice(0, -1),
-    main: functions[functions.length - 1],
+    callees: functions.slice(0, -parts.length),
+    main: named('main'),
+    ...(isSlice(slice) && {
+      slice: { extract: named('extract'), advance: named('advance'), itemStride: slice.item.bytes },
+    }),
   }
   const artifact: Artifact = {
     name: program.name,
@@ -67,8 +79,9 @@ export function compile(file: string, text: string): Compilation {
     rulesLayout: ruleBlock.layout,
     settings: program.settings,
     counters: program.counters,
+    ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
   }
-  return { compiled: { program, artifact, batch }, diagnostics }
+  return { compiled: { program, artifact, batch, slice }, diagnostics }
 }
 
 /** The module of a compiled program, for printing. */
