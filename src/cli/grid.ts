@@ -40,16 +40,30 @@ export function bytesText(n: number): string {
   return unit === 0 ? `${n} B` : `${value.toFixed(1)} ${units[unit]}`
 }
 
-/** A text as lines of at most `width` columns; the first is indented, the others twice as far. */
-export function paragraph(text: string, indent = 2, width = 80): string[] {
+/** A text broken into lines of at most `width` columns. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
-  let line = ' '.repeat(indent)
+  let line = ''
   for (const word of text.split(' ')) {
-    if (line.trim() !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && line.length + 1 + word.length > width) {
       lines.push(line)
-      line = ' '.repeat(2 * indent)
+      line = ''
     }
-    line = line.trim() === '' ? line + word : `${line} ${word}`
+    line = line === '' ? word : `${line} ${word}`
   }
   return [...lines, line]
+}
+
+/** A text as indented lines; those after the first stand `hang` columns further right. */
+export function paragraph(text: string, indent = 2, width = 80, hang = 2): string[] {
+  return wrap(text, width - indent - hang).map(
+    (line, i) => ' '.repeat(i === 0 ? indent : indent + hang) + line,
+  )
+}
+
+/** A label, and beside it a text of as many lines as it takes. */
+export function labelled(label: string, text: string, indent: number, column: number, width = 80): string[] {
+  return wrap(text, width - column).map(
+    (line, i) => (i === 0 ? ' '.repeat(indent) + label : '').padEnd(column) + line,
+  )
 }

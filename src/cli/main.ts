@@ -18,6 +18,11 @@ interface Listed extends Entry {
 
 /** Every command, in the order of the overview. */
 const commands: Readonly<Record<string, Listed>> = {
+  demo: {
+    group: 'begin',
+    summary: 'port knocking replicated on two workers, over a bundled capture',
+    load: () => import('./demo/command.js'),
+  },
   check: {
     group: 'look at a program',
     summary: 'what replicating, sharding and sharing it take: state, metadata, limits',

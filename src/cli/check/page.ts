@@ -1,6 +1,6 @@
 // The page that check prints for people.
 
-import { bytesText, grid, grouped, paragraph } from '../grid.js'
+import { bytesText, grid, grouped, labelled } from '../grid.js'
 import type { CheckReport } from './report.js'
 import type { Limits } from './limits.js'
 import type { DescribedField, DescribedObject } from './state.js'
@@ -73,11 +73,7 @@ function objectLines(o: DescribedObject): string[] {
   ]
 }
 
-/** A labelled line, wrapped. */
-const row = (label: string, text: string): string[] =>
-  paragraph(text, 12, pageWidth).map((line, i) =>
-    i === 0 ? `    ${label.padEnd(8)}${line.trim()}` : ' '.repeat(12) + line.trim(),
-  )
+const row = (label: string, text: string): string[] => labelled(label, text, 4, 12, pageWidth)
 
 const pageWidth = 92
 
