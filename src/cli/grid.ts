@@ -5,17 +5,31 @@ export interface Column {
   readonly right?: boolean
 }
 
-/** Lines of a table; `indent` spaces before each. */
-export function grid(columns: readonly Column[], rows: readonly (readonly string[])[], indent = 2): string {
+/** Lines of a table; `indent` spaces before each. With `width` the last column is broken to fit so many columns. */
+export function grid(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  indent = 2,
+  width?: number,
+): string {
+  const last = columns.length - 1
   const widths = columns.map((c, k) => Math.max(c.title.length, ...rows.map(row => row[k]?.length ?? 0)))
+  const room = (width ?? Infinity) - indent - widths.slice(0, -1).reduce((sum, w) => sum + w + 2, 0)
   const line = (cells: readonly string[]): string =>
     ' '.repeat(indent) +
     cells
       .map((cell, k) => (columns[k].right ? cell.padStart(widths[k]) : cell.padEnd(widths[k])))
       .join('  ')
       .trimEnd()
+  const lines = (cells: readonly string[]): string[] => {
+    if (cells[last].length <= room) return [line(cells)]
+    widths[last] = 0
+    return wrap(cells[last], Math.max(room, 20)).map((text, i) =>
+      line([...(i === 0 ? cells.slice(0, -1) : columns.slice(1).map(() => '')), text]),
+    )
+  }
   const head = columns.some(c => c.title !== '') ? [line(columns.map(c => c.title))] : []
-  return [...head, ...rows.map(line)].join('\n')
+  return [...head, ...rows.flatMap(lines)].join('\n')
 }
 
 /** 1,234,567 */

@@ -1,8 +1,9 @@
 // The page that check prints for people.
 
-import { bytesText, grid, grouped, labelled } from '../grid.js'
+import { bytesText, grid, grouped, labelled, paragraph } from '../grid.js'
 import type { CheckReport } from './report.js'
 import type { Limits } from './limits.js'
+import type { Obstacle } from './metadata.js'
 import type { DescribedField, DescribedObject } from './state.js'
 
 export function checkPage(report: CheckReport): string {
@@ -34,8 +35,40 @@ export function checkPage(report: CheckReport): string {
         counters.map(c => [c.name, c.description ?? '']),
       ),
     ])
+  parts.push(replicationLines(report))
   parts.push(['memory for state, rules and rings', ...limitLines(limits)])
   return `${parts.map(p => p.join('\n')).join('\n\n')}\n`
+}
+
+function replicationLines({ metadata, obstacle, file }: CheckReport): string[] {
+  if (!metadata) return ['replication: not possible', ...(obstacle ? obstacleLines(obstacle, file) : [])]
+  const { bytes, bits, headerBits, fields } = metadata
+  if (fields.length === 0) return ['replication: nothing to carry; no state depends on what a packet holds']
+  const header = `${headerBits} header ${headerBits === 1 ? 'bit' : 'bits'} a packet`
+  return [
+    `replication: items of ${bytes} bytes (${bits} of ${8 * bytes} bits used), and ${header}`,
+    grid(
+      [
+        { title: 'field' },
+        { title: 'bits', right: true },
+        { title: 'line', right: true },
+        { title: 'needed for' },
+      ],
+      fields.map(f => [f.name, String(f.bits), String(f.line ?? ''), f.reason]),
+      2,
+      pageWidth,
+    ),
+  ]
+}
+
+/** The place, the line, and what is wrong with it. */
+function obstacleLines({ reason, line, column, text, notes }: Obstacle, file: string): string[] {
+  return [
+    ...(line === undefined ? [] : [`  ${file}:${line}:${column}`]),
+    ...(text === undefined ? [] : [`      ${text}`]),
+    ...paragraph(reason, 2, pageWidth, 0),
+    ...(notes ?? []).flatMap(note => obstacleLines(note, file)),
+  ]
 }
 
 const bytesExactly = (n: number): string =>

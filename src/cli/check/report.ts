@@ -3,6 +3,8 @@
 import type { Compiled } from '../../compile.js'
 import { limitsOf } from './limits.js'
 import type { Limits } from './limits.js'
+import { metadataOf, obstacleOf } from './metadata.js'
+import type { Metadata, Obstacle } from './metadata.js'
 import { parametersOf, rulesOf, stateOf } from './state.js'
 import type { DescribedObject, DescribedParameter } from './state.js'
 
@@ -14,6 +16,10 @@ export interface CheckReport {
   readonly state: readonly DescribedObject[]
   readonly rules: readonly DescribedObject[]
   readonly counters: readonly { readonly name: string; readonly description?: string }[]
+  readonly replicable: boolean
+  /** Absent where the program cannot be replicated; then `obstacle` says why. */
+  readonly metadata?: Metadata | undefined
+  readonly obstacle?: Obstacle | undefined
   readonly limits: Limits
 }
 
@@ -27,6 +33,9 @@ export function checkReport(compiled: Compiled): CheckReport {
     state: stateOf(compiled),
     rules: rulesOf(compiled),
     counters: artifact.counters,
+    replicable: artifact.item !== undefined,
+    metadata: metadataOf(compiled),
+    obstacle: obstacleOf(compiled),
     limits: limitsOf(artifact),
   }
 }
