@@ -105,4 +105,12 @@ export const declarationRules = {
     suggestion: 'Use a smaller capacity, or smaller keys and values.',
     example: program('const seen = table({ key: u32, value: u64, capacity: 300_000_000 })'),
   },
+  packetFunctionType: {
+    code: 'HP1211',
+    message: 'the packet function {what}',
+    reason: 'It is called with the packet, and what it returns becomes of the packet.',
+    suggestion: 'export default function program(packet: Packet): Verdict { … }',
+    example:
+      "import { type Packet, type u32 } from 'hairpin'\n\nexport default function example(packet: Packet): u32 {\n  return packet.length\n}",
+  },
 } satisfies Record<string, Entry>

@@ -34,6 +34,14 @@ test('a place of several lines is marked to the end of its first', () => {
   assert.match(renderDiagnostic(d, text), /> 3 \| foo\(\n {4}\| \^{4}\n/)
 })
 
+test('of a long line, what surrounds the place is shown', () => {
+  const long = `${'x'.repeat(300)} here ${'y'.repeat(300)}`
+  const span = { start: 301, end: 305 }
+  const [, , line, marks] = renderDiagnostic(diagnose('nulls', 'p.ts', span), long).split('\n')
+  assert.ok(line.length < 150 && line.startsWith('> 1 | …xxx') && line.endsWith('yyy…'))
+  assert.equal(line.slice(marks.indexOf('^'), marks.lastIndexOf('^') + 1), 'here')
+})
+
 test('colours only where asked for, and a closing count', () => {
   const d = diagnose('whileLoop', 'p.ts', at('foo'))
   assert.ok(!renderDiagnostics([d, d], text).includes('\x1b'))

@@ -69,21 +69,36 @@ export function renderDiagnostics(
 
 const expand = (s: string): string => s.replace(/\t/g, '  ')
 
+/** Columns of source that a frame shows of one line. */
+const longest = 140
+
+/** What a frame shows of a line, from a column on. */
+const part = (code: string, from: number): string => {
+  const text = from > 0 ? `…${code.slice(from + 1)}` : code
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
+}
+
 function frame(span: Span, text: string, starts: readonly number[], strong: Paint, dim: Paint): string[] {
   const first = positionAt(starts, span.start)
   const last = positionAt(starts, Math.max(span.start, span.end - 1))
   const width = String(last.line + 1).length
   const lines: string[] = []
-  for (let line = Math.max(1, first.line - 1); line <= first.line; line++) {
-    const code = lineText(text, starts, line)
-    const here = line === first.line
-    lines.push(`${here ? strong('>') : ' '} ${dim(`${String(line).padStart(width)} |`)} ${expand(code)}`)
-    if (!here) continue
-    const before = expand(code.slice(0, first.column - 1)).length
-    const until = last.line === first.line ? Math.max(first.column, last.column) : code.length
-    const marked = Math.max(1, expand(code.slice(first.column - 1, until)).length)
-    lines.push(`  ${dim(`${' '.repeat(width)} |`)} ${' '.repeat(before)}${strong('^'.repeat(marked))}`)
+  const numbered = (mark: string, line: number, code: string): string =>
+    `${mark} ${dim(`${String(line).padStart(width)} |`)} ${code}`
+  if (first.line > 1) {
+    const before = expand(lineText(text, starts, first.line - 1))
+    lines.push(numbered(' ', first.line - 1, part(before, 0)))
   }
+  const code = lineText(text, starts, first.line)
+  const at = expand(code.slice(0, first.column - 1)).length
+  const until = last.line === first.line ? Math.max(first.column, last.column) : code.length
+  const marked = Math.max(1, expand(code.slice(first.column - 1, until)).length)
+  const from = at + marked > longest ? Math.max(0, at - 20) : 0
+  lines.push(numbered(strong('>'), first.line, part(expand(code), from)))
+  const shown = Math.min(marked, longest - (at - from))
+  lines.push(
+    `  ${dim(`${' '.repeat(width)} |`)} ${' '.repeat(at - from)}${strong('^'.repeat(Math.max(1, shown)))}`,
+  )
   return lines.map(l => l.trimEnd())
 }
 

@@ -66,7 +66,8 @@ export const valueRules = {
     message: 'a value that is either {a} or {b} has no type',
     reason:
       'A variable has one type: a number, a bigint or a truth value, signed or not, or one kind of view.',
-    suggestion: 'Convert one side, with u32(x), u64(x) or i32(x).',
+    suggestion:
+      'Convert one side with u32(x), u64(x) or i32(x); use two kinds of view each in a branch of its own.',
     example: 'const n = packet.length > 100 ? 1 : 2n\nif (n === 1) return Verdict.Drop',
   },
   operandExpected: {

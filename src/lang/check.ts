@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Diagnostic, Note } from '../diagnostics/diagnostic.js'
 import { ambient } from './ambient.js'
+import { hintFor } from './hints.js'
 import { loadTypeScript, ts } from './typescript.js'
 import type { Ts } from './typescript.js'
 
@@ -17,6 +18,8 @@ export interface Checked {
   readonly sourceFile: Ts.SourceFile
   readonly checker: Ts.TypeChecker
   readonly diagnostics: readonly Diagnostic[]
+  /** The text does not parse: its tree is a guess, and only these diagnostics mean anything. */
+  readonly malformed: boolean
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -62,16 +65,14 @@ export function check(file: string, text: string): Checked {
       }),
   }
   const program = ts.createProgram({ rootNames: [main, ambientFile], options, host })
-  const found = [
-    ...program.getSyntacticDiagnostics(sourceFile),
-    ...program.getSemanticDiagnostics(sourceFile),
-  ]
-  const global = program.getGlobalDiagnostics()
-  if (global.length) throw new Error(`ambient library: ${flat(global[0].messageText)}`)
+  const syntax = program.getSyntacticDiagnostics(sourceFile)
+  const malformed = syntax.length > 0
+  const found = malformed ? syntax : program.getSemanticDiagnostics(sourceFile)
   return {
     sourceFile,
     checker: program.getTypeChecker(),
     diagnostics: found.map(d => convert(d, file, sourceFile)),
+    malformed,
   }
 }
 
@@ -115,7 +116,11 @@ function convert(d: Ts.Diagnostic, file: string, sourceFile: Ts.SourceFile): Dia
     message,
     file,
     span: { start, end: start + (d.length ?? 0) },
-    ...(more.length > 0 && { reason: more.map(m => m.trim()).join('\n') }),
+    ...hintFor(
+      d.code,
+      message,
+      more.map(m => m.trim()),
+    ),
     ...(notes.length > 0 && { notes }),
   }
 }

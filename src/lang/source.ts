@@ -26,6 +26,7 @@ export interface CompiledSource {
 /** Compiles a program's text; `file` is its name in messages. */
 export function compileSource(file: string, text: string): CompiledSource {
   const checked = check(file, text)
+  if (checked.malformed) return { diagnostics: sortDiagnostics(checked.diagnostics) }
   const refused = checkSubset(file, checked.sourceFile)
   const earlier = [...checked.diagnostics.filter(d => !refused.some(r => covers(r, d))), ...refused]
   const l = new Lowering(file, checked.sourceFile, checked.checker)

@@ -62,6 +62,7 @@ function topLevel(s: Ts.Statement, report: Report): void {
     !ts.isTypeAliasDeclaration(s) &&
     !ts.isInterfaceDeclaration(s) &&
     !ts.isEmptyStatement(s) &&
+    !ts.isExportAssignment(s) &&
     !refusedElsewhere(s)
   )
     report('moduleStatement', s)
@@ -158,6 +159,8 @@ function refuse(node: Ts.Node, report: Report): boolean {
     case SyntaxKind.SetAccessor:
     case SyntaxKind.ComputedPropertyName:
       return no('computedNames')
+    case SyntaxKind.PropertyAssignment:
+      return ts.isNumericLiteral((node as Ts.PropertyAssignment).name) ? no('computedNames') : false
     case SyntaxKind.BindingElement:
     case SyntaxKind.Parameter:
       return (node as Ts.BindingElement).dotDotDotToken ? no('spreads') : false

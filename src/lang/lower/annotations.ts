@@ -1,10 +1,12 @@
 // Type annotations to shapes: what a store to something declared so has to convert to.
 //
-// An annotation that says nothing about widths (a view, an entry, `typeof x`) gives undefined: the value keeps its
+// An annotation that says nothing about widths (an entry, `typeof x`) gives undefined: the value keeps its
 // own shape, and TypeScript has checked it.
 
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
+import { viewTypes } from '../members.js'
+import type { ViewName } from '../members.js'
 import { bytesType, scalars } from '../types.js'
 import type { ScalarType } from '../types.js'
 import type { Lowering } from './lowering.js'
@@ -17,6 +19,9 @@ const preludeTypes: Readonly<Record<string, ScalarType>> = {
   mac: scalars.MacAddress,
   port: scalars.Port,
 }
+
+/** Views by the name of their interface. */
+const viewNames = new Map(Object.entries(viewTypes).map(([name, { view }]) => [view, name as ViewName]))
 
 /** The shape that an annotation demands, or undefined if it demands none. */
 export function annotated(l: Lowering, node: Ts.TypeNode): Shape | undefined {
@@ -49,7 +54,9 @@ function reference(l: Lowering, node: Ts.TypeReferenceNode, name: string): Shape
     const n = size && ts.isLiteralTypeNode(size) ? Number(size.literal.getText()) : NaN
     return Number.isInteger(n) && n > 0 ? { kind: 'scalar', type: bytesType(n) } : undefined
   }
-  return Object.hasOwn(preludeTypes, imported) ? { kind: 'scalar', type: preludeTypes[imported] } : undefined
+  if (Object.hasOwn(preludeTypes, imported)) return { kind: 'scalar', type: preludeTypes[imported] }
+  const protocol = viewNames.get(imported)
+  return protocol && { kind: 'view', protocol }
 }
 
 const isUndefined = (t: Ts.TypeNode): boolean => t.kind === ts.SyntaxKind.UndefinedKeyword
@@ -61,6 +68,7 @@ function union(l: Lowering, node: Ts.UnionTypeNode): Shape | undefined {
   const scalar = first.kind === 'scalar' && others.every(o => o?.kind === 'scalar' && o.type === first.type)
   if (!scalar && others.length > 1) return undefined
   if (others.length === node.types.length) return first
+  if (first.kind === 'view') return first
   return first.kind === 'scalar' || first.kind === 'record' ? { kind: 'optional', of: first } : undefined
 }
 

@@ -186,13 +186,21 @@ function truthy(value: Value): Value {
 }
 
 function fallback(l: Lowering, node: Ts.BinaryExpression): Value {
+  return either(l, absent => present(l, node.left, absent), node.right)
+}
+
+/** The value if it is there, else that of the expression. */
+export const withDefault = (l: Lowering, value: Value, other: Ts.Expression): Value =>
+  either(l, absent => orElse(l, value, absent), other)
+
+function either(l: Lowering, first: (absent: Block) => Value, second: Ts.Expression): Value {
   const absent = l.builder.block()
-  const value = present(l, node.left, absent)
+  const value = first(absent)
   const exits: Exit[] = [{ block: l.builder.here, value }]
   l.builder.seal(absent)
   if (absent.preds.length) {
     l.builder.at(absent)
-    const other = expression(l, node.right)
+    const other = expression(l, second)
     exits.push({ block: l.builder.here, value: other })
   }
   return l.merge(exits)

@@ -15,6 +15,7 @@ import { isAssigned } from './functions.js'
 import { fits } from './integers.js'
 import type { Lowering } from './lowering.js'
 import { statement } from './statements.js'
+import { scalar } from './value.js'
 import { bindVariable, declareVariable } from './variables.js'
 
 /** The most iterations one loop may have. */
@@ -25,7 +26,10 @@ export const maxUnrolled = 64
 interface Counter {
   readonly name: string
   readonly start: bigint
+  /** Of the variable, which also holds the value that ends the loop. */
   readonly type: ScalarType
+  /** Of its values in the body. */
+  readonly inside: ScalarType
 }
 
 export function forStatement(l: Lowering, node: Ts.ForStatement): void {
@@ -55,11 +59,18 @@ function loop(l: Lowering, node: Ts.ForStatement, counter: Counter): void {
   builder.at(header)
   condition(l, node.condition!, body, done)
   builder.seal(body)
-  builder.at(body)
+  if (body.preds.length) builder.at(body)
   const targets = l.frames.at(-1)!.targets
   targets.push({ onBreak: done, onContinue: next })
   if (binding.kind === 'let') l.iterations.push(binding.leaves[0])
-  l.inner(() => statement(l, node.statement))
+  l.inner(() => {
+    // Nothing in the body assigns the counter, and there it has not yet its last value.
+    if (binding.kind === 'let') {
+      const value = scalar(counter.inside, builder.read(binding.leaves[0]))
+      l.scope.set(counter.name, { kind: 'const', value })
+    }
+    statement(l, node.statement)
+  })
   l.iterations.pop()
   targets.pop()
   builder.jump(next)
@@ -136,12 +147,12 @@ function prove(
   if (iterations > maxIterations) return `it can run ${iterations} times; ${maxIterations} is the most`
   const last = start + by * iterations
   const declared = declaration.type && annotated(l, declaration.type)
-  const type =
-    declared?.kind === 'scalar'
-      ? declared.type
-      : [scalars.u8, scalars.u16, scalars.i32, scalars.u32].find(t => fits(start, t) && fits(last, t))
+  const smallest = (end: bigint): ScalarType | undefined =>
+    [scalars.u8, scalars.u16, scalars.i32, scalars.u32].find(t => fits(start, t) && fits(end, t))
+  const type = declared?.kind === 'scalar' ? declared.type : smallest(last)
   if (!type || !fits(start, type) || !fits(last, type)) return `\`${name}\` would leave the range of its type`
-  return { name, start, type }
+  const inside = declared ? type : (smallest(last - by) ?? type)
+  return { name, start, type, inside }
 }
 
 /** The constant that an expression adds to the variable, if that is what it does. */

@@ -65,6 +65,8 @@ export class Lowering {
   why: string | undefined
   /** Where a value was lost without a report: a bug of ours unless something else was reported. */
   lostAt: Ts.Node | undefined
+  /** Blocks that control is taken to reach: the entry, and where code is lowered aside. */
+  private readonly roots = new Set<Block>()
   private node: Ts.Node
 
   constructor(file: string, sourceFile: Ts.SourceFile, checker: Ts.TypeChecker) {
@@ -72,6 +74,7 @@ export class Lowering {
     this.checker = checker
     this.node = sourceFile
     this.builder = new FunctionBuilder('main', [], 'i32')
+    this.roots.add(this.builder.func.blocks[0])
     this.memory = this.builder.variable('mem', 'packet')
     this.builder.write(this.memory, this.builder.emit('packet', []))
     const frame = this.builder.const('i32', 0)
@@ -109,21 +112,27 @@ export class Lowering {
 
   /** A truth value in place of one that could not be lowered. */
   lost(): Instr {
-    this.lostAt ??= this.node
+    if (this.builder.here && this.isLive(this.builder.here)) this.lostAt ??= this.node
     return this.builder.emit('param', [], { index: 0 }, 'i1')
   }
 
   /** Runs `body` for its value alone: what it emits and reports is thrown away. */
   scratch<T>(body: () => T): T {
-    const { builder } = this
-    const here = builder.here
     const reported = this.diagnostics.length
-    const { lostAt } = this
-    const aside = builder.block()
-    builder.seal(aside)
-    builder.at(aside)
-    const value = body()
+    const value = this.aside(body)
     this.diagnostics.length = reported
+    return value
+  }
+
+  /** Runs `body` where control never comes: what it emits is thrown away, what it reports is kept. */
+  aside<T>(body: () => T): T {
+    const { builder, lostAt } = this
+    const here = builder.here
+    const place = builder.block()
+    builder.seal(place)
+    builder.at(place)
+    this.roots.add(place)
+    const value = body()
     this.lostAt = lostAt
     builder.leave()
     if (here) builder.at(here)
@@ -132,12 +141,11 @@ export class Lowering {
 
   /** True if control can reach this block as built so far. */
   private isLive(block: Block): boolean {
-    const entry = builderEntry(this.builder)
     const seen = new Set<Block>()
     const walk = [block]
     while (walk.length) {
       const b = walk.pop()!
-      if (b === entry) return true
+      if (this.roots.has(b)) return true
       if (seen.has(b)) continue
       seen.add(b)
       walk.push(...b.preds)
@@ -162,7 +170,7 @@ export class Lowering {
       (e): e is { block: Block; value: Value } => e.block !== undefined && this.isLive(e.block),
     )
     this.builder.leave()
-    if (live.length === 0) return errorValue
+    if (live.length === 0) return { kind: 'never' }
     if (live.length === 1) {
       this.builder.at(live[0].block)
       return live[0].value
@@ -258,7 +266,5 @@ export class Lowering {
     return this.frames.length > 0
   }
 }
-
-const builderEntry = (builder: FunctionBuilder): Block => builder.func.blocks[0]
 
 export const booleanConstant = (truth: boolean): Value => constant('boolean', truth ? 1n : 0n)

@@ -15,6 +15,7 @@ import { asDeclared, inline } from './functions.js'
 import { annotated } from './annotations.js'
 import type { Lowering } from './lowering.js'
 import { toType } from './convert.js'
+import { gather, leafTypes } from './shape.js'
 import { constant, errorValue } from './value.js'
 import type { Constant, Value } from './value.js'
 import { bindVariable } from './variables.js'
@@ -31,25 +32,66 @@ export function lowerModule(l: Lowering, file: Ts.SourceFile): ModuleFacts | und
   for (const s of file.statements) bindNames(l, s)
   let licence: string | undefined
   for (const s of file.statements) if (ts.isVariableStatement(s)) licence = moduleConstants(l, s) ?? licence
-  const main = file.statements.find(isPacketFunction)
+  const main = packetFunction(l, file)
   if (!main) {
-    l.report('noPacketFunction', {}, file.endOfFileToken)
+    const exported = file.statements.find(ts.isExportAssignment)
+    l.report('noPacketFunction', {}, exported ?? file.endOfFileToken)
     return undefined
   }
   const name = main.name?.text ?? 'main'
-  const result = inline(l, main, name, [{ kind: 'view', view: rootView(l.context) }])
+  const packet: Value = { kind: 'view', view: rootView(l.context) }
+  const [parameter, second] = main.parameters
+  if (second) l.report('packetFunctionType', { what: 'takes one parameter' }, second)
+  else if (parameter && l.checker.getTypeAtLocation(parameter).symbol?.name !== 'Packet')
+    l.report('packetFunctionType', { what: 'takes a Packet' }, parameter)
+  const result = inline(l, main, name, [packet])
   l.at(main, () => {
-    const verdict = toType(l, result, scalars.Verdict)
-    if (l.builder.here) l.builder.return([verdict ? verdict.leaves[0] : l.builder.const('i32', 0)])
+    const type = result.kind === 'constant' || result.kind === 'scalar' ? result.type : undefined
+    if (type !== scalars.Verdict && result.kind !== 'error' && result.kind !== 'never')
+      l.report('packetFunctionType', { what: 'returns a Verdict' }, main.name ?? main)
+    const verdict =
+      result.kind === 'constant' || result.kind === 'scalar' ? toType(l, result, scalars.Verdict) : undefined
+    if (l.builder.here) l.builder.return([verdict ? verdict.leaves[0] : l.lost()])
   })
+  for (const s of file.statements)
+    if (ts.isFunctionDeclaration(s) && s.body && !l.used.has(s)) checkUnused(l, s, packet)
   return { name, ...(licence !== undefined && { licence }) }
 }
 
 const has = (node: Ts.Node, kind: Ts.SyntaxKind): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node)?.some(m => m.kind === kind) ?? false)
 
-const isPacketFunction = (s: Ts.Statement): s is Ts.FunctionDeclaration =>
-  ts.isFunctionDeclaration(s) && has(s, ts.SyntaxKind.DefaultKeyword)
+/** `export default function …`, or the function that `export default name` names. */
+function packetFunction(l: Lowering, file: Ts.SourceFile): Ts.FunctionDeclaration | undefined {
+  for (const s of file.statements) {
+    if (ts.isFunctionDeclaration(s) && has(s, ts.SyntaxKind.DefaultKeyword)) return s
+    if (!ts.isExportAssignment(s) || !ts.isIdentifier(s.expression)) continue
+    const binding = l.scope.get(s.expression.text)
+    if (binding?.kind === 'const' && binding.value.kind === 'function') return binding.value.node
+  }
+  return undefined
+}
+
+/** Lowers a function that nothing calls, with stand-ins for its arguments, for the sake of its diagnostics. */
+function checkUnused(l: Lowering, node: Ts.FunctionDeclaration, packet: Value): void {
+  const args: Value[] = []
+  l.aside(() => {
+    for (const p of node.parameters) {
+      const shape = p.type && annotated(l, p.type)
+      if (!shape) return
+      const view = shape.kind === 'view' && shape.protocol === 'packet'
+      args.push(
+        view
+          ? packet
+          : gather(
+              shape,
+              leafTypes(shape).map(type => l.builder.const(type, 0)),
+            ),
+      )
+    }
+    inline(l, node, node.name?.text ?? 'function', args)
+  })
+}
 
 function bindNames(l: Lowering, s: Ts.Statement): void {
   if (ts.isImportDeclaration(s)) {

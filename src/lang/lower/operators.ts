@@ -63,7 +63,7 @@ export const binaryOperators: Readonly<Record<string, Operator>> = {
 export function binary(l: Lowering, operator: string, left: Value, right: Value): Value {
   const [a, b] = [bare(left), bare(right)]
   const op = binaryOperators[operator]
-  if (a.kind === 'error' || b.kind === 'error') return { kind: 'error' }
+  for (const v of [a, b]) if (v.kind === 'error' || v.kind === 'never') return v
   if (a.kind === 'constant' && b.kind === 'constant' && a.sort === b.sort) return fold(l, op, operator, a, b)
   if ((a.kind !== 'constant' && a.kind !== 'scalar') || (b.kind !== 'constant' && b.kind !== 'scalar'))
     return l.report('operandExpected', { operator, a: l.describe(a), b: ` and ${l.describe(b)}` })
@@ -187,7 +187,7 @@ function compareExact(operator: string, a: bigint, b: bigint): boolean {
 /** `-x`, `+x` and `~x`. */
 export function unary(l: Lowering, operator: string, given: Value): Value {
   const a = bare(given)
-  if (a.kind === 'error') return a
+  if (a.kind === 'error' || a.kind === 'never') return a
   if (a.kind === 'constant' && a.sort !== 'boolean') {
     const wide = a.sort === 'bigint'
     const exact = operator === '-' ? -a.value : operator === '~' ? ~a.value : a.value
@@ -235,6 +235,7 @@ export function truth(l: Lowering, value: Value): Value {
   }
   if (present) return scalar(scalars.bool, present)
   if (value.kind === 'record' || value.kind === 'element') return booleanConstant(true)
-  if (value.kind !== 'error') l.report('conditionExpected', { found: l.describe(value) })
+  if (value.kind !== 'error' && value.kind !== 'never')
+    l.report('conditionExpected', { found: l.describe(value) })
   return { kind: 'error' }
 }

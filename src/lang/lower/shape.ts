@@ -8,7 +8,8 @@ import type { ArrayDecl, TableDecl } from '../../state/declaration.js'
 import { scalars } from '../types.js'
 import type { ScalarType } from '../types.js'
 import { viewFromLeaves, viewLeaves } from '../views.js'
-import type { ViewValue } from '../views.js'
+import { viewLeafTypes } from '../views-value.js'
+import type { ViewName } from '../members.js'
 import type { Lowering } from './lowering.js'
 import { widest } from './integers.js'
 import { toType } from './convert.js'
@@ -28,7 +29,7 @@ export type Shape =
   | ScalarShape
   | RecordShape
   | { readonly kind: 'optional'; readonly of: ScalarShape | RecordShape }
-  | { readonly kind: 'view'; readonly view: ViewValue }
+  | { readonly kind: 'view'; readonly protocol: ViewName }
   | { readonly kind: 'entry'; readonly object: TableDecl }
   | { readonly kind: 'element'; readonly object: ArrayDecl }
   | { readonly kind: 'undefined' | 'void' | 'error' }
@@ -56,7 +57,7 @@ export function shapeOf(value: Value): Shape | undefined {
       return { kind: 'record', fields }
     }
     case 'view':
-      return { kind: 'view', view: value.view }
+      return { kind: 'view', protocol: value.view.protocol }
     case 'entry':
       return { kind: 'entry', object: value.object }
     case 'element':
@@ -94,7 +95,7 @@ export function join(a: Shape, b: Shape): Shape | undefined {
   if (a.kind === 'error' || b.kind === 'error') return { kind: 'error' }
   if (a.kind === 'scalar' && b.kind === 'scalar') return joinScalars(a, b)
   if (a.kind === 'record' && b.kind === 'record') return joinRecords(a, b)
-  if (a.kind === 'view' && b.kind === 'view') return a.view.protocol === b.view.protocol ? a : undefined
+  if (a.kind === 'view' && b.kind === 'view') return a.protocol === b.protocol ? a : undefined
   if (a.kind === 'entry' && b.kind === 'entry') return a.object === b.object ? a : undefined
   if (a.kind === 'element' && b.kind === 'element') return a.object === b.object ? a : undefined
   if (a.kind === b.kind)
@@ -159,7 +160,7 @@ export function leafTypes(shape: Shape): Type[] {
     case 'optional':
       return ['i1', ...leafTypes(shape.of)]
     case 'view':
-      return viewLeaves(shape.view).map(i => i.type)
+      return viewLeafTypes(shape.protocol)
     case 'entry':
     case 'element':
       return ['i32']
@@ -219,7 +220,7 @@ export function gather(shape: Shape, leaves: readonly Instr[]): Value {
         : errorValue
     }
     case 'view':
-      return { kind: 'view', view: viewFromLeaves(shape.view.protocol, leaves) }
+      return { kind: 'view', view: viewFromLeaves(shape.protocol, leaves) }
     case 'entry':
       return { kind: 'entry', object: shape.object, slot: leaves[0] }
     case 'element':

@@ -43,15 +43,15 @@ function ifStatement(l: Lowering, node: Ts.IfStatement): void {
   condition(l, node.expression, yes, no)
   builder.seal(yes)
   builder.seal(no)
-  builder.at(yes)
-  l.inner(() => statement(l, node.thenStatement))
-  builder.jump(done)
-  builder.at(no)
-  if (node.elseStatement) {
-    const otherwise = node.elseStatement
-    l.inner(() => statement(l, otherwise))
+  for (const [block, arm] of [
+    [yes, node.thenStatement],
+    [no, node.elseStatement],
+  ] as const) {
+    if (!block.preds.length) continue
+    builder.at(block)
+    if (arm) l.inner(() => statement(l, arm))
+    builder.jump(done)
   }
-  builder.jump(done)
   builder.seal(done)
   if (done.preds.length) builder.at(done)
 }

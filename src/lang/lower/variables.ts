@@ -3,7 +3,7 @@
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
 import { annotated } from './annotations.js'
-import { expression } from './expressions.js'
+import { expression, withDefault } from './expressions.js'
 import { asDeclared } from './functions.js'
 import type { Lowering } from './lowering.js'
 import { memberOf } from './members.js'
@@ -41,12 +41,11 @@ export function bindVariable(
   declared?: Shape,
 ): void {
   if (!ts.isIdentifier(name)) {
-    for (const e of name.elements) {
-      if (ts.isOmittedExpression(e)) continue
-      const from = e.propertyName ?? e.name
-      const part = l.at(e, () => (ts.isIdentifier(from) ? memberOf(l, value, from.text) : errorValue))
+    name.elements.forEach((e, k) => {
+      if (ts.isOmittedExpression(e)) return
+      const part = l.at(e, () => partOf(l, value, e, k))
       bindVariable(l, e.name, part, mutable)
-    }
+    })
     return
   }
   if (!mutable) {
@@ -55,8 +54,7 @@ export function bindVariable(
     l.scope.set(name.text, { kind: 'const', value })
     return
   }
-  const given = value
-  const first = shapeOf(given)
+  const first = shapeOf(value)
   if (!first && !declared) {
     l.report('notAValue', { found: l.describe(value) })
     l.scope.set(name.text, { kind: 'const', value: errorValue })
@@ -69,11 +67,23 @@ export function bindVariable(
     return
   }
   const leaves = leafTypes(shape).map(type => l.builder.variable(type, name.text))
-  spread(l, given, shape).forEach((leaf, k) => {
+  spread(l, value, shape).forEach((leaf, k) => {
     if (shape.kind === 'scalar') l.named(leaf, name.text)
     l.builder.write(leaves[k], leaf)
   })
   l.scope.set(name.text, { kind: 'let', name: name.text, shape, leaves })
+}
+
+/** What one element of a pattern asks for: a field by name, or an element by place; with its default. */
+function partOf(l: Lowering, owner: Value, e: Ts.BindingElement, place: number): Value {
+  const from = e.propertyName ?? e.name
+  let part: Value = errorValue
+  if (ts.isArrayBindingPattern(e.parent)) {
+    if (owner.kind !== 'list') return errorValue
+    const { length } = owner.items
+    part = owner.items[place] ?? l.report('indexOutOfRange', { index: place, length })
+  } else if (ts.isIdentifier(from) || ts.isStringLiteral(from)) part = memberOf(l, owner, from.text)
+  return e.initializer ? withDefault(l, part, e.initializer) : part
 }
 
 function nameParts(l: Lowering, value: Value, name: string): void {
