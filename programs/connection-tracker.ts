@@ -202,7 +202,8 @@ export default function connectionTracker(packet: Packet): Verdict {
     stateless.add()
     return Verdict.Drop
   }
-  const over = c.state === TIME_WAIT || c.state === CLOSED || (c.state === SYN_SENT && opener)
+  const renumbered = c.state === SYN_SENT && opener && end !== (fromLow ? c.lowEnd : c.highEnd)
+  const over = c.state === TIME_WAIT || c.state === CLOSED || renumbered
   const fresh = gone || (over && syn && !ack)
   if (fresh) {
     c.openedByLow = fromLow

@@ -118,7 +118,8 @@ static inline u32 process(const struct context *c, struct packet p) {
     c->counters[STATELESS]++;
     return DROP;
   }
-  const bool over = e->state == TIME_WAIT || e->state == CLOSED || (e->state == SYN_SENT && opener);
+  const bool renumbered = e->state == SYN_SENT && opener && end != e->half[from_low ? 0 : 1].end;
+  const bool over = e->state == TIME_WAIT || e->state == CLOSED || renumbered;
   const bool fresh = gone || (over && syn && !ack);
   struct half *from = &e->half[from_low ? 0 : 1], *to = &e->half[from_low ? 1 : 0];
   u8 *scale = &e->scale[from_low ? 0 : 1];

@@ -28,14 +28,13 @@ export class Serial {
   readonly memory: StateMemory
   readonly counters = new Map<string, bigint>()
   private readonly main: Executable
-  private now = 0n
 
   constructor(program: Program<StateObject>, options: SerialOptions) {
     const { stateLayout, rulesLayout, seed } = options
     this.memory = stateMemory(new ArrayBuffer(stateLayout.size))
     clearBlock(this.memory, 0, stateLayout, seed)
     const rules = options.rules && new RulesBlock(copyOf(options.rules), 0, rulesLayout)
-    const state = interpretedState(new StateBlock(this.memory, 0, stateLayout), rules, () => this.now)
+    const state = interpretedState(new StateBlock(this.memory, 0, stateLayout), rules)
     this.main = prepare(program, 'main', {
       state,
       seed,
@@ -47,7 +46,6 @@ export class Serial {
 
   /** The verdict (src/device/slab.ts has the numbers); the packet's bytes may be changed. */
   process(packet: ReceivedPacket): number {
-    this.now = packet.timestamp
     return Number(this.main({ packet }))
   }
 }

@@ -27,7 +27,8 @@ export interface ArrayAccess {
 }
 
 export interface PoolAccess {
-  take(): number
+  /** `clocks`: now, for each expiring table that releases into the pool, in declared order. */
+  take(clocks: readonly number[]): number
   give(number: number): void
 }
 

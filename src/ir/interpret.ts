@@ -357,7 +357,7 @@ const meanings: Readonly<Record<string, (site: Site) => () => Value>> = {
   },
   'pool.take': site => {
     const pool = site.machine.host.state.pool(text(site, 'object'))
-    return () => pool.take()
+    return () => pool.take(site.values(0).map(Number))
   },
   'pool.give': site => {
     const pool = site.machine.host.state.pool(text(site, 'object'))

@@ -62,10 +62,17 @@ export class StateBlock {
 
   /** Takes a number from a pool; an empty one first has its expiring tables swept at this packet's timestamp. */
   take(name: string, timestamp: bigint): number {
+    const tables = this.pool(name).layout.releasedBy.map(other => this.table(other))
+    return this.takeAt(
+      name,
+      tables.map(({ layout }) => clockAt(timestamp, layout.expire?.unit ?? 'ms')),
+    )
+  }
+
+  /** The same with the clocks of the tables that release into the pool, in declared order. */
+  takeAt(name: string, clocks: readonly number[]): number {
     const pool = this.pool(name)
-    if (pool.available === 0)
-      for (const table of pool.layout.releasedBy.map(other => this.table(other)))
-        if (table.layout.expire) table.sweep(clockAt(timestamp, table.layout.expire.unit))
+    if (pool.available === 0) pool.layout.releasedBy.forEach((other, i) => this.table(other).sweep(clocks[i]))
     return pool.take()
   }
 

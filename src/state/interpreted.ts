@@ -20,17 +20,13 @@ import type { FieldLayout, HashLayout } from './layout.js'
 import type { StateMemory } from './memory.js'
 import type { RulesBlock } from './rules.js'
 
-/** Access to both blocks. `timestamp` is asked for the packet's time, ns since the run's start, when a pool is dry. */
-export function interpretedState(
-  block: StateBlock,
-  rules: RulesBlock | undefined,
-  timestamp: () => bigint,
-): StateAccess {
+/** Access to both blocks. */
+export function interpretedState(block: StateBlock, rules: RulesBlock | undefined): StateAccess {
   return {
     table: name => tableAccess(block, name),
     array: name => arrayAccess(block, name),
     pool: (name): PoolAccess => ({
-      take: () => block.take(name, timestamp()),
+      take: clocks => block.takeAt(name, clocks),
       give: number => block.pool(name).give(number),
     }),
     rules: name => rulesAccess(rules!, name),

@@ -244,7 +244,11 @@ export function arrayAt(l: Lowering, object: ArrayDecl, index: Value | undefined
 
 export function poolTake(l: Lowering, object: PoolDecl, absent: Block): Value {
   const { builder } = l
-  const number = l.named(builder.emit('pool.take', [], { object: object.name }), object.name)
+  // A dry pool sweeps the tables that release into it, each by its own clock.
+  const clocks = l.objects.flatMap(o =>
+    o.kind === 'table' && o.release?.pool === object.name ? now(l, o) : [],
+  )
+  const number = l.named(builder.emit('pool.take', clocks, { object: object.name }), object.name)
   const got = builder.emit('ne', [number, builder.const('i32', 0xffffffff)])
   return orElse(l, { kind: 'optional', present: got, value: scalar(scalars.u32, number) }, absent)
 }
