@@ -2,7 +2,7 @@
 
 import { dominators, postDominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
-import type { Block, Func } from '../ir/types.js'
+import type { Block, Func, Instr } from '../ir/types.js'
 
 /** A branch and the way it must go. */
 export interface Decision {
@@ -31,9 +31,10 @@ export function controlDependence(
   return map
 }
 
-/** An edge of a branch: with it taken, cond is known to be `value`. */
+/** A branch that was taken: its condition is known to be `value`. */
 export interface KnownCondition {
   readonly block: Block
+  readonly cond: Instr
   readonly value: boolean
 }
 
@@ -44,17 +45,16 @@ export interface KnownCondition {
 export function settledBranches(
   func: Func,
   tree: DominatorTree = dominators(func),
-): Map<Block, KnownCondition[]> {
-  const map = new Map<Block, KnownCondition[]>()
+): Map<Block, readonly KnownCondition[]> {
+  const map = new Map<Block, readonly KnownCondition[]>()
   for (const block of tree.order) {
     const parent = tree.parent(block)
     const inherited = parent ? map.get(parent)! : []
     const [pred] = block.preds
-    const own =
-      block.preds.length === 1 && pred.term.op === 'branch'
-        ? [{ block: pred, value: pred.term.targets[0] === block }]
-        : []
-    map.set(block, own.length ? [...own, ...inherited] : inherited)
+    if (block.preds.length === 1 && pred.term.op === 'branch') {
+      const own = { block: pred, cond: pred.term.cond, value: pred.term.targets[0] === block }
+      map.set(block, [own, ...inherited])
+    } else map.set(block, inherited)
   }
   return map
 }

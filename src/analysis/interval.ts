@@ -13,11 +13,26 @@ export interface Interval {
 }
 
 /** The largest value of a type. */
-export const maxOf = (type: Type): bigint => (1n << BigInt(bitsOf(type))) - 1n
+export const maxOf = (type: Type): bigint => largest[type]
+const largest: Readonly<Record<Type, bigint>> = {
+  i1: 1n,
+  i32: 0xffffffffn,
+  i64: 0xffffffffffffffffn,
+  mem: 0n,
+  void: 0n,
+}
 
 /** Bits needed to write v in binary; 0 for 0. */
-export const bitLength = (v: bigint): number => (v === 0n ? 0 : v.toString(2).length)
-const fill = (v: bigint): bigint => (1n << BigInt(bitLength(v))) - 1n
+export function bitLength(v: bigint): number {
+  if (v <= 0xffffffffn) return 32 - Math.clz32(Number(v))
+  return v <= 0xffffffffffffffffn ? 64 - Math.clz32(Number(v >> 32n)) : v.toString(2).length
+}
+const fills: readonly bigint[] = Array.from({ length: 65 }, (_, n) => (1n << BigInt(n)) - 1n)
+/** The smallest 2^n - 1 that is at least v. */
+function fill(v: bigint): bigint {
+  const n = bitLength(v)
+  return n < fills.length ? fills[n] : (1n << BigInt(n)) - 1n
+}
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
@@ -25,8 +40,11 @@ export function interval(lo: bigint, hi: bigint, ones: bigint = fill(hi)): Inter
   const top = min(hi, ones)
   return { lo: min(lo, top), hi: top, ones: ones & fill(top) }
 }
+const all = Object.fromEntries(
+  Object.entries(largest).map(([type, max]) => [type, interval(0n, max)]),
+) as Readonly<Record<Type, Interval>>
 export const exactly = (v: bigint): Interval => ({ lo: v, hi: v, ones: v })
-export const everything = (type: Type): Interval => interval(0n, maxOf(type))
+export const everything = (type: Type): Interval => all[type]
 export const isExact = (r: Interval): boolean => r.lo === r.hi
 export const sameInterval = (a: Interval, b: Interval): boolean =>
   a.lo === b.lo && a.hi === b.hi && a.ones === b.ones

@@ -23,19 +23,19 @@ export function accessOf(i: Instr): Access {
 export const sameBytes = (a: Access, b: Access): boolean =>
   a.base === b.base && a.offset === b.offset && a.width === b.width
 
-function apart(a: Access, b: Access, ranges: Ranges): boolean {
+function apart(a: Access, b: Access, ranges: () => Ranges): boolean {
   if (a.base === b.base) return a.offset + a.width <= b.offset || b.offset + b.width <= a.offset
-  const lowest = (x: Access): bigint => (x.base ? ranges.of(x.base).lo : 0n) + x.offset
-  const end = (x: Access): bigint => (x.base ? ranges.of(x.base).hi : 0n) + x.offset + x.width
+  const lowest = (x: Access): bigint => (x.base ? ranges().of(x.base).lo : 0n) + x.offset
+  const end = (x: Access): bigint => (x.base ? ranges().of(x.base).hi : 0n) + x.offset + x.width
   return end(a) <= lowest(b) || end(b) <= lowest(a)
 }
 
 /** The oldest version in which these bytes are what they are in `version`. */
-export function settledVersion(version: Instr, access: Access, ranges: Ranges): Instr {
+export function settledVersion(version: Instr, access: Access, ranges: () => Ranges): Instr {
   return settle(version, access, ranges, new Set())
 }
 
-function settle(version: Instr, access: Access, ranges: Ranges, open: Set<Instr>): Instr {
+function settle(version: Instr, access: Access, ranges: () => Ranges, open: Set<Instr>): Instr {
   let v = version
   while (v.op === 'store' && apart(accessOf(v), access, ranges)) v = v.args[0]
   if (v.op !== 'phi' || open.has(v)) return v

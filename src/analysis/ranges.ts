@@ -4,8 +4,6 @@
 
 import { predIndex } from './cfg.js'
 import { reversePostorder } from '../ir/order.js'
-import { settledBranches } from './control-dependence.js'
-import type { KnownCondition } from './control-dependence.js'
 import { dominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
 import {
@@ -20,6 +18,7 @@ import {
   union,
 } from './interval.js'
 import type { Interval } from './interval.js'
+import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 
 export interface RangeOptions {
@@ -31,31 +30,63 @@ export interface RangeOptions {
 /** Facts that hold when a condition has a known outcome: this value lies in that interval. */
 type Facts = ReadonlyMap<Instr, Interval>
 
+/** A condition whose outcome is known in every block that `entry` dominates, if any. */
+interface Settled {
+  readonly cond: Instr
+  readonly outcome: boolean
+  readonly entry: Block | undefined
+  /** The values in the condition: what is known of one bears on the others. */
+  readonly values: ReadonlySet<Instr>
+}
+
 /** Rounds before loops are widened to the signed maximum, and before they are widened to everything. */
 const widenAfter = [3, 6] as const
 const narrowings = 2
 
 export class Ranges {
   private readonly known = new Map<Instr, Interval>()
-  private readonly settled: ReadonlyMap<Block, readonly KnownCondition[]>
-  private readonly facts = new Map<Block, Map<boolean, Facts>>()
+  private readonly tree: DominatorTree
+  private readonly facts = new Map<Instr, { yes?: Facts; no?: Facts }>()
+  /** For each value, the conditions that may say something about it, where they are settled. */
+  private readonly mentions = new Map<Instr, Settled[]>()
+  private widened = false
+  /** Values whose users must be looked at again. */
+  private stale = new Set<Instr>()
   private readonly bitsHint: NonNullable<RangeOptions['bits']>
 
   constructor(func: Func, options: RangeOptions = {}) {
     this.bitsHint = options.bits ?? (() => undefined)
-    this.settled = settledBranches(func, options.tree ?? dominators(func))
+    this.tree = options.tree ?? dominators(func)
     const order = reversePostorder(func)
+    for (const block of order) this.mention(block)
     for (const p of func.params) this.known.set(p, everything(p.type))
-    let round = 0
-    while (this.round(order, round)) {
-      round++
-      this.facts.clear()
-    }
-    for (let k = 0; k < narrowings; k++) {
-      this.facts.clear()
-      this.round(order, -1)
-    }
+    this.round(order, 0)
+    if (hasLoop(order)) this.iterate(order)
+  }
+
+  /** Without loops one round is enough: every operand is known before it is used. */
+  private iterate(order: readonly Block[]): void {
+    for (let round = 1; this.round(order, round); round++);
+    for (let k = 0; k < narrowings && this.widened; k++) this.round(order, -1)
     this.facts.clear()
+  }
+
+  /** Enters the block's condition for every value that collect() may learn something about. */
+  private mention(block: Block): void {
+    const { term } = block
+    if (term.op !== 'branch') return
+    const values = new Set<Instr>([term.cond])
+    const settled = term.targets.map((target, k) => {
+      const entry = target.preds.length === 1 ? target : undefined
+      return { cond: term.cond, outcome: k === 0, entry, values }
+    })
+    for (const value of values) {
+      if (value.op === 'const') continue
+      const list = this.mentions.get(value)
+      if (list) list.push(...settled)
+      else this.mentions.set(value, [...settled])
+      if (value.type === 'i1' && opInfo(value.op).fold) for (const a of value.args) values.add(a)
+    }
   }
 
   /** What the value can be, anywhere. */
@@ -66,8 +97,8 @@ export class Ranges {
   /** What the value can be while `block` is executed. */
   at(value: Instr, block: Block): Interval {
     let range = this.of(value)
-    for (const { block: from, value: outcome } of this.settled.get(block) ?? [])
-      range = this.refine(range, value, from, outcome)
+    for (const { cond, outcome, entry } of this.mentions.get(value) ?? [])
+      if (entry && this.tree.dominates(entry, block)) range = this.refine(range, value, cond, outcome)
     return range
   }
 
@@ -80,24 +111,26 @@ export class Ranges {
   private atEdge(value: Instr, block: Block, pred: number): Interval {
     const from = block.preds[pred]
     const range = this.at(value, from)
+    if (!this.mentions.has(value)) return range
     if (from.term.op !== 'branch' || from.term.targets[0] === from.term.targets[1]) return range
     const target = predIndex(from, 0) === pred && from.term.targets[0] === block ? 0 : 1
-    return this.refine(range, value, from, target === 0)
+    return this.refine(range, value, from.term.cond, target === 0)
   }
 
-  private refine(range: Interval, value: Instr, from: Block, outcome: boolean): Interval {
-    const fact = this.factsOf(from, outcome).get(value)
+  private refine(range: Interval, value: Instr, cond: Instr, outcome: boolean): Interval {
+    const fact = this.factsOf(cond, outcome).get(value)
     return (fact && intersect(range, fact)) ?? range
   }
 
-  private factsOf(block: Block, outcome: boolean): Facts {
-    let both = this.facts.get(block)
-    if (!both) this.facts.set(block, (both = new Map()))
-    let facts = both.get(outcome)
+  private factsOf(cond: Instr, outcome: boolean): Facts {
+    let both = this.facts.get(cond)
+    if (!both) this.facts.set(cond, (both = {}))
+    let facts = outcome ? both.yes : both.no
     if (!facts) {
       const found = new Map<Instr, Interval>()
-      if (block.term.op === 'branch') this.collect(block.term.cond, outcome, found)
-      both.set(outcome, (facts = found))
+      this.collect(cond, outcome, found)
+      facts = found
+      both[outcome ? 'yes' : 'no'] = facts
     }
     return facts
   }
@@ -142,19 +175,42 @@ export class Ranges {
     if (s.lo + gap <= maxOf(type)) learn(large, { lo: s.lo + gap, hi: maxOf(type), ones: maxOf(type) })
   }
 
-  /** One pass over the function; true if something changed. round < 0 narrows. */
+  /**
+   * One pass over the function; true if something changed. Round 0 evaluates everything, later ones what depends on
+   * values that changed; round < 0 narrows.
+   */
   private round(order: readonly Block[], round: number): boolean {
-    let changed = false
+    const before = this.stale
+    this.stale = new Set()
+    this.facts.clear()
     for (const block of order)
       for (const i of block.instrs) {
-        const before = this.known.get(i)
+        const due = round === 0 || (round < 0 && i.op === 'phi')
+        if (!due && !i.args.some(a => before.has(a) || this.stale.has(a))) continue
+        const was = this.known.get(i)
         let now = this.evaluate(i, block)
-        if (round >= 0 && before && i.op === 'phi') now = widen(before, union(before, now), round, i)
-        if (before && sameInterval(before, now)) continue
+        if (round >= 0 && was && i.op === 'phi') now = this.widen(was, union(was, now), round, i)
+        if (was && sameInterval(was, now)) continue
         this.known.set(i, now)
-        changed = true
+        this.spread(i)
       }
-    return changed
+    return this.stale.size > 0
+  }
+
+  /** A value has changed, and with it what conditions say about the values beside it. */
+  private spread(value: Instr): void {
+    this.stale.add(value)
+    for (const { values, cond } of this.mentions.get(value) ?? []) {
+      this.facts.delete(cond)
+      for (const v of values) this.stale.add(v)
+    }
+  }
+
+  private widen(before: Interval, now: Interval, round: number, i: Instr): Interval {
+    if (round < widenAfter[0] || sameInterval(before, now)) return now
+    this.widened = true
+    const half = maxOf(i.type) >> 1n
+    return round < widenAfter[1] && now.hi <= half ? interval(0n, half) : everything(i.type)
   }
 
   private evaluate(i: Instr, block: Block): Interval {
@@ -173,11 +229,13 @@ export class Ranges {
   }
 }
 
-function widen(before: Interval, now: Interval, round: number, i: Instr): Interval {
-  if (round < widenAfter[0] || sameInterval(before, now)) return now
-  const half = maxOf(i.type) >> 1n
-  if (round < widenAfter[1] && now.hi <= half) return interval(0n, half)
-  return everything(i.type)
+function hasLoop(order: readonly Block[]): boolean {
+  const seen = new Set<Block>()
+  for (const block of order) {
+    seen.add(block)
+    if (block.term.targets.some(t => seen.has(t))) return true
+  }
+  return false
 }
 
 /** The ranges of a function as it is now. */

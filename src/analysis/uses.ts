@@ -10,22 +10,28 @@ export interface Use {
   readonly operand: number
 }
 
-/** The uses of every value at the time of asking. */
+/** The uses of values at the time of asking. */
 export class Uses {
   private readonly map = new Map<Instr, Use[]>()
 
-  constructor(func: Func) {
+  /** All of the function's values, or those of `only`. */
+  constructor(func: Func, only?: ReadonlySet<Instr>) {
     for (const block of func.blocks) {
-      for (const instr of block.instrs)
-        instr.args.forEach((a, operand) => this.list(a).push({ block, instr, operand }))
-      terminatorArgs(block).forEach((a, operand) => this.list(a).push({ block, operand }))
+      for (const instr of block.instrs) {
+        const { args } = instr
+        for (let operand = 0; operand < args.length; operand++)
+          if (!only || only.has(args[operand])) this.add(args[operand], { block, instr, operand })
+      }
+      terminatorArgs(block).forEach((a, operand) => {
+        if (!only || only.has(a)) this.add(a, { block, operand })
+      })
     }
   }
 
-  private list(value: Instr): Use[] {
-    let uses = this.map.get(value)
-    if (!uses) this.map.set(value, (uses = []))
-    return uses
+  private add(value: Instr, use: Use): void {
+    const uses = this.map.get(value)
+    if (uses) uses.push(use)
+    else this.map.set(value, [use])
   }
 
   of(value: Instr): readonly Use[] {
@@ -36,3 +42,6 @@ export class Uses {
     return this.of(value).length
   }
 }
+
+/** The uses of a few values. */
+export const usesOf = (func: Func, values: ReadonlySet<Instr>): Uses => new Uses(func, values)

@@ -91,6 +91,10 @@ function solve(
   reads: ReadonlySet<Instr>,
   versions: Map<Instr, Version>,
 ): void {
+  if (!order.some(b => b.instrs.some(i => mayChange(i, subject)))) {
+    for (const i of reads) versions.set(i, 'start')
+    return
+  }
   const last = new Map<Block, Instr | undefined>(
     order.map(b => [b, b.instrs.findLast(i => mayChange(i, subject))]),
   )

@@ -376,9 +376,11 @@ const table = {
 export type Op = keyof typeof table
 export const ops: Readonly<Record<string, OpInfo>> = table
 
+const rows: ReadonlyMap<string, OpInfo> = new Map(Object.entries(table))
+
 /** The row of an operation; throws on an unknown name, which is our bug, never the author's. */
 export function opInfo(op: string): OpInfo {
-  const info = ops[op]
+  const info = rows.get(op)
   if (!info) throw new Error(`unknown operation ${op}`)
   return info
 }

@@ -29,13 +29,18 @@ export function bounds(func: Func): boolean {
 
 class Bounds {
   private readonly func: Func
-  private readonly ranges: Ranges
+  private computedRanges: Ranges | undefined
   /** What holds in the block looked at. */
   private facts: readonly Fact[] = []
 
   constructor(func: Func) {
     this.func = func
-    this.ranges = new Ranges(func)
+  }
+
+  /** Taken at the first question; constants put in afterwards only make them wider than needed. */
+  private get ranges(): Ranges {
+    this.computedRanges ??= new Ranges(this.func)
+    return this.computedRanges
   }
 
   run(): boolean {

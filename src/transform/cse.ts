@@ -20,7 +20,7 @@ export function cse(func: Func, facts?: Facts): boolean {
 class Numbering {
   private readonly func: Func
   private readonly facts: Facts | undefined
-  private readonly ranges: Ranges
+  private computedRanges: Ranges | undefined
   private readonly versions: ReadonlyMap<Instr, Version>
   private readonly replaced = new Map<Instr, Instr>()
   /** Known expressions; a block's own are removed when its subtree of the dominator tree is left. */
@@ -30,8 +30,13 @@ class Numbering {
   constructor(func: Func, facts: Facts | undefined) {
     this.func = func
     this.facts = facts
-    this.ranges = new Ranges(func, { bits: fieldBitsOf(facts) })
     this.versions = stateVersions(func, facts?.expires ? { expires: o => facts.expires!(o) } : {})
+  }
+
+  /** Taken when the first store is met; they hold on while equal values are merged. */
+  private get ranges(): Ranges {
+    this.computedRanges ??= new Ranges(this.func, { bits: fieldBitsOf(this.facts) })
+    return this.computedRanges
   }
 
   run(): boolean {
@@ -81,7 +86,7 @@ class Numbering {
     if (effect !== 'none' && !effect.endsWith('.read')) return undefined
     if (effect === 'packet.read') {
       const access = accessOf(i)
-      const version = settledVersion(i.args[0], access, this.ranges)
+      const version = settledVersion(i.args[0], access, () => this.ranges)
       return `load ${i.type} ${version.op === 'packet' ? 'received' : version.id} ${access.base?.id} ${access.offset} ${access.width}`
     }
     const version = this.versions.get(i)
@@ -96,7 +101,7 @@ class Numbering {
     const { effect } = opInfo(i.op)
     if (effect === 'packet.read') {
       const access = accessOf(i)
-      const store = settledVersion(i.args[0], access, this.ranges)
+      const store = settledVersion(i.args[0], access, () => this.ranges)
       if (store.op !== 'store' || !sameBytes(accessOf(store), access)) return undefined
       return this.cut(store.args[2], Number(access.width) * 8, i, out)
     }

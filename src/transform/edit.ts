@@ -81,13 +81,25 @@ export function dropTrivialPhis(func: Func): boolean {
     again = false
     for (const block of func.blocks)
       for (const phi of phisOf(block)) {
-        const others = new Set(phi.args.map(a => resolve(replaced, a)).filter(a => a !== phi))
-        if (others.size !== 1) continue
-        replaced.set(phi, [...others][0])
+        const only = onlyOperand(phi, replaced)
+        if (!only) continue
+        replaced.set(phi, only)
         block.instrs.splice(block.instrs.indexOf(phi), 1)
         again = true
       }
   }
   replaceUses(func, replaced)
   return replaced.size > 0
+}
+
+/** The one operand of a phi besides itself, or undefined if there are several or none. */
+function onlyOperand(phi: Instr, replaced: ReadonlyMap<Instr, Instr>): Instr | undefined {
+  let only: Instr | undefined
+  for (const arg of phi.args) {
+    const a = resolve(replaced, arg)
+    if (a === phi || a === only) continue
+    if (only) return undefined
+    only = a
+  }
+  return only
 }

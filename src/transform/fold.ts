@@ -31,8 +31,10 @@ for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder] s
 /** Folds the function until nothing is left to fold. */
 export function fold(func: Func, facts?: Facts): boolean {
   let changed = false
+  const ranges = new Ranges(func, { bits: fieldBitsOf(facts) })
+  const made = new Map<Instr, Interval>()
   for (let round = 0; round < maxRounds; round++) {
-    const folded = new Folding(func, facts).run()
+    const folded = new Folding(func, ranges, made).run()
     const branches = foldBranches(func)
     if (!folded && !branches) break
     changed = true
@@ -63,16 +65,18 @@ class Folding implements Site {
   private readonly ranges: Ranges
   private readonly uses: Uses
   private readonly replaced = new Map<Instr, Instr>()
-  private readonly made = new Map<Instr, Interval>()
+  /** Of the instructions that folding made; those of the others hold on, since values only change their form. */
+  private readonly made: Map<Instr, Interval>
   private block: Block
   /** The instruction being folded; what is made for it comes from the same place in the source. */
   private origin: Instr | undefined
   private out: Instr[] = []
   private changed = false
 
-  constructor(func: Func, facts: Facts | undefined) {
+  constructor(func: Func, ranges: Ranges, made: Map<Instr, Interval>) {
     this.func = func
-    this.ranges = new Ranges(func, { bits: fieldBitsOf(facts) })
+    this.ranges = ranges
+    this.made = made
     this.uses = new Uses(func)
     this.block = func.blocks[0]
   }

@@ -36,16 +36,22 @@ export interface OptimiseOptions {
   readonly observe?: (pass: string, func: Func, changed: boolean) => void
 }
 
-const sequence = ['simplify-cfg', 'fold', 'cse', 'bounds', 'widen', 'dce'] as const
+/** Rounds at most; the second is where it usually ends. */
+const maxRounds = 4
 
-/** Makes the function small and fast, in place. */
+/**
+ * Makes the function small and fast, in place. A round is worth while only as long as folding finds something: what
+ * the other passes find, they find in one go.
+ */
 export function optimise(func: Func, options: OptimiseOptions = {}): void {
-  for (let round = 0; round < 3; round++) {
-    let changed = false
-    for (const name of sequence)
-      if (!options.without?.includes(name)) changed = runPass(func, name, options) || changed
-    if (!changed) return
+  const run = (name: string): boolean => !options.without?.includes(name) && runPass(func, name, options)
+  for (let round = 0; round < maxRounds; round++) {
+    run('simplify-cfg')
+    if (!run('fold') && round > 0) break
+    for (const name of ['cse', 'bounds', 'widen', 'dce']) run(name)
   }
+  run('dce')
+  run('simplify-cfg')
 }
 
 /** Runs one pass by name; true if it changed the function. */

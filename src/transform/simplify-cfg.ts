@@ -1,9 +1,8 @@
 // Control-flow clean-up: merges blocks in a straight line, takes out blocks that only jump, and removes branches
 // whose ways are the same. With thread.ts (decided branches) and select.ts (tiny choices) it makes the graph small.
 
-import { predIndex } from '../analysis/cfg.js'
+import { predIndex, terminatorArgs } from '../analysis/cfg.js'
 import { dominators } from '../analysis/dominators.js'
-import { Uses } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { constOf, dropTrivialPhis, keepTarget, phisOf, removePred } from './edit.js'
@@ -81,43 +80,75 @@ function mergeStraight(func: Func): boolean {
 
 /** Takes out blocks that hold only phis for the next block's phis, or nothing. */
 function removeForwarders(func: Func): boolean {
-  let changed = false
+  const candidates = func.blocks.filter(
+    b =>
+      b !== func.blocks[0] &&
+      b.term.op === 'jump' &&
+      b.preds.length > 0 &&
+      b.instrs.every(i => i.op === 'phi'),
+  )
+  if (candidates.length === 0) return false
   const tree = dominators(func)
-  const uses = new Uses(func)
-  for (const block of func.blocks) {
-    const t = block.term
-    if (block === func.blocks[0] || t.op !== 'jump' || block.preds.length === 0) continue
-    const [next] = t.targets
-    if (next === block || block.instrs.some(i => i.op !== 'phi')) continue
+  const counts = countUses(func)
+  const predSets = new Map<Block, Set<Block>>()
+  const predsOf = (b: Block): Set<Block> => {
+    let set = predSets.get(b)
+    if (!set) predSets.set(b, (set = new Set(b.preds)))
+    return set
+  }
+  let changed = false
+  for (const block of candidates) {
+    const next = block.term.targets[0] as Block
     // A loop keeps its one latch.
-    if (tree.dominates(next, block) && block.preds.length > 1) continue
+    if (next === block || (block.preds.length > 1 && tree.dominates(next, block))) continue
     const at = predIndex(block, 0)
-    const onlyNext = (phi: Instr): boolean =>
-      uses.of(phi).every(u => u.block === next && u.instr?.op === 'phi' && u.operand === at)
-    if (!block.instrs.every(onlyNext)) continue
     const phis = phisOf(next)
-    if (phis.length && block.preds.some((p, k) => next.preds.includes(p) || block.preds.indexOf(p) !== k))
-      continue
-    forward(block, next, at, phis)
-    // Uses and dominators are those of before; take them anew for the next one.
+    const passedOn = (phi: Instr): boolean => phis.filter(p => p.args[at] === phi).length === counts.get(phi)
+    if (!block.instrs.every(passedOn)) continue
+    const own = predsOf(block)
+    const known = predsOf(next)
+    if (phis.length && (own.size !== block.preds.length || block.preds.some(p => known.has(p)))) continue
+    forward(block, next, at, phis, counts)
+    known.delete(block)
+    for (const p of own) known.add(p)
     changed = true
-    break
   }
   if (changed) func.blocks = func.blocks.filter(b => b === func.blocks[0] || b.preds.length > 0)
   return changed
 }
 
-function forward(block: Block, next: Block, at: number, phis: readonly Instr[]): void {
+function countUses(func: Func): Map<Instr, number> {
+  const counts = new Map<Instr, number>()
+  const count = (a: Instr): void => void counts.set(a, (counts.get(a) ?? 0) + 1)
+  for (const block of func.blocks) {
+    for (const i of block.instrs) i.args.forEach(count)
+    terminatorArgs(block).forEach(count)
+  }
+  return counts
+}
+
+/** Sends the block's predecessors on to the next block; keeps the counts of uses right. */
+function forward(
+  block: Block,
+  next: Block,
+  at: number,
+  phis: readonly Instr[],
+  counts: Map<Instr, number>,
+): void {
+  const change = (a: Instr, by: number): void => void counts.set(a, (counts.get(a) ?? 0) + by)
   const through = phis.map(phi => phi.args[at])
   removePred(next, at)
-  block.preds.forEach((pred, k) => {
-    phis.forEach((phi, j) =>
-      phi.args.push(
-        through[j].op === 'phi' && block.instrs.includes(through[j]) ? through[j].args[k] : through[j],
-      ),
-    )
-    next.preds.push(pred)
-  })
+  for (const [j, phi] of phis.entries()) {
+    const own = through[j].op === 'phi' && block.instrs.includes(through[j])
+    for (let k = 0; k < block.preds.length; k++) {
+      const value = own ? through[j].args[k] : through[j]
+      phi.args.push(value)
+      change(value, 1)
+    }
+    change(through[j], -1)
+  }
+  for (const i of block.instrs) for (const a of i.args) change(a, -1)
+  next.preds.push(...block.preds)
   for (const pred of new Set(block.preds))
     pred.term.targets.forEach((target, k) => {
       if (target === block) pred.term.targets[k] = next

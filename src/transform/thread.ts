@@ -6,56 +6,74 @@ import { predIndex } from '../analysis/cfg.js'
 import { settledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
-import { Uses } from '../analysis/uses.js'
+import { usesOf } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { cloneInstr } from './clone.js'
-import { constOf, dropTrivialPhis, phisOf, removePred } from './edit.js'
+import { constOf, dropTrivialPhis, keepTarget, phisOf, removePred } from './edit.js'
 import { reconstruct } from './ssa.js'
 
-/** Instructions that may be copied to thread one way through a block. */
+/** Instructions that may be copied to thread the ways through a block to one target. */
 const maxCopied = 6
-/** Ways threaded in one run. */
-const maxThreads = 64
+/** Copies made in one run. */
+const maxCopies = 64
 
 export function thread(func: Func): boolean {
-  let n = 0
-  while (n < maxThreads && threadOne(func)) n++
-  if (n) dropTrivialPhis(func)
-  return n > 0
+  let copies = 0
+  let changed = false
+  for (let again = true; again;) {
+    again = false
+    const tree = dominators(func)
+    // Both stay true of the blocks they speak of while ways are redirected.
+    const settled = settledBranches(func, tree)
+    const isHeader = (b: Block): boolean => b.preds.some(p => tree.dominates(b, p))
+    const candidates = func.blocks.filter(b => b.term.op === 'branch' && b.preds.length > 1 && !isHeader(b))
+    for (const block of candidates) {
+      if (copies >= maxCopies || block.instrs.length - phisOf(block).length > maxCopied) continue
+      const made = threadBlock(func, block, settled)
+      if (made === undefined) continue
+      copies += made
+      again = true
+    }
+    changed ||= again
+    if (again) dropUnreachable(func)
+  }
+  if (changed) dropTrivialPhis(func)
+  return changed
 }
 
-function threadOne(func: Func): boolean {
-  const tree = dominators(func)
-  const settled = settledBranches(func, tree)
-  for (const block of func.blocks) {
-    if (block.term.op !== 'branch' || block.preds.length < 2) continue
-    if (block.preds.some(p => tree.dominates(block, p))) continue
-    if (block.instrs.length - phisOf(block).length > maxCopied) continue
-    for (let pred = 0; pred < block.preds.length; pred++) {
-      const target = outcome(block, pred, settled.get(block.preds[pred])!)
-      if (target === undefined) continue
-      redirect(func, block, pred, target)
-      return true
+type Settled = ReadonlyMap<Block, readonly KnownCondition[]>
+
+/** Threads the ways through a block that are decided; how many copies that took, or undefined if there are none. */
+function threadBlock(func: Func, block: Block, settled: Settled): number | undefined {
+  const groups: [number[], number[]] = [[], []]
+  block.preds.forEach((p, pred) => {
+    const k = outcome(block, pred, settled.get(p) ?? [])
+    if (k !== undefined) groups[k].push(pred)
+  })
+  for (const k of [0, 1] as const)
+    if (groups[k].length === block.preds.length) {
+      keepTarget(block, k)
+      return 0
     }
-  }
-  return false
+  if (groups[0].length + groups[1].length === 0) return undefined
+  redirect(func, block, groups)
+  return groups.filter(g => g.length).length
 }
 
 /** The target taken when control comes from predecessor `pred`, if known. */
 function outcome(block: Block, pred: number, settled: readonly KnownCondition[]): 0 | 1 | undefined {
   if (block.term.op !== 'branch') return undefined
-  const from = block.preds[pred]
-  const known = new Map<Instr, bigint>()
-  for (const { block: b, value } of settled)
-    if (b.term.op === 'branch') known.set(b.term.cond, value ? 1n : 0n)
-  const t = from.term
-  if (t.op === 'branch' && t.targets[0] !== t.targets[1]) known.set(t.cond, t.targets[0] === block ? 1n : 0n)
-  const valueOf = (i: Instr): bigint | undefined => known.get(i) ?? constOf(i)
-  for (const i of block.instrs) {
-    const value = i.op === 'phi' ? valueOf(i.args[pred]) : evaluate(i, valueOf)
-    if (value !== undefined) known.set(i, value)
+  const { term } = block.preds[pred]
+  const valueOf = (i: Instr): bigint | undefined => {
+    if (i.op === 'const') return constOf(i)
+    if (block.instrs.includes(i)) return i.op === 'phi' ? valueOf(i.args[pred]) : evaluate(i, valueOf)
+    if (i.type !== 'i1') return undefined
+    if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
+      return term.targets[0] === block ? 1n : 0n
+    const known = settled.find(s => s.cond === i)
+    return known && (known.value ? 1n : 0n)
   }
   const value = valueOf(block.term.cond)
   return value === undefined ? undefined : value ? 0 : 1
@@ -73,38 +91,58 @@ function evaluate(i: Instr, valueOf: (i: Instr) => bigint | undefined): bigint |
   return undefined
 }
 
-/** Sends the way from predecessor `pred` through a copy of the block to its target k. */
-function redirect(func: Func, block: Block, pred: number, k: 0 | 1): void {
-  const uses = new Uses(func)
-  const from = block.preds[pred]
-  const to = block.term.targets[k] as Block
-  const toIndex = predIndex(block, k)
-  const copies = new Map<Instr, Instr>(phisOf(block).map(phi => [phi, phi.args[pred]]))
+/** Sends each group of predecessors through a copy of the block to the target of its number. */
+function redirect(func: Func, block: Block, groups: [number[], number[]]): void {
+  const replicas = new Map<Instr, Map<Block, Instr>>()
+  for (const i of block.instrs) replicas.set(i, new Map([[block, i]]))
+  groups.forEach((preds, k) => {
+    if (preds.length === 0) return
+    const { copy, copies } = copyFor(func, block, preds)
+    for (const [i, replica] of copies) replicas.get(i)!.set(copy, replica)
+    const to = block.term.targets[k] as Block
+    const at = predIndex(block, k)
+    copy.term = { op: 'jump', targets: [to], ...(block.term.span && { span: block.term.span }) }
+    for (const phi of phisOf(to)) phi.args.push(copies.get(phi.args[at]) ?? phi.args[at])
+    to.preds.push(copy)
+    for (const pred of preds) block.preds[pred].term.targets[edgeTo(block.preds[pred], block, pred)] = copy
+  })
+  for (const pred of groups.flat().toSorted((a, b) => b - a)) removePred(block, pred)
+  const uses = usesOf(func, new Set(replicas.keys()))
+  for (const [value, definitions] of replicas)
+    if (uses.of(value).some(u => u.block !== block)) reconstruct(func, value, definitions, uses)
+}
+
+/** A copy of the block for some of its predecessors, without terminator, and what its instructions became. */
+function copyFor(
+  func: Func,
+  block: Block,
+  preds: readonly number[],
+): { copy: Block; copies: Map<Instr, Instr> } {
+  const copies = new Map<Instr, Instr>()
+  const instrs: Instr[] = []
+  for (const phi of phisOf(block)) {
+    const args = preds.map(pred => phi.args[pred])
+    if (args.length === 1) copies.set(phi, args[0])
+    else {
+      const replica: Instr = { ...phi, id: func.nextId++, args }
+      copies.set(phi, replica)
+      instrs.push(replica)
+    }
+  }
+  for (const i of block.instrs) if (i.op !== 'phi') instrs.push(cloneInstr(func, i, copies))
   const copy: Block = {
     id: func.nextId++,
-    instrs: block.instrs.filter(i => i.op !== 'phi').map(i => cloneInstr(func, i, copies)),
-    term: { op: 'jump', targets: [to], ...(block.term.span && { span: block.term.span }) },
-    preds: [from],
+    instrs,
+    term: { op: 'unreachable', targets: [] },
+    preds: preds.map(pred => block.preds[pred]),
   }
   func.blocks.splice(func.blocks.indexOf(block), 0, copy)
-  from.term.targets[edgeTo(from, block, pred)] = copy
-  const target = phisOf(to)
-  for (const phi of target) phi.args.push(copies.get(phi.args[toIndex]) ?? phi.args[toIndex])
-  to.preds.push(copy)
-  removePred(block, pred)
-  for (const [value, replica] of copies) {
-    const definitions = new Map([
-      [block, value],
-      [copy, replica],
-    ])
-    if (uses.of(value).some(u => u.block !== block)) reconstruct(func, value, definitions)
-  }
-  dropUnreachable(func)
+  return { copy, copies }
 }
 
 /** Which of from's targets is the edge that is predecessor number `pred` of the block. */
 function edgeTo(from: Block, block: Block, pred: number): number {
   const { targets } = from.term
   if (targets[0] !== block) return 1
-  return targets.length === 2 && targets[1] === block && predIndex(from, 0) !== pred ? 1 : 0
+  return targets[1] === block && block.preds.indexOf(from) !== pred ? 1 : 0
 }
