@@ -83,8 +83,9 @@ function storeField(
     return [0, 1]
       .map(half => store(ctx, view.base, field.bit / 8 + 8 * half, 8, swapped(ctx, leaves[half], 8)))
       .reduce((a, b) => op(ctx, 'add', a, b))
-  const { offset, width, shift, whole } = unitOf(protocol, field)
   let value = leaves[0]
+  if (isWholeBytes(field)) return storePieces(ctx, view.base, field, value)
+  const { offset, width, shift, whole } = unitOf(protocol, field)
   if (value.type === 'i1') value = ctx.builder.emit('zext', [value], {}, 'i32')
   if (width === 8 && value.type !== 'i64') value = ctx.builder.emit('zext', [value], {}, 'i64')
   if (whole) return store(ctx, view.base, offset, width, swapped(ctx, value, width))
@@ -94,6 +95,26 @@ function storeField(
   let placed = op(ctx, 'and', value, mask)
   if (shift > 0) placed = op(ctx, 'shl', placed, shift)
   return store(ctx, view.base, offset, width, swapped(ctx, op(ctx, 'or', kept, placed), width))
+}
+
+/** Fields of three, five, six or seven whole bytes, such as a MAC address. */
+const isWholeBytes = ({ bit, bits }: Field): boolean =>
+  bit % 16 === 0 && bits % 8 === 0 && ![8, 16, 32, 64].includes(bits)
+
+/** Stores such a field without reading what stands beside it, which a processor would have to wait for. */
+function storePieces(ctx: PacketContext, base: Instr, field: Field, value: Instr): Change {
+  const changes: Change[] = []
+  let at = field.bit / 8
+  let left = field.bits / 8
+  for (const width of [4, 2, 1] as const)
+    if (left >= width) {
+      left -= width
+      const rest = left === 0 ? value : op(ctx, 'shru', value, 8 * left)
+      const piece = value.type === 'i64' ? ctx.builder.emit('trunc', [rest]) : rest
+      changes.push(store(ctx, base, at, width, swapped(ctx, piece, width)))
+      at += width
+    }
+  return changes.reduce((a, b) => op(ctx, 'add', a, b))
 }
 
 /** Stores a raw value and says what changed. */
@@ -120,10 +141,10 @@ function words(ctx: PacketContext, value: Instr, offset: number, width: 1 | 2 | 
 
 /** The checksum after a change; `change` is below 2^20. All values are as they stand in the packet. */
 function adjusted(ctx: PacketContext, checksum: Instr, change: Change): Instr {
-  let sum = op(ctx, 'add', op(ctx, 'xor', checksum, 0xffff), change)
-  for (let fold = 0; fold < 2; fold++)
-    sum = op(ctx, 'add', op(ctx, 'and', sum, 0xffff), op(ctx, 'shru', sum, 16))
-  return op(ctx, 'xor', sum, 0xffff)
+  const sum = op(ctx, 'add', op(ctx, 'xor', checksum, 0xffff), change)
+  const once = op(ctx, 'add', op(ctx, 'and', sum, 0xffff), op(ctx, 'shru', sum, 16))
+  const twice = op(ctx, 'and', op(ctx, 'add', once, op(ctx, 'shru', once, 16)), 0xffff)
+  return op(ctx, 'xor', twice, 0xffff)
 }
 
 /** Updates the checksum at base + offset; with `optional`, UDP's rules for 0 hold. Returns what changed by that. */

@@ -45,6 +45,73 @@ const maskRaw: Rule = (i, s) => {
   return s.make(x.op, [s.make(i.op, [x.args[0], s.const(x.type, swapped(x, mask))])])
 }
 
+const widths: Readonly<Record<string, bigint>> = { bswap16: 16n, bswap32: 32n, bswap64: 64n }
+
+/** One byte of a swapped value is another one of the raw value. */
+const oneByte: Rule = (i, s) => {
+  const [x, y] = i.args
+  const mask = constOf(y)
+  if (mask === undefined || mask > 0xffn) return undefined
+  const shifted = x.op === 'trunc' ? x.args[0] : x
+  const by = shifted.op === 'shru' ? constOf(shifted.args[1]) : 0n
+  const swap = shifted.op === 'shru' ? shifted.args[0] : shifted
+  if (by === undefined || by % 8n !== 0n || !isSwap(swap) || by >= widths[swap.op]) return undefined
+  const [raw] = swap.args
+  const byte = s.make('shru', [raw, s.const(raw.type, widths[swap.op] - 8n - by)])
+  return s.make('and', [x.op === 'trunc' ? s.make('trunc', [byte]) : byte, y])
+}
+
+/** swap(x op y) = swap(x) op swap(y), where one side is a swap already. */
+const swapParts: Rule = (i, s) => {
+  const [x] = i.args
+  if (x.op !== 'and' && x.op !== 'or' && x.op !== 'xor') return undefined
+  if (!x.args.some(a => a.op === i.op) || s.users(x).length !== 1) return undefined
+  return s.make(
+    x.op,
+    x.args.map(a => s.make(i.op, [a])),
+  )
+}
+
+/** swap(x) op swap(y) = swap(x op y), which saves a swap. */
+const swapOnce: Rule = (i, s) => {
+  const [x, y] = i.args
+  if (!isSwap(x) || x.op !== y.op || [x, y].some(a => s.users(a).length !== 1)) return undefined
+  return s.make(x.op, [s.make(i.op, [x.args[0], y.args[0]])])
+}
+
+/** Four bytes of eight, swapped, are four others of the raw value. */
+const swapHalf: Rule = (i, s) => {
+  const [x] = i.args
+  const by = x.op === 'shru' ? constOf(x.args[1]) : 0n
+  const swap = x.op === 'shru' ? x.args[0] : x
+  if (swap.op !== 'bswap64' || by === undefined || by % 8n !== 0n || by > 32n) return undefined
+  // Worth while only if the eight bytes need no swap any more.
+  const narrow = (u: Instr | undefined): boolean =>
+    u?.op === 'trunc' || (u?.op === 'shru' && s.users(u).every(v => v?.op === 'trunc'))
+  if (!s.users(swap).every(narrow)) return undefined
+  const [raw] = swap.args
+  return s.make('bswap32', [s.make('trunc', [s.make('shru', [raw, s.const('i64', 32n - by)])])])
+}
+
+/** Two bytes of four that were swapped: both swaps go. */
+const swapAgain: Rule = (i, s) => {
+  const [x] = i.args
+  if (x.op === 'bswap32') return s.make('shru', [x.args[0], s.const('i32', 16n)])
+  const [y, by] = x.args
+  if (x.op !== 'shru' || y.op !== 'bswap32' || constOf(by) !== 16n) return undefined
+  return s.make('and', [y.args[0], s.const('i32', 0xffffn)])
+}
+
+const first =
+  (...rules: Rule[]): Rule =>
+  (i, s) => {
+    for (const rule of rules) {
+      const better = rule(i, s)
+      if (better) return better
+    }
+    return undefined
+  }
+
 /** The last byte of a swapped value is the first of the raw one. */
 const topByte: Rule = (i, s) => {
   const [x, y] = i.args
@@ -79,12 +146,13 @@ const selectRaw: Rule = (i, s) => {
 export const byteOrder: Rules = {
   eq: compareRaw,
   ne: compareRaw,
-  and: maskRaw,
-  or: maskRaw,
-  xor: maskRaw,
+  and: first(oneByte, swapOnce, maskRaw),
+  or: first(swapOnce, maskRaw),
+  xor: first(swapOnce, maskRaw),
   shru: topByte,
   select: selectRaw,
-  bswap16: swapTwice,
-  bswap32: swapTwice,
-  bswap64: swapTwice,
+  trunc: swapHalf,
+  bswap16: first(swapTwice, swapParts, swapAgain),
+  bswap32: first(swapTwice, swapParts),
+  bswap64: first(swapTwice, swapParts),
 }

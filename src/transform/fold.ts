@@ -12,6 +12,7 @@ import { Ranges } from '../analysis/ranges.js'
 import { Uses } from '../analysis/uses.js'
 import { byteOrder } from './byte-order.js'
 import { comparisons, conversions } from './conversions.js'
+import { demands } from './demanded.js'
 import { constOf, dropTrivialPhis, keepTarget, newConst, newInstr, replaceUses, resolve } from './edit.js'
 import { arithmetic, bitwise } from './identities.js'
 import { fieldBitsOf } from './pass.js'
@@ -25,7 +26,7 @@ const maxRounds = 6
 const maxOffset = 0x7fffn
 
 const rulesOf = new Map<string, Rule[]>()
-for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder] satisfies Rules[])
+for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder, demands] satisfies Rules[])
   for (const [op, rule] of Object.entries(rules)) rulesOf.set(op, [...(rulesOf.get(op) ?? []), rule])
 
 /** Folds the function until nothing is left to fold. */
