@@ -12,6 +12,7 @@ import type { Facts, Pass } from './pass.js'
 import { formSelects } from './select.js'
 import { simplifyCfg } from './simplify-cfg.js'
 import { thread } from './thread.js'
+import { unroll } from './unroll.js'
 import { widen } from './widen.js'
 
 /** Every pass by the name that tests and options use. */
@@ -20,6 +21,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   cse,
   bounds,
   widen,
+  unroll: func => unroll(func),
   dce,
   thread,
   select: formSelects,
