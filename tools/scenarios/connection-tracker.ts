@@ -1,3 +1,5 @@
+/** Connections from SYN to TIME_WAIT, and what should not be taken for one: numbers, windows, resets, timeouts. */
+
 import { arp, changed, dialogue, raw, tagged, tcp, udp } from './frames.js'
 import type { Scenario, Step } from './scenario.js'
 

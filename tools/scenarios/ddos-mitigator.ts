@@ -1,3 +1,5 @@
+/** The limit from both sides, what counts towards it, and sources that find the table full. */
+
 import { arp, changed, cut, echo, raw, sctp, tagged, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'

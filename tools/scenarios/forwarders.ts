@@ -1,3 +1,5 @@
+/** The three forwarders: prefixes and hops, anything at all, and the digest of the busy one. */
+
 import { arp, cut, padded, raw, tagged, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'

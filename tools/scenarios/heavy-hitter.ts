@@ -1,3 +1,5 @@
+/** The threshold from both sides, what a byte is, and what a flow is. */
+
 import { arp, cut, echo, padded, raw, sctp, tagged, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'

@@ -1,3 +1,5 @@
+/** Answers and what they hold, requests that are none, and which value a full cache gives up. */
+
 import { cut, tagged, tcp, udp } from './frames.js'
 import type { Frame, UdpFields } from './frames.js'
 import type { Scenario } from './scenario.js'

@@ -1,3 +1,5 @@
+/** Knocks in order, out of order, in disguise; tags, other ports, a full table. */
+
 import { arp, changed, cut, raw, tagged, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'

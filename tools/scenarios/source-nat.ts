@@ -1,3 +1,5 @@
+/** Translation there and back, checksums at the ends of their range, expiry, and pools and tables that run dry. */
+
 import { arp, echo, raw, sctp, tagged, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'

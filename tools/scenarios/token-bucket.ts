@@ -1,3 +1,5 @@
+/** Bursts and refills to the microsecond, clocks that start over, and flows that are forgotten. */
+
 import { arp, echo, tcp, udp } from './frames.js'
 import type { Frame } from './frames.js'
 import type { Scenario } from './scenario.js'
