@@ -19,7 +19,7 @@ import type { RulesDecl, StateObject } from './state/declaration.js'
 import { layoutRules, layoutState } from './state/layout.js'
 import { factsOf } from './transform/expand/facts.js'
 import { copyOf } from './transform/expand/rewrite.js'
-import { optimise } from './transform/optimise.js'
+import { finish, optimise } from './transform/optimise.js'
 import { expand } from './transform/expand/expand.js'
 
 export interface Compiled {
@@ -54,7 +54,7 @@ export function compile(file: string, text: string): Compilation {
   const slice = sliceState(main, {})
   const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
   const functions = expand(parts, layouts)
-  for (const f of functions) optimise(f)
+  for (const f of functions) finish(f)
   const named = (name: string): Func => functions.find(f => f.name === name)!
   const batch: BatchSource = {
     name: program.name,

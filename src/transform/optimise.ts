@@ -9,8 +9,11 @@ import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { fold } from './fold.js'
 import type { Facts, Pass } from './pass.js'
+import { swapPhis } from './phi-swaps.js'
 import { formSelects } from './select.js'
 import { simplifyCfg } from './simplify-cfg.js'
+import { sink } from './sink.js'
+import { split } from './split.js'
 import { thread } from './thread.js'
 import { unroll } from './unroll.js'
 import { widen } from './widen.js'
@@ -26,6 +29,9 @@ export const passes: Readonly<Record<string, Pass>> = {
   thread,
   select: formSelects,
   'simplify-cfg': simplifyCfg,
+  'phi-swaps': swapPhis,
+  sink,
+  split,
 }
 
 export interface OptimiseOptions {
@@ -54,6 +60,21 @@ export function optimise(func: Func, options: OptimiseOptions = {}): void {
   }
   run('dce')
   run('simplify-cfg')
+}
+
+/**
+ * Makes an expanded function ready for the WebAssembly backend, in place: optimises it and gives it the form that
+ * engines make the best code of.
+ */
+export function finish(func: Func, options: OptimiseOptions = {}): void {
+  const run = (name: string): boolean => !options.without?.includes(name) && runPass(func, name, options)
+  run('phi-swaps')
+  optimise(func, options)
+  run('sink')
+  run('simplify-cfg')
+  run('split')
+  run('sink')
+  run('dce')
 }
 
 /** Runs one pass by name; true if it changed the function. */
