@@ -1,13 +1,12 @@
 // bpf(2): the call itself, the commands, and the attributes it takes.
 //
 // Read this first in this folder; maps are in map.ts, programs in program.ts, running them in test-run.ts, attaching
-// in link.ts and netlink-xdp.ts, looking at what is loaded in info.ts. Structure layouts are those of linux/bpf.h; they are
-// little-endian, as every machine we run on.
+// in xdp.ts, looking at what is loaded in info.ts. Offsets in structures are those of linux/bpf.h.
 
 import { SystemError, Unsupported } from './failure.js'
 import type { Explanation } from './failure.js'
 import { kernel } from './kernel.js'
-import type { Bytes } from './kernel.js'
+import { Structure } from './structure.js'
 
 /** Commands of bpf(2). */
 export const command = {
@@ -44,67 +43,23 @@ export const command = {
 
 export type Command = keyof typeof command
 
-/** union bpf_attr under construction: fields at byte offsets, and the memory that its pointers point to. */
-export class Attributes {
-  readonly bytes: Bytes
-  readonly #view: DataView
-  /** Pointed-to memory, kept from the garbage collector until the call is over. */
-  readonly #held: ArrayBufferView[] = []
-
-  /** `size` in bytes: up to the end of the last field that the command reads or writes. */
-  constructor(size: number) {
-    const buffer = new ArrayBuffer(size)
-    this.bytes = new Uint8Array(buffer)
-    this.#view = new DataView(buffer)
-  }
-
-  u32(offset: number, value: number): this {
-    this.#view.setUint32(offset, value, true)
-    return this
-  }
-
-  u64(offset: number, value: bigint): this {
-    this.#view.setBigUint64(offset, value, true)
-    return this
-  }
-
-  /** A pointer to bytes; 0 for none. */
-  pointer(offset: number, bytes: ArrayBufferView | undefined): this {
-    if (bytes === undefined || bytes.byteLength === 0) return this.u64(offset, 0n)
-    this.#held.push(bytes)
-    return this.u64(offset, kernel().address(bytes))
-  }
-
-  /** A pointer to text, zero-terminated. */
-  text(offset: number, text: string): this {
-    return this.pointer(offset, zeroTerminated(text))
-  }
-
+/** union bpf_attr up to the last field that a command reads or writes. */
+export class Attributes extends Structure {
   /** An object's name: at most 15 characters are kept, others than letters, digits, `_` and `.` become `_`. */
   name(offset: number, name: string): this {
     this.bytes.set(new TextEncoder().encode(objectName(name)), offset)
     return this
   }
 
-  read32(offset: number): number {
-    return this.#view.getUint32(offset, true)
-  }
-
   /** Makes the call: its result, or the negative error number. May be repeated. */
   call(name: Command): number {
-    const result = kernel().bpf(command[name], this.bytes)
-    // Reading `#held` after the call is what keeps the memory alive during it.
-    return this.#held.length < 0 ? 0 : result
+    return this.during(bytes => kernel().bpf(command[name], bytes))
   }
 }
 
 /** A name as the kernel accepts it for programs and maps. */
 export function objectName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_.]/g, '_').slice(0, 15)
-}
-
-export function zeroTerminated(text: string): Bytes {
-  return new TextEncoder().encode(`${text}\0`)
 }
 
 /** Makes the call and throws a `SystemError` if it fails; EPERM explains itself. */
