@@ -1,0 +1,87 @@
+// Network namespaces of threads.
+//
+// A namespace belongs to a thread, not to the process. `inNamespace` moves the calling thread there for one
+// synchronous call and back, which no other JavaScript can notice; sockets opened and processes started meanwhile stay
+// there. A worker thread that serves one namespace enters it for good. Node's pool threads never move: use synchronous
+// file functions inside.
+
+import { closeSync, openSync, statSync } from 'node:fs'
+import { isPromise } from 'node:util/types'
+import { errno } from './errno.js'
+import { checked, SystemError, Unsupported } from './failure.js'
+import { kernel } from './kernel.js'
+
+const CLONE_NEWNET = 0x4000_0000
+/** The namespace of the thread that looks. */
+const here = '/proc/thread-self/ns/net'
+
+/** Where `ip netns` keeps the names of namespaces. */
+export const namespaceFolder = '/run/netns'
+
+/** The file of a namespace by its name, as `ip netns` gives them. */
+export function namespacePath(name: string): string {
+  return `${namespaceFolder}/${name}`
+}
+
+/** Identity of the namespace behind a file, or of the calling thread's; equal for the same namespace. */
+export function namespaceId(path: string = here): string {
+  const { dev, ino } = statSync(path, { bigint: true })
+  return `${dev}:${ino}`
+}
+
+/** Runs a synchronous function in a namespace. Ends the process if the thread cannot come back. */
+export function inNamespace<T>(path: string, action: () => T): T {
+  const home = openSync(here, 'r')
+  try {
+    enterNamespace(path)
+    try {
+      const result = action()
+      if (isPromise(result)) throw new Error('a function that runs in a namespace is synchronous')
+      return result
+    } finally {
+      if (kernel().setns(home, CLONE_NEWNET) < 0) abandon()
+    }
+  } finally {
+    closeSync(home)
+  }
+}
+
+/** A thread in a foreign namespace would do harm without knowing it. */
+function abandon(): never {
+  process.stderr.write('hairpin: cannot leave a network namespace again\n')
+  process.abort()
+}
+
+/** Moves the calling thread into a namespace for good: for worker threads. */
+export function enterNamespace(path: string): void {
+  const fd = open(path)
+  try {
+    const result = kernel().setns(fd, CLONE_NEWNET)
+    if (-result === errno.EPERM)
+      throw new Unsupported('entering a network namespace', 'root', 'an unprivileged user')
+    checked(result, `setns(${path})`)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw new SystemError(
+      `open(${path})`,
+      errno.ENOENT,
+      { reason: 'there is no such network namespace' },
+      { cause: error },
+    )
+  }
+}
+
+/** Moves the calling thread into a new, empty namespace for good; it goes with the last thread or socket in it. */
+export function enterNewNamespace(): void {
+  const result = kernel().unshare(CLONE_NEWNET)
+  if (-result === errno.EPERM)
+    throw new Unsupported('a new network namespace', 'root', 'an unprivileged user')
+  checked(result, 'unshare(CLONE_NEWNET)')
+}
