@@ -74,13 +74,19 @@ class AdvanceBuilder {
     b.jump(start.block)
     const order = topological(start)
     for (const place of order) for (const t of place.targets) t.preds.push(place)
+    const emitted = new Set<Place>()
     for (const place of order) {
-      b.seal(place.block)
+      if (place.preds.every(p => emitted.has(p))) b.seal(place.block)
       b.at(place.block)
-      place.parent = place.preds.reduce<Place | undefined>(common, place.preds[0])
+      // What comes round a loop to here is dominated by here.
+      const preds = place.preds.filter(p => emitted.has(p))
+      place.parent = preds.reduce<Place | undefined>(common, preds[0])
       place.depth = place.parent ? place.parent.depth + 1 : 0
       this.here = place
       place.emit()
+      emitted.add(place)
+      for (const t of new Set(place.targets))
+        if (emitted.has(t) && t.preds.every(p => emitted.has(p))) b.seal(t.block)
     }
     return b.finish()
   }
@@ -102,7 +108,7 @@ class AdvanceBuilder {
       if (choice.kind === 'outcome') place = this.arrivalPlace(choice.value)
       else if (selector) place = this.selectedPlace(choice, selector)
       else {
-        const targets = [this.choicePlace(choice.then, false), this.choicePlace(choice.otherwise, false)]
+        const targets = [this.choicePlace(choice.yes, false), this.choicePlace(choice.no, false)]
         place = this.place(targets, () =>
           this.b.branch(this.value(choice.cond), targets[0].block, targets[1].block),
         )
@@ -144,9 +150,11 @@ class AdvanceBuilder {
   private stationPlace(station: Block): Place {
     let place = this.stations.get(station)
     if (!place) {
-      const targets = this.c.flow.next(station).map(n => this.choicePlace(n))
+      // Entered first: in a loop, what follows leads back here.
+      const targets: Place[] = []
       place = this.place(targets, () => this.station(station, targets))
       this.stations.set(station, place)
+      targets.push(...this.c.flow.next(station).map(n => this.choicePlace(n)))
     }
     return place
   }
@@ -242,7 +250,7 @@ class AdvanceBuilder {
         value =
           choice.kind === 'outcome'
             ? operand(choice)
-            : b.emit('select', [this.value(choice.cond), walk(choice.then), walk(choice.otherwise)])
+            : b.emit('select', [this.value(choice.cond), walk(choice.yes), walk(choice.no)])
         done.set(choice, value)
       }
       return value
@@ -251,7 +259,7 @@ class AdvanceBuilder {
   }
 }
 
-/** Places reachable from the start, each before those it leads to. */
+/** Places reachable from the start, each before those it leads to without going round a loop. */
 function topological(start: Place): Place[] {
   const order: Place[] = []
   const seen = new Set<Place>()

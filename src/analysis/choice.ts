@@ -18,8 +18,9 @@ export interface Test {
   readonly kind: 'test'
   readonly id: number
   readonly cond: Instr
-  readonly then: Choice
-  readonly otherwise: Choice
+  /** Where cond is 1, and where it is 0. */
+  readonly yes: Choice
+  readonly no: Choice
   /** The blocks whose branch makes this test. */
   readonly blocks: Set<Block>
 }
@@ -35,18 +36,18 @@ export class Choices {
     return this.unique(`o${value}`, () => ({ kind: 'outcome', id: this.next++, value })) as Outcome
   }
 
-  /** `then` if cond is 1, else `otherwise`; cond may be a negation, and both ways may be the same. */
-  test(cond: Instr, block: Block | undefined, then: Choice, otherwise: Choice): Choice {
-    if (then === otherwise) return then
-    if (cond.op === 'const') return cond.attrs.value === 0n ? otherwise : then
-    if (cond.op === 'not') return this.test(cond.args[0], block, otherwise, then)
-    const key = `${cond.id} ${then.id} ${otherwise.id}`
+  /** `yes` if cond is 1, else `no`; cond may be a negation, and both ways may be the same. */
+  test(cond: Instr, block: Block | undefined, yes: Choice, no: Choice): Choice {
+    if (yes === no) return yes
+    if (cond.op === 'const') return cond.attrs.value === 0n ? no : yes
+    if (cond.op === 'not') return this.test(cond.args[0], block, no, yes)
+    const key = `${cond.id} ${yes.id} ${no.id}`
     const made = this.unique(key, () => ({
       kind: 'test',
       id: this.next++,
       cond,
-      then,
-      otherwise,
+      yes,
+      no,
       blocks: new Set(),
     })) as Test
     if (block) made.blocks.add(block)
@@ -67,8 +68,8 @@ export class Choices {
     const side = (c: Choice): Choice => this.restrict(c, cond, value, done)
     const made =
       choice.cond === cond
-        ? side(value ? choice.then : choice.otherwise)
-        : this.test(choice.cond, undefined, side(choice.then), side(choice.otherwise))
+        ? side(value ? choice.yes : choice.no)
+        : this.test(choice.cond, undefined, side(choice.yes), side(choice.no))
     done.set(choice, made)
     return made
   }
@@ -82,11 +83,11 @@ export class Choices {
     let made = done.get(key)
     if (made) return made
     if (done.size > largestUnion) return this.outcome(1)
-    const [then, otherwise] =
+    const [yes, no] =
       a.cond === b.cond
-        ? [this.either(a.then, b.then, done), this.either(a.otherwise, b.otherwise, done)]
-        : [this.either(a.then, b, done), this.either(a.otherwise, b, done)]
-    made = this.test(a.cond, undefined, then, otherwise)
+        ? [this.either(a.yes, b.yes, done), this.either(a.no, b.no, done)]
+        : [this.either(a.yes, b, done), this.either(a.no, b, done)]
+    made = this.test(a.cond, undefined, yes, no)
     done.set(key, made)
     return made
   }
@@ -97,11 +98,11 @@ const largestUnion = 200
 /** All tests of a choice, each once, before those it leads to. */
 export function testsIn(choice: Choice): Test[] {
   const seen = new Set<Choice>([choice])
-  for (const c of seen) if (c.kind === 'test') seen.add(c.then).add(c.otherwise)
+  for (const c of seen) if (c.kind === 'test') seen.add(c.yes).add(c.no)
   return [...seen].filter(c => c.kind === 'test')
 }
 
-/** The outcomes of a choice, each once, in the order a walk meets them that takes `then` first. */
+/** The outcomes of a choice, each once, in the order a walk meets them that takes `yes` first. */
 export function outcomesIn(choice: Choice): Outcome[] {
   const found = new Set<Outcome>()
   const seen = new Set<Choice>()
@@ -110,8 +111,8 @@ export function outcomesIn(choice: Choice): Outcome[] {
     seen.add(c)
     if (c.kind === 'outcome') found.add(c)
     else {
-      walk(c.then)
-      walk(c.otherwise)
+      walk(c.yes)
+      walk(c.no)
     }
   }
   walk(choice)

@@ -3,7 +3,7 @@
 // Unlike common subexpressions, congruent values need not dominate each other: the same field loaded in two arms of an
 // `if` is one value, and a phi of the two is that value again. Sound for what slice-memory.ts leaves: loads read the
 // packet as received, and an unchecked load that is reached gives what a checked one would. State is never congruent
-// to anything, and neither is what loops compute: it changes from round to round.
+// to anything, and neither is what changes from round to round of a loop.
 
 import { opInfo } from '../ir/ops.js'
 import { reversePostorder } from '../ir/order.js'
@@ -13,10 +13,14 @@ export class Congruence {
   private readonly first = new Map<string, Instr>()
   private readonly representative = new Map<Instr, Instr>()
 
+  private readonly varying = new Set<Instr>()
+
   constructor(func: Func, looping: ReadonlySet<Block>) {
     for (const block of reversePostorder(func))
       for (const i of block.instrs) {
-        const key = looping.has(block) && i.op !== 'const' ? `own ${i.id}` : this.key(i, block)
+        const varies = looping.has(block) && (i.op === 'phi' || i.args.some(a => this.varying.has(this.of(a))))
+        if (varies) this.varying.add(i)
+        const key = varies ? `own ${i.id}` : this.key(i, block)
         const found = typeof key === 'string' ? (this.first.get(key) ?? i) : key
         if (typeof key === 'string') this.first.set(key, found)
         this.representative.set(i, found)

@@ -143,7 +143,7 @@ class ExtractBuilder {
       if (testBlocks(choice).some(t => region.has(t))) b.write(field, this.decide(choice, block, number))
       for (const test of testsIn(choice)) {
         if (!test.blocks.has(block)) continue
-        const [then, otherwise] = [test.then, test.otherwise].map(c =>
+        const [then, otherwise] = [test.yes, test.no].map(c =>
           c.kind === 'outcome' ? number(c) : undefined,
         )
         if (then && otherwise)
@@ -282,7 +282,7 @@ class Speculation {
       if (value) return value
       if (c.kind === 'outcome') value = outcome(c)
       else {
-        const [then, otherwise] = [walk(c.then), walk(c.otherwise)]
+        const [then, otherwise] = [walk(c.yes), walk(c.no)]
         value = this.b.emit('select', [this.value(c.cond), then, otherwise])
       }
       done.set(c, value)

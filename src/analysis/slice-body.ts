@@ -40,7 +40,7 @@ function joinReturns(func: Func): void {
 
 /** Puts an empty block on every edge from a branch to a block with several predecessors. */
 export function splitCriticalEdges(func: Func): void {
-  for (const block of [...func.blocks]) {
+  for (const block of func.blocks.slice()) {
     const { term } = block
     if (term.op !== 'branch') continue
     for (const k of [0, 1] as const) {

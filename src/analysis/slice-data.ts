@@ -131,7 +131,7 @@ export class Data {
   /** The node that tells the outcomes of a choice apart; undefined if it has only one. */
   chooser(choice: Choice, ends: readonly Block[] = []): DataNode | undefined {
     if (choice.kind === 'outcome') return undefined
-    if (choice.then.kind === 'outcome' && choice.otherwise.kind === 'outcome') return this.same(choice.cond)
+    if (choice.yes.kind === 'outcome' && choice.no.kind === 'outcome') return this.same(choice.cond)
     const key = keyOf(choice, c => this.same(c).id)
     let selector = this.selectors.get(key)
     if (!selector) {
@@ -168,9 +168,9 @@ export class Data {
       return done.get(block)
     }
     const find = (block: Block): Choice | undefined => {
-      const loop = this.flow.loopOf(block)
+      const loop = this.flow.loopBefore(block, join)
       if (loop) {
-        const out = loop.blocks.has(join) ? undefined : this.flow.behind(loop, along)
+        const out = this.flow.behind(loop, along)
         if (!out) opaque = true
         return out
       }
@@ -194,7 +194,7 @@ function keyOf(choice: Choice, number: (cond: Instr) => number): string {
     if (known !== undefined) return known
     if (c.kind === 'outcome') known = `=${[...names.keys()].filter(o => o.kind === 'outcome').length}`
     else {
-      const text = `${number(c.cond)}?${name(c.then)}:${name(c.otherwise)}`
+      const text = `${number(c.cond)}?${name(c.yes)}:${name(c.no)}`
       known = `t${lines.push(text)}`
     }
     names.set(c, known)

@@ -42,6 +42,8 @@ export class Flow {
   readonly start: Choice
   private readonly context: FlowContext
   private readonly effects = new Map<Block, Choice>()
+  /** Loops that the packet alone runs: they are not taken apart. */
+  private readonly opaque: readonly Loop[]
   /** Blocks that control can reach after a write. */
   private readonly after = new Set<Block>()
   private readonly reached = new Map<Block, Choice>()
@@ -50,15 +52,19 @@ export class Flow {
 
   constructor(context: FlowContext) {
     this.context = context
-    const [entry] = context.func.blocks
-    const backwards = reversePostorder(context.func).toReversed()
+    const { func, loops, taint } = context
+    const [entry] = func.blocks
+    this.opaque = loops.filter(l => ![...l.blocks].some(b => taint.dynamic.has(b)))
+    const backwards = reversePostorder(func).toReversed()
     for (const block of backwards) this.effects.set(block, this.effectFrom(block))
-    this.effect = this.effects.get(entry)!
+    this.effect = this.effectOf(entry)
     this.implied()
-    for (const block of backwards)
+    for (const block of backwards) {
       if (block.instrs.some(isStateWrite)) for (const t of block.term.targets) this.after.add(t)
+      if (block.instrs.some(i => taint.values.has(i))) this.stations.add(block)
+    }
     for (const block of this.after) for (const t of block.term.targets) this.after.add(t)
-    for (const block of backwards) this.reached.set(block, this.from(block))
+    for (const block of backwards) if (!this.stations.has(block)) this.reached.set(block, this.from(block))
     this.start = this.stations.has(entry) ? this.arrive(entry, -1) : this.reached.get(entry)!
   }
 
@@ -74,8 +80,8 @@ export class Flow {
   isFutile(block: Block, k: number): boolean {
     if (this.after.has(block) || this.context.taint.dynamic.has(block)) return false
     if (block.instrs.some(isStateWrite)) return false
-    const effect = this.effects.get(block.term.targets[k] as Block)
-    return effect?.kind === 'outcome' && effect.value === 0
+    const effect = this.effectOf(block.term.targets[k] as Block)
+    return effect.kind === 'outcome' && effect.value === 0
   }
 
   /** A test in a decision, unless its outcome is known. */
@@ -99,9 +105,14 @@ export class Flow {
     return ways.size === 1 ? [...ways][0] : undefined
   }
 
-  /** The outermost loop around a block. */
+  /** The outermost loop around a block that the packet alone runs. */
   loopOf(block: Block): Loop | undefined {
-    return this.context.loops.find(l => l.blocks.has(block))
+    return this.opaque.find(l => l.blocks.has(block))
+  }
+
+  /** The outermost loop around a block that is not around another. */
+  loopBefore(block: Block, other: Block): Loop | undefined {
+    return this.context.loops.find(l => l.blocks.has(block) && !l.blocks.has(other))
   }
 
   /** The blocks that a choice of what is reached next leads to. */
@@ -125,20 +136,29 @@ export class Flow {
     return this.context.places.get(i)!
   }
 
+  /** Whether a write can follow from the start of a block. */
+  private effectOf(block: Block): Choice {
+    const loop = this.context.loops.find(l => l.blocks.has(block))
+    return this.effects.get(loop?.header ?? block)!
+  }
+
   private effectFrom(block: Block): Choice {
-    const { choices, taint } = this.context
+    const { choices, taint, loops } = this.context
     if (block.instrs.some(isStateWrite)) return choices.outcome(1)
-    const loop = this.loopOf(block)
-    if (loop && block !== loop.header) return choices.outcome(0)
-    if (loop) {
-      const outs = loop.exits.map(({ from, target }) => this.effects.get(from.term.targets[target] as Block)!)
-      return outs.reduce((a, b) => choices.either(a, b), choices.outcome(0))
-    }
+    const loop = loops.find(l => l.blocks.has(block))
+    if (loop && (block !== loop.header || [...loop.blocks].some(b => b.instrs.some(isStateWrite))))
+      return choices.outcome(1)
+    if (loop) return this.any(loop.exits.map(e => this.effectOf(e.from.term.targets[e.target] as Block)))
+    const ways = block.term.targets.map(t => this.effectOf(t))
     const { term } = block
-    const [a, b] = term.targets.map(t => this.effects.get(t)!)
-    if (term.op === 'jump') return a
-    if (term.op !== 'branch') return choices.outcome(0)
-    return taint.values.has(term.cond) ? choices.either(a, b) : choices.test(term.cond, block, a, b)
+    if (term.op === 'branch' && !taint.values.has(term.cond))
+      return choices.test(term.cond, block, ways[0], ways[1])
+    return this.any(ways)
+  }
+
+  private any(effects: readonly Choice[]): Choice {
+    const { choices } = this.context
+    return effects.reduce((a, b) => choices.either(a, b), choices.outcome(0))
   }
 
   /** Whether a static block's dynamic region can write, as a choice between 0 and 1. */
@@ -152,13 +172,14 @@ export class Flow {
       return choice
     }
     const leaving = (b: Block): Choice => {
-      const loop = this.loopOf(b)
-      const targets = loop ? loop.exits.map(e => e.from.term.targets[e.target] as Block) : b.term.targets
-      const ways = targets.map(from)
+      const loop = this.loopBefore(b, block)
+      if (loop && [...loop.blocks].some(x => x.instrs.some(isStateWrite))) return choices.outcome(1)
+      if (loop) return this.any(loop.exits.map(e => from(e.from.term.targets[e.target] as Block)))
+      const ways = b.term.targets.map(from)
       const { term } = b
-      if (term.op === 'branch' && !loop && !taint.values.has(term.cond))
+      if (term.op === 'branch' && !taint.values.has(term.cond))
         return choices.test(term.cond, undefined, ways[0], ways[1])
-      return ways.reduce((x, y) => choices.either(x, y), none)
+      return this.any(ways)
     }
     return leaving(block)
   }
@@ -172,26 +193,23 @@ export class Flow {
           conclude(cond, value, this.known, this.context)
   }
 
-  /** What is reached from the start of a block that is no station. */
+  /** What is reached from the start of a block without tainted instructions. */
   private from(block: Block): Choice {
-    const { taint } = this.context
+    const { taint, choices } = this.context
     const loop = this.loopOf(block)
-    const isStation =
-      block.instrs.some(i => taint.values.has(i)) ||
-      (block.term.op === 'branch' && taint.values.has(block.term.cond) && this.waysDiffer(block))
+    if (loop && block !== loop.header) return choices.outcome(0)
     if (loop) {
-      if (isStation) throw refuseLoop(loop)
-      if (block !== loop.header) return this.context.choices.outcome(0)
       const out = this.behind(loop, (from, k) => this.along(from, k))
       if (!out) throw refuseLoop(loop)
       return out
     }
-    if (isStation) {
-      this.stations.add(block)
-      return this.context.choices.outcome(0)
-    }
-    if (block.term.op === 'jump') return this.along(block, 0)
-    return block.term.op === 'branch' ? this.branch(block) : this.context.choices.outcome(0)
+    const { term } = block
+    if (term.op === 'jump') return this.along(block, 0)
+    if (term.op !== 'branch') return choices.outcome(0)
+    if (!taint.values.has(term.cond)) return this.branch(block)
+    if (!this.waysDiffer(block)) return this.along(block, 0)
+    this.stations.add(block)
+    return choices.outcome(0)
   }
 
   private waysDiffer(block: Block): boolean {

@@ -17,7 +17,7 @@ export function hoistLoads(func: Func, taint: Taint): boolean {
   let known: Ranges | undefined
   let changed = false
   for (const block of func.blocks)
-    for (const i of [...block.instrs]) {
+    for (const i of block.instrs.slice()) {
       if (!taint.values.has(i)) continue
       const { effect } = opInfo(i.op)
       if (effect === 'rules.read') throw refuseRules(i)

@@ -74,10 +74,10 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     const allLoops = loops(body, tree)
     const looping = new Set(allLoops.flatMap(l => [...l.blocks]))
     let congruence = new Congruence(body, looping)
-    let tainted = taint(body, congruence)
+    let tainted = taint(body, congruence, allLoops)
     if (hoistLoads(body, tainted)) {
       congruence = new Congruence(body, looping)
-      tainted = taint(body, congruence)
+      tainted = taint(body, congruence, allLoops)
     }
     const places = blockOf(body)
     const settled = settledBranches(body, tree)

@@ -12,6 +12,7 @@ import type { Block, Func, Instr } from '../ir/types.js'
 import type { Congruence } from './congruence.js'
 import { postDominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
+import type { Loop } from './loops.js'
 
 export interface Taint {
   readonly values: ReadonlySet<Instr>
@@ -21,9 +22,14 @@ export interface Taint {
   resume(b: Block): Block
 }
 
-export function taint(func: Func, congruence: Congruence, post: DominatorTree = postDominators(func)): Taint {
+export function taint(func: Func, congruence: Congruence, loops: readonly Loop[]): Taint {
+  const post = postDominators(func)
   const analysis = new TaintAnalysis(func, congruence, post)
-  analysis.solve()
+  for (let before = -1; before !== analysis.values.size;) {
+    before = analysis.values.size
+    analysis.solve()
+    for (const loop of loops) analysis.enter(loop)
+  }
   const { values, dynamic } = analysis
   const resume = (b: Block): Block => {
     let at: Block | undefined = b
@@ -59,6 +65,17 @@ class TaintAnalysis {
         this.divide(block)
       }
     }
+  }
+
+  /**
+   * A loop that touches state, or is run only in some states, is run behind the cut as the loop it is: all that
+   * changes from round to round is tainted, and so is whether its blocks are executed.
+   */
+  enter(loop: Loop): void {
+    const blocks = [...loop.blocks]
+    if (!this.dynamic.has(loop.header) && !blocks.some(b => b.instrs.some(i => this.values.has(i)))) return
+    for (const b of blocks) this.dynamic.add(b)
+    for (const i of loop.header.instrs) if (i.op === 'phi') this.values.add(i)
   }
 
   private isTainted(i: Instr, block: Block): boolean {
