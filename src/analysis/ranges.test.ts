@@ -79,6 +79,15 @@ test('arithmetic that may wrap is everything, division by a constant is not', ()
   ])
 })
 
+test('the condition of a select narrows its choices', () => {
+  const { of } = analyse(`b0:
+    %14 = const.i32 value=14
+    %k = ltu.i1 %14, %x
+    %s = select.i32 %k, %14, %x ; clamped
+    return`)
+  assert.equal(of('clamped'), '0..14')
+})
+
 test('branches narrow values where they dominate', () => {
   const { at } = analyse(`b0:
     %10 = const.i32 value=10

@@ -213,6 +213,19 @@ export class Ranges {
     return round < widenAfter[1] && now.hi <= half ? interval(0n, half) : everything(i.type)
   }
 
+  /** What the operands can be; the choices of a select as its condition has them. */
+  private argsOf(i: Instr, block: Block): Interval[] {
+    const args = i.args.map(a => this.at(a, block))
+    if (i.op !== 'select') return args
+    const chosen = (k: 1 | 2): Interval => {
+      const facts = new Map<Instr, Interval>()
+      this.collect(i.args[0], k === 1, facts)
+      const fact = facts.get(i.args[k])
+      return (fact && intersect(args[k], fact)) ?? args[k]
+    }
+    return [args[0], chosen(1), chosen(2)]
+  }
+
   private evaluate(i: Instr, block: Block): Interval {
     if (i.op === 'const') return exactly(BigInt(i.attrs.value))
     if (i.op === 'phi') {
@@ -221,10 +234,7 @@ export class Ranges {
     }
     const { width } = i.attrs
     const known = this.bitsHint(i) ?? (typeof width === 'number' ? width * 8 : undefined)
-    const range = transfer(
-      i,
-      i.args.map(a => this.at(a, block)),
-    )
+    const range = transfer(i, this.argsOf(i, block))
     return (known !== undefined && intersect(range, interval(0n, (1n << BigInt(known)) - 1n))) || range
   }
 }

@@ -56,7 +56,7 @@ export class Data {
 
   /** The constant that a value is known to be wherever a packet has an effect. */
   known(i: Instr): bigint | undefined {
-    return i.op === 'const' ? BigInt(i.attrs.value) : this.flow.known.get(i)
+    return i.op === 'const' ? BigInt(i.attrs.value) : this.flow.known(i)
   }
 
   /** True for values that need no metadata at all. */

@@ -11,6 +11,7 @@ import { predIndex } from './cfg.js'
 import { Choices, outcomesIn, testsIn } from './choice.js'
 import type { Choice } from './choice.js'
 import { conclude } from './facts.js'
+import type { Congruence } from './congruence.js'
 import type { FactContext, Facts } from './facts.js'
 import type { Loop } from './loops.js'
 import { Refused } from './refusal.js'
@@ -27,6 +28,7 @@ export interface Arrival {
 export interface FlowContext extends FactContext {
   readonly func: Func
   readonly taint: Taint
+  readonly congruence: Congruence
   readonly choices: Choices
   readonly loops: readonly Loop[]
 }
@@ -34,8 +36,7 @@ export interface FlowContext extends FactContext {
 export class Flow {
   /** 1 if the packet may change state; a function of the packet, never 0 where it does. */
   readonly effect: Choice
-  /** Values that the effect bit alone implies. */
-  readonly known: Facts = new Map()
+  private readonly implications: Facts = new Map()
   readonly stations = new Set<Block>()
   readonly arrivals: Arrival[] = [{ preds: [] }]
   /** What is reached first. */
@@ -88,7 +89,7 @@ export class Flow {
   test(block: Block, then: Choice, otherwise: Choice, choices = this.context.choices): Choice {
     const { term } = block
     if (term.op !== 'branch') throw new Error('not a branch')
-    const known = this.known.get(term.cond)
+    const known = this.known(term.cond)
     if (known !== undefined) return known ? then : otherwise
     if (this.isFutile(block, 0)) return otherwise
     if (this.isFutile(block, 1)) return then
@@ -129,6 +130,11 @@ export class Flow {
       this.reachable.set(a, found)
     }
     return found.has(b)
+  }
+
+  /** The constant that a value is wherever the effect bit is set. */
+  known(i: Instr): bigint | undefined {
+    return this.implications.get(this.context.congruence.of(i))
   }
 
   /** The block an instruction stands in. */
@@ -190,7 +196,9 @@ export class Flow {
     for (const { cond } of testsIn(this.effect))
       for (const value of [0n, 1n])
         if (choices.restrict(this.effect, cond, value === 0n) === none)
-          conclude(cond, value, this.known, this.context)
+          conclude(cond, value, this.implications, this.context)
+    for (const [i, value] of [...this.implications])
+      this.implications.set(this.context.congruence.of(i), value)
   }
 
   /** What is reached from the start of a block without tainted instructions. */

@@ -153,3 +153,53 @@ test('a read of what was just written is that value', () => {
 ${store('x')}  return %0`
   assert.deepEqual(fields(body), ['y 16@0'])
 })
+
+test('what the packet adds to state meets before state does', () => {
+  const body = `  %v = array.load.i32 %0 object="a" field="value" part=0
+${load('x', 4, 0, 'x')}${load('y', 4, 4, 'y')}  %s = xor.i32 %v, %x
+  %t = xor.i32 %s, %y
+${store('t')}  return %0`
+  assert.deepEqual(fields(body), ['x ^ y 32@0'])
+})
+
+test('a loop over state stays a loop', () => {
+  const slice = sliced(`${load('n', 1, 0, 'n')}  %v = array.load.i32 %0 object="a" field="value" part=0
+  %1 = const.i32 value=1
+  jump head
+head:
+  %i = phi.i32 b0: %0, body: %j
+  %s = phi.i32 b0: %v, body: %t
+  %c = ltu.i1 %i, %n
+  branch %c, body, end
+body:
+  %t = mul.i32 %s, %s
+  %j = add.i32 %i, %1
+  jump head
+end:
+${store('s')}  return %0`)
+  assert.ok(isSlice(slice))
+  assert.deepEqual(
+    slice.item.fields.map(f => f.name),
+    ['n'],
+  )
+  assert.ok(slice.advance.blocks.some(b => b.preds.length > 1 && b.instrs.some(i => i.op === 'phi')))
+})
+
+test('a loop over the packet is computed before the cut', () => {
+  const body = (exit: string): string => `${load('n', 1, 0, 'n')}  %1 = const.i32 value=1
+  %8 = const.i32 value=8
+  jump head
+head:
+  %i = phi.i32 b0: %0, body: %j
+  %s = phi.i32 b0: %0, body: %t ; sum
+  %c = ltu.i1 %i, %n
+  branch %c, body, ${exit}
+body:
+  %b = load.i32 %m, %i width=1 offset=1 checked=true
+  %t = add.i32 %s, %b
+  %j = add.i32 %i, %1
+  jump head
+end:
+${store('s')}  return %0`
+  assert.deepEqual(fields(body('end')), ['sum 32@0'])
+})

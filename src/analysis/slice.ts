@@ -9,6 +9,7 @@
 // back as a Refusal with its place.
 
 import type { Func, Span } from '../ir/types.js'
+import { prune } from '../transform/prune.js'
 import { buildAdvance } from './advance.js'
 import { blockOf } from './cfg.js'
 import { Choices } from './choice.js'
@@ -22,7 +23,7 @@ import { loops } from './loops.js'
 import { ranges } from './ranges.js'
 import { refusable } from './refusal.js'
 import type { Refusal } from './refusal.js'
-import { stateBody } from './slice-body.js'
+import { isStateWrite, stateBody } from './slice-body.js'
 import { cutMetadata } from './slice-cut.js'
 import type { Need } from './slice-cut.js'
 import { Data } from './slice-data.js'
@@ -30,6 +31,7 @@ import { Flow } from './slice-flow.js'
 import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
 import type { ObjectShapes } from './slice-names.js'
+import { regroup } from './slice-regroup.js'
 import { taint } from './taint.js'
 
 /** One field of an item. */
@@ -70,19 +72,17 @@ export interface SliceOptions {
 export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refusal {
   return refusable(() => {
     const body = stateBody(main)
-    const tree = dominators(body)
-    const allLoops = loops(body, tree)
-    const looping = new Set(allLoops.flatMap(l => [...l.blocks]))
-    let congruence = new Congruence(body, looping)
-    let tainted = taint(body, congruence, allLoops)
-    if (hoistLoads(body, tainted)) {
-      congruence = new Congruence(body, looping)
-      tainted = taint(body, congruence, allLoops)
+    let view = look(body)
+    if (hoistLoads(body, view.tainted)) view = look(body)
+    if (regroup(body, view.tainted)) {
+      prune(body, isStateWrite)
+      view = look(body)
     }
+    const { tree, loops, looping, congruence, tainted } = view
     const places = blockOf(body)
     const settled = settledBranches(body, tree)
     const choices = new Choices()
-    const flow = new Flow({ func: body, taint: tainted, choices, loops: allLoops, places, looping, settled })
+    const flow = new Flow({ func: body, taint: tainted, congruence, choices, loops, places, looping, settled })
     const data = new Data(flow, tree, places, congruence)
     const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
     const placement = placeFields(needs, exclusions(needs, flow, body, tainted.dynamic))
@@ -94,6 +94,15 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
       process: main,
     }
   })
+}
+
+/** What the analyses say about the body as it is now. */
+function look(body: Func) {
+  const tree = dominators(body)
+  const found = loops(body, tree)
+  const looping = new Set(found.flatMap(l => [...l.blocks]))
+  const congruence = new Congruence(body, looping)
+  return { tree, loops: found, looping, congruence, tainted: taint(body, congruence, found) }
 }
 
 export const isSlice = (s: Slice | Refusal): s is Slice => 'extract' in s

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { capacityFormula, frameBytes, maxWorkers } from './capacity.js'
+
+test("the paper's item sizes give the paper's workers", () => {
+  const table1 = [
+    { program: 'DDoS mitigator', item: 4, frame: 192, workers: 14 },
+    { program: 'heavy hitter', item: 18, frame: 192, workers: 7 },
+    { program: 'connection tracker', item: 30, frame: 256, workers: 7 },
+    { program: 'token bucket', item: 18, frame: 192, workers: 7 },
+    { program: 'port knocking', item: 8, frame: 192, workers: 14 },
+  ]
+  for (const { program, item, frame, workers } of table1) assert.equal(maxWorkers(frame, item), workers, program)
+})
+
+test('7 workers with 30 bytes fill 256 exactly', () => {
+  assert.equal(frameBytes(7, 30), 256)
+  assert.equal(maxWorkers(256, 31), 6)
+})
+
+test('properties take room, an empty item takes none', () => {
+  assert.equal(maxWorkers(256, 30, { timestamp: true }), 6)
+  assert.equal(maxWorkers(192, 0), 14)
+  assert.equal(maxWorkers(60, 4), 0)
+})
+
+test('the formula in words', () => {
+  assert.equal(
+    capacityFormula(5, { timestamp: true }),
+    '14 outer Ethernet + 7 header + ⌈(n − 1) / 8⌉ effect bits + 8 packet properties + (n − 1) × 5 items + ' +
+      '54 original headers ≤ frame, n ≤ 14',
+  )
+})
