@@ -42,5 +42,3 @@ export function refusable<T>(analysis: () => T): T | Refusal {
     throw e
   }
 }
-
-export const isRefusal = (r: object): r is Refusal => 'kind' in r && 'reason' in r

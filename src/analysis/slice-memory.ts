@@ -10,7 +10,7 @@ import { replaceUses } from '../transform/edit.js'
 import { blockOf } from './cfg.js'
 import { ranges } from './ranges.js'
 import type { Ranges } from './ranges.js'
-import { Refused } from './refusal.js'
+import { refusable, Refused } from './refusal.js'
 
 /** Rebases every load of the function in place. Throws Refused. */
 export function readAsReceived(func: Func): void {
@@ -21,34 +21,44 @@ export function readAsReceived(func: Func): void {
   replaceUses(func, rebase.replaced)
 }
 
+/** Whether a load provably gives bytes as received; nothing is changed. */
+export function readsReceived(func: Func): (load: Instr) => boolean {
+  let rebase: Rebase | undefined
+  return load => load.args[0].op === 'packet' || (rebase ??= new Rebase(func)).isReceived(load)
+}
+
 const widthOf = (i: Instr): bigint => BigInt(Number(i.attrs.width))
 
 class Rebase {
   readonly replaced = new Map<Instr, Instr>()
   private readonly known: Ranges
   private readonly places: ReadonlyMap<Instr, Block>
-  private readonly received: Instr
   private readonly func: Func
 
   constructor(func: Func) {
     this.func = func
     this.known = ranges(func)
     this.places = blockOf(func)
-    const entry = func.blocks[0]
-    this.received = entry.instrs.find(i => i.op === 'packet') ?? {
-      id: func.nextId++,
-      op: 'packet',
-      type: 'mem',
-      args: [],
-      attrs: {},
-    }
-    entry.instrs = [this.received, ...entry.instrs.filter(i => i !== this.received)]
+  }
+
+  isReceived(load: Instr): boolean {
+    const found = refusable(() => this.back(load, load.args[0], new Set()))
+    return found === 'received'
   }
 
   load(load: Instr): void {
     const found = this.back(load, load.args[0], new Set())
-    if (found === 'received') load.args[0] = this.received
+    if (found === 'received') load.args[0] = this.packet()
     else this.forward(load, found)
+  }
+
+  /** The packet as received, at the head of the function. */
+  private packet(): Instr {
+    const entry = this.func.blocks[0]
+    const first = entry.instrs.find(i => i.op === 'packet')
+    const received = first ?? { id: this.func.nextId++, op: 'packet', type: 'mem', args: [], attrs: {} }
+    entry.instrs = [received, ...entry.instrs.filter(i => i !== received)]
+    return received
   }
 
   /** What the load reads in that version of the packet: the bytes as received, or what a store wrote there. */
