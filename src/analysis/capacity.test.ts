@@ -10,7 +10,8 @@ test("the paper's item sizes give the paper's workers", () => {
     { program: 'token bucket', item: 18, frame: 192, workers: 7 },
     { program: 'port knocking', item: 8, frame: 192, workers: 14 },
   ]
-  for (const { program, item, frame, workers } of table1) assert.equal(maxWorkers(frame, item), workers, program)
+  for (const { program, item, frame, workers } of table1)
+    assert.equal(maxWorkers(frame, item), workers, program)
 })
 
 test('7 workers with 30 bytes fill 256 exactly', () => {

@@ -18,7 +18,8 @@ export class Congruence {
   constructor(func: Func, looping: ReadonlySet<Block>) {
     for (const block of reversePostorder(func))
       for (const i of block.instrs) {
-        const varies = looping.has(block) && (i.op === 'phi' || i.args.some(a => this.varying.has(this.of(a))))
+        const varies =
+          looping.has(block) && (i.op === 'phi' || i.args.some(a => this.varying.has(this.of(a))))
         if (varies) this.varying.add(i)
         const key = varies ? `own ${i.id}` : this.key(i, block)
         const found = typeof key === 'string' ? (this.first.get(key) ?? i) : key

@@ -143,9 +143,7 @@ class ExtractBuilder {
       if (testBlocks(choice).some(t => region.has(t))) b.write(field, this.decide(choice, block, number))
       for (const test of testsIn(choice)) {
         if (!test.blocks.has(block)) continue
-        const [then, otherwise] = [test.yes, test.no].map(c =>
-          c.kind === 'outcome' ? number(c) : undefined,
-        )
+        const [then, otherwise] = [test.yes, test.no].map(c => (c.kind === 'outcome' ? number(c) : undefined))
         if (then && otherwise)
           b.write(field, b.emit('select', [this.valueAt(test.cond, block), then, otherwise]))
         else if (then ?? otherwise) b.write(field, (then ?? otherwise)!)

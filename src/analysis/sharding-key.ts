@@ -186,7 +186,9 @@ const other = (i: Instr): KeyLeaf => ({ kind: 'other', name: nameOf(i) })
 
 /** Zero stays zero however its bytes are ordered; what else becomes of constants is not followed. */
 const constantLeaf = (value: bigint, done: readonly string[]): KeyLeaf | undefined =>
-  done.length === 0 || (value === 0n && done.every(d => lossless.has(d))) ? { kind: 'constant', value } : undefined
+  done.length === 0 || (value === 0n && done.every(d => lossless.has(d)))
+    ? { kind: 'constant', value }
+    : undefined
 
 /** True if a value depends on the packet's bytes: an address that does is not that of the outermost IP header. */
 function readsPacket(value: Instr): boolean {

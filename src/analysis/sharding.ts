@@ -11,6 +11,7 @@ import { opInfo } from '../ir/ops.js'
 import type { Func, Instr, Span } from '../ir/types.js'
 import { KeyReader, wholes } from './sharding-key.js'
 import type { Alternative, KeyLeaf, ShardField } from './sharding-key.js'
+import type { ObjectShapes } from './shapes.js'
 
 export type { ShardField } from './sharding-key.js'
 
@@ -41,13 +42,11 @@ const mirrored: Readonly<Record<ShardField, ShardField>> = {
   destinationPort: 'sourcePort',
 }
 
-/** Key leaves of tables by name: `table.find` and `table.insert` have further operands behind them. */
-export type KeyLeaves = ReadonlyMap<string, number>
-
 /** Analyses a packet function as the front end made it: fields are known by the names of their loads. */
-export function analyseSharding(main: Func, keyLeaves: KeyLeaves): Sharding {
-  const objects = keysOf(main, keyLeaves)
-  if ('reason' in objects) return { possible: false, fields: [], symmetric: false, excluded: new Map(), ...objects }
+export function analyseSharding(main: Func, shapes: ObjectShapes): Sharding {
+  const objects = keysOf(main, shapes)
+  if ('reason' in objects)
+    return { possible: false, fields: [], symmetric: false, excluded: new Map(), ...objects }
   const pairs = [...objects.values()].flatMap(list => list.flatMap(a => list.map(b => [a, b] as const)))
   const excluded = new Map<ShardField, Exclusion>()
   const plain = shardFields.filter(f => {
@@ -82,14 +81,16 @@ export function checkFields(sharding: Sharding, chosen: readonly ShardField[]): 
 type Objects = Map<string, Alternative[]>
 
 /** The alternatives of every key, by object; or why the program has state without one. */
-function keysOf(main: Func, keyLeaves: KeyLeaves): Objects | Exclusion {
+function keysOf(main: Func, shapes: ObjectShapes): Objects | Exclusion {
   const ops = main.blocks.flatMap(b => b.instrs)
-  const written = new Set(ops.filter(i => opInfo(i.op).effect === 'state.write').map(i => String(i.attrs.object)))
+  const written = new Set(
+    ops.filter(i => opInfo(i.op).effect === 'state.write').map(i => String(i.attrs.object)),
+  )
   const reader = new KeyReader(main)
   const objects: Objects = new Map()
   for (const op of ops) {
     const object = String(op.attrs.object)
-    const leaves = written.has(object) ? leavesOf(op, keyLeaves.get(object)) : undefined
+    const leaves = written.has(object) ? leavesOf(op, shapes.get(object)?.keyLeaves) : undefined
     if (!leaves) continue
     const at = op.span && { span: op.span }
     if (op.op.startsWith('pool.'))
@@ -97,6 +98,9 @@ function keysOf(main: Func, keyLeaves: KeyLeaves): Objects | Exclusion {
     if (leaves.every(l => l.op === 'const')) return { reason: `${object} is the same for all packets`, ...at }
     const alternatives = reader.alternatives(op, leaves)
     if (!alternatives) return { reason: `the key of ${object} is put together in too many ways`, ...at }
+    const pool = shapes.get(object)?.releases
+    if (pool)
+      return { reason: `entries of ${object} give numbers back to the pool ${pool}, which all share`, ...at }
     objects.set(object, [...(objects.get(object) ?? []), ...alternatives])
   }
   return objects

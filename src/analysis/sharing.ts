@@ -11,6 +11,7 @@ import { blockOf } from './cfg.js'
 import { Congruence } from './congruence.js'
 import { controlDependence } from './control-dependence.js'
 import { loops } from './loops.js'
+import type { ObjectShape, ObjectShapes } from './shapes.js'
 import { taint } from './taint.js'
 
 export type SharingKind = 'none' | 'atomics' | 'key-lock' | 'program-lock'
@@ -24,17 +25,8 @@ export interface Sharing {
   readonly span?: Span
 }
 
-/** What the analysis must know of the program's objects. */
-export interface SharedObject {
-  readonly kind: 'table' | 'array' | 'pool'
-  /** Key leaves of a table. */
-  readonly keyLeaves?: number
-  /** Entries move or leave by themselves: the table expires, evicts, or gives numbers back. */
-  readonly restless?: boolean
-}
-
 /** Analyses an optimised packet function whose calls are expanded. */
-export function analyseSharing(main: Func, objects: ReadonlyMap<string, SharedObject>): Sharing {
+export function analyseSharing(main: Func, objects: ObjectShapes): Sharing {
   const analysis = new SharingAnalysis(main, objects)
   if (analysis.writes.length === 0) return { kind: 'none', objects: [] }
   const names = [...new Set(analysis.ops.map(objectOf))]
@@ -58,12 +50,13 @@ class SharingAnalysis {
   readonly ops: readonly Instr[]
   readonly writes: readonly Instr[]
   private readonly main: Func
-  private readonly objects: ReadonlyMap<string, SharedObject>
+  private readonly objects: ObjectShapes
   private readonly places: ReadonlyMap<Instr, Block>
+  private readonly looping: ReadonlySet<Block>
   private readonly congruence: Congruence
   private readonly tainted: ReadonlySet<Instr>
 
-  constructor(main: Func, objects: ReadonlyMap<string, SharedObject>) {
+  constructor(main: Func, objects: ObjectShapes) {
     this.main = main
     this.objects = objects
     this.places = blockOf(main)
@@ -72,7 +65,8 @@ class SharingAnalysis {
     const written = new Set(this.writes.map(objectOf))
     this.ops = all.filter(i => opInfo(i.op).effect.startsWith('state.') && written.has(objectOf(i)))
     const found = loops(main)
-    this.congruence = new Congruence(main, new Set(found.flatMap(l => [...l.blocks])))
+    this.looping = new Set(found.flatMap(l => [...l.blocks]))
+    this.congruence = new Congruence(main, this.looping)
     this.tainted = taint(main, this.congruence, found).values
   }
 
@@ -82,17 +76,22 @@ class SharingAnalysis {
     for (const i of this.writes) {
       const object = objectOf(i)
       const shape = this.objects.get(object)
-      if (shape?.restless) return why(`entries of ${object} can leave while another worker uses them`, i)
+      if (shape?.restless || shape?.releases !== undefined)
+        return why(`entries of ${object} can leave while another worker uses them`, i)
       if (i.op === 'table.insert') continue
       if (!isStore(i)) return why(`${object} is changed by more than adding to a number`, i)
-      if (addition) return why('a packet changes more than one number', i)
+      if (addition || this.looping.has(this.places.get(i)!))
+        return why('a packet changes more than one number', i)
       const problem = this.whyNoAddition(i)
       if (problem) return problem
       addition = i
     }
     if (!addition) return this.writes.length ? this.whyNoSet() : undefined
     for (const i of this.ops)
-      if (isLoad(i) && !(sameField(i, addition) && this.congruence.of(i.args[0]) === this.congruence.of(addition.args[0])))
+      if (
+        isLoad(i) &&
+        !(sameField(i, addition) && this.congruence.of(i.args[0]) === this.congruence.of(addition.args[0]))
+      )
         return why('state other than the number added to is read', i)
     return this.whyDecided(addition)
   }
@@ -108,7 +107,12 @@ class SharingAnalysis {
     const [place, sum] = store.args
     const isOwn = (i: Instr): boolean =>
       isLoad(i) && sameField(i, store) && this.congruence.of(i.args[0]) === this.congruence.of(place)
-    const own = sum.op === 'add' ? sum.args.find(isOwn) : sum.op === 'sub' && isOwn(sum.args[0]) ? sum.args[0] : undefined
+    const own =
+      sum.op === 'add'
+        ? sum.args.find(isOwn)
+        : sum.op === 'sub' && isOwn(sum.args[0])
+          ? sum.args[0]
+          : undefined
     const name = `${objectOf(store)}.${String(store.attrs.field)}`
     if (!own) return why(`the new value of ${name} is not its old value plus something`, store)
     if (sum.args.some(a => a !== own && this.tainted.has(a)))
@@ -152,33 +156,26 @@ class SharingAnalysis {
     for (const op of this.ops) {
       const object = objectOf(op)
       const shape = this.objects.get(object)
-      if (shape?.kind === 'pool') return why(`all packets take from the pool ${object}`, op)
+      const pool = shape?.kind === 'pool' ? object : shape?.releases
+      if (pool) return why(`all packets share the pool ${pool}`, op)
       const key = this.keyOf(op, shape)
       if (!key) continue
       if (key.every(k => k.op === 'const')) return why(`${object} is the same for all packets`, op)
-      if (key.some(k => this.tainted.has(k))) return why(`what is looked up in ${object} depends on state`, op)
+      if (key.some(k => this.tainted.has(k)))
+        return why(`what is looked up in ${object} depends on state`, op)
       if (!first) first = { op, key }
       else if (!this.sameKey(first.key, key))
         return why(`a packet may touch ${objectOf(first.op)} and ${object} under different keys`, op)
     }
-    return this.whyShared()
+    return undefined
   }
 
-  private keyOf(op: Instr, shape: SharedObject | undefined): readonly Instr[] | undefined {
+  private keyOf(op: Instr, shape: ObjectShape | undefined): readonly Instr[] | undefined {
     if (op.op === 'table.find' || op.op === 'table.insert') return op.args.slice(0, shape?.keyLeaves)
     return op.op === 'array.load' || op.op === 'array.store' ? op.args.slice(0, 1) : undefined
   }
 
   private sameKey(a: readonly Instr[], b: readonly Instr[]): boolean {
     return a.length === b.length && a.every((x, k) => this.congruence.of(x) === this.congruence.of(b[k]))
-  }
-
-  /** A table that gives numbers back to a pool touches the pool whenever an entry leaves. */
-  private whyShared(): Why | undefined {
-    for (const op of this.writes) {
-      const shape = this.objects.get(objectOf(op))
-      if (shape?.kind === 'pool') return why(`all packets give to the pool ${objectOf(op)}`, op)
-    }
-    return undefined
   }
 }

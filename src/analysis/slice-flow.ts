@@ -197,7 +197,7 @@ export class Flow {
       for (const value of [0n, 1n])
         if (choices.restrict(this.effect, cond, value === 0n) === none)
           conclude(cond, value, this.implications, this.context)
-    for (const [i, value] of [...this.implications])
+    for (const [i, value] of this.implications)
       this.implications.set(this.context.congruence.of(i), value)
   }
 

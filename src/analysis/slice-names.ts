@@ -3,12 +3,10 @@
 import { opInfo } from '../ir/ops.js'
 import type { Instr, Span } from '../ir/types.js'
 import { testsIn } from './choice.js'
+import type { ObjectShapes } from './shapes.js'
 import type { Need, Purpose } from './slice-cut.js'
 import { isSelector } from './slice-data.js'
 import type { DataNode } from './slice-data.js'
-
-/** How many operands of a table's look-ups are its key, and whether the next one is the time. */
-export type ObjectShapes = ReadonlyMap<string, { readonly keyLeaves: number; readonly expires: boolean }>
 
 export function describeNeed(
   need: Need,

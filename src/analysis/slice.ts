@@ -23,6 +23,7 @@ import { loops } from './loops.js'
 import { ranges } from './ranges.js'
 import { refusable } from './refusal.js'
 import type { Refusal } from './refusal.js'
+import type { ObjectShapes } from './shapes.js'
 import { isStateWrite, stateBody } from './slice-body.js'
 import { cutMetadata } from './slice-cut.js'
 import type { Need } from './slice-cut.js'
@@ -30,7 +31,6 @@ import { Data } from './slice-data.js'
 import { Flow } from './slice-flow.js'
 import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
-import type { ObjectShapes } from './slice-names.js'
 import { regroup } from './slice-regroup.js'
 import { taint } from './taint.js'
 
@@ -64,7 +64,7 @@ export interface Slice {
 }
 
 export interface SliceOptions {
-  /** Key sizes of tables, for the reasons given. */
+  /** The program's objects, for exact reasons. */
   readonly shapes?: ObjectShapes
 }
 
@@ -82,7 +82,16 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     const places = blockOf(body)
     const settled = settledBranches(body, tree)
     const choices = new Choices()
-    const flow = new Flow({ func: body, taint: tainted, congruence, choices, loops, places, looping, settled })
+    const flow = new Flow({
+      func: body,
+      taint: tainted,
+      congruence,
+      choices,
+      loops,
+      places,
+      looping,
+      settled,
+    })
     const data = new Data(flow, tree, places, congruence)
     const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
     const placement = placeFields(needs, exclusions(needs, flow, body, tainted.dynamic))
