@@ -38,57 +38,74 @@ export interface Compilation {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+/** From source text. */
 export function compile(file: string, text: string): Compilation {
   const { program, diagnostics } = compileSource(file, text)
-  if (!program) return { diagnostics }
-  const main = copyOf(functionNamed(program, 'main'))
-  const facts = factsOf(program.objects)
-  optimise(main, { facts })
-  const isRules = (o: StateObject): o is RulesDecl => o.kind === 'rules'
-  const rules = program.objects.filter(isRules)
-  const state = layoutState(program.objects.filter(o => !isRules(o)))
-  const ruleBlock = layoutRules(rules)
-  if (!state.ok) throw new Error(state.error.message)
-  if (!ruleBlock.ok) throw new Error(ruleBlock.error.message)
-  const layouts = [...state.layout.objects, ...ruleBlock.layout.objects]
+  return program ? { compiled: assemble(program), diagnostics } : { diagnostics }
+}
+
+/** From checked IR. The program is left as it is. */
+export function assemble(program: Program<StateObject>): Compiled {
+  const main = copyOf(functionNamed(program.functions, 'main'))
+  optimise(main, { facts: factsOf(program.objects) })
   const slice = sliceState(main, {})
   const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
-  const functions = expand(parts, layouts)
+
+  const layout = layoutObjects(program.objects)
+  const functions = expand(parts, layout.all)
   for (const f of functions) finish(f)
-  const named = (name: string): Func => functions.find(f => f.name === name)!
+
   const batch: BatchSource = {
     name: program.name,
     placement: {
-      objects: new Map(layouts.map(l => [l.name, { offset: l.offset, rules: l.kind.startsWith('rules') }])),
+      objects: new Map(
+        layout.all.map(l => [l.name, { offset: l.offset, rules: l.kind.startsWith('rules') }]),
+      ),
       settings: program.settings.map(s => s.name),
       counters: program.counters.map(c => c.name),
     },
     callees: functions.slice(0, -parts.length),
-    main: named('main'),
+    main: functionNamed(functions, 'main'),
     ...(isSlice(slice) && {
-      slice: { extract: named('extract'), advance: named('advance'), itemStride: slice.item.bytes },
+      slice: {
+        extract: functionNamed(functions, 'extract'),
+        advance: functionNamed(functions, 'advance'),
+        itemStride: slice.item.bytes,
+      },
     }),
   }
   const artifact: Artifact = {
     name: program.name,
-    file,
+    file: program.file,
     wasm: batchModule(batch),
     objects: program.objects,
-    rules,
-    stateLayout: state.layout,
-    rulesLayout: ruleBlock.layout,
+    rules: layout.ruleTables,
+    stateLayout: layout.state,
+    rulesLayout: layout.rules,
     settings: program.settings,
     counters: program.counters,
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
   }
-  return { compiled: { program, artifact, batch, slice }, diagnostics }
+  return { program, artifact, batch, slice }
+}
+
+/** Where everything stands. The front end has refused what does not fit, so a failure here is ours. */
+function layoutObjects(objects: readonly StateObject[]) {
+  const isRules = (o: StateObject): o is RulesDecl => o.kind === 'rules'
+  const ruleTables = objects.filter(isRules)
+  const state = layoutState(objects.filter(o => !isRules(o)))
+  const rules = layoutRules(ruleTables)
+  if (!state.ok) throw new Error(state.error.message)
+  if (!rules.ok) throw new Error(rules.error.message)
+  const all = [...state.layout.objects, ...rules.layout.objects]
+  return { ruleTables, state: state.layout, rules: rules.layout, all }
 }
 
 /** The module of a compiled program, for printing. */
 export const moduleOf = (compiled: Compiled): ReturnType<typeof buildModule> => buildModule(compiled.batch)
 
-function functionNamed(program: Program, name: string): Func {
-  const found = program.functions.find(f => f.name === name)
+function functionNamed(functions: readonly Func[], name: string): Func {
+  const found = functions.find(f => f.name === name)
   if (!found) throw new Error(`no function ${name}`)
   return found
 }

@@ -74,6 +74,8 @@ export interface MemoryNeeds {
   readonly slabs: number
   readonly slabPackets: number
   readonly slabDataBytes: number
+  /** Items, which may be empty, and effect bytes are needed. */
+  readonly replicated: boolean
   readonly itemStride: number
   readonly lists: boolean
   readonly commits: boolean
@@ -125,7 +127,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
     const bytes = slabBytes(needs.slabPackets, needs.slabDataBytes)
     const slab = carveSlab(take('slabs', bytes), needs.slabPackets, needs.slabDataBytes)
     const items = take('slabs', needs.itemStride * needs.slabPackets)
-    const effects = take('slabs', needs.itemStride > 0 || needs.lists ? needs.slabPackets : 0)
+    const effects = take('slabs', needs.replicated ? needs.slabPackets : 0)
     const lists = take('slabs', listBytes * needs.workers)
     const commits = take('slabs', needs.commits ? 4 * needs.slabPackets : 0)
     const frames = take('slabs', framesBytes)

@@ -87,6 +87,7 @@ export function loadPackets(
     slabs: 1,
     slabPackets: 4096,
     slabDataBytes: 2 ** 20,
+    replicated: false,
     itemStride: 0,
     lists: false,
     commits: false,

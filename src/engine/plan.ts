@@ -83,6 +83,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabs: crew === 'threads' ? slabsInFlight : 1,
     slabPackets,
     slabDataBytes,
+    replicated: strategy.name === 'replicated',
     itemStride: strategy.name === 'replicated' ? artifact.item!.itemBytes : 0,
     lists: strategy.name === 'sharded',
     commits: strategy.name === 'shared',

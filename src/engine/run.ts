@@ -176,7 +176,7 @@ export async function start(
     counters: Object.fromEntries(
       artifact.counters.map((c, i) => [
         c.name,
-        map.counters.reduce((sum, at) => sum + view.getBigUint64(at + 8 * i, true), 0n),
+        map.counters.reduce((sum, at) => BigInt.asUintN(64, sum + view.getBigUint64(at + 8 * i, true)), 0n),
       ]),
     ),
     seconds,

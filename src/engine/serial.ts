@@ -40,7 +40,8 @@ export class Serial {
       seed,
       ...(options.settings && { settings: options.settings }),
       ...(options.tracer && { tracer: options.tracer }),
-      count: (name, amount) => this.counters.set(name, (this.counters.get(name) ?? 0n) + amount),
+      count: (name, amount) =>
+        this.counters.set(name, BigInt.asUintN(64, (this.counters.get(name) ?? 0n) + amount)),
     })
   }
 

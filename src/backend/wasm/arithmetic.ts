@@ -28,6 +28,8 @@ const plain32: Readonly<Record<string, Code>> = {
   leu: i32.le_u,
   lts: i32.lt_s,
   les: i32.le_s,
+  gtu: i32.gt_u,
+  geu: i32.ge_u,
 }
 const plain64: Readonly<Record<string, Code>> = {
   add: i64.add,
@@ -47,10 +49,13 @@ const plain64: Readonly<Record<string, Code>> = {
   les: i64.le_s,
 }
 
+/** As signed numbers, truth values are 0 and -1: their order is the opposite of the unsigned one. */
+const signedTruth: Readonly<Record<string, string>> = { lts: 'gtu', les: 'geu' }
+
 /** Code that leaves the operation's value on the stack. */
 export function arithmetic(i: Instr, operands: Operands): Code {
   const wide = i.args[0]?.type === 'i64'
-  const plain = (wide ? plain64 : plain32)[i.op]
+  const plain = (wide ? plain64 : plain32)[signedTruth[i.args[0]?.type === 'i1' ? i.op : ''] ?? i.op]
   if (plain) return [operands.push(0), operands.push(1), plain]
   switch (i.op) {
     case 'not':

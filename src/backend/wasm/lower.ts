@@ -186,6 +186,8 @@ class Lowering {
     const offset = Number(i.attrs.offset) + (at.op === 'const' ? Number(at.attrs.value) : 0)
     if (i.attrs.checked !== true) return [this.packetAddress(at), loadOp(width, offset)]
     const zero = width === 8 ? i64.const(0) : i32.const(0)
+    // No packet is that long, and the sum would not fit a constant.
+    if (at.op === 'const' && offset + width > 0xffffffff) return zero
     if (at.op === 'const')
       return [
         i32.const(offset + width),
