@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { contextBytes, context } from '../src/backend/wasm/memory.js'
 import { compile } from '../src/compile.js'
+import type { CompileOptions } from '../src/compile.js'
 import { makeMemory } from '../src/engine/stage.js'
 import type { Loops } from '../src/strategy/strategy.js'
 import { clearBlock } from '../src/state/block.js'
@@ -35,9 +36,9 @@ const seed = 0x0123_4567_89ab_cdefn
 const batch = 1024
 
 /** Compiles `programs/NAME.ts` and makes its workload. */
-export function prepare(name: string, count: number): Prepared {
+export function prepare(name: string, count: number, options?: CompileOptions): Prepared {
   const file = fileURLToPath(new URL(`../../programs/${name}.ts`, import.meta.url))
-  const { compiled, diagnostics } = compile(file, readFileSync(file, 'utf8'))
+  const { compiled, diagnostics } = compile(file, readFileSync(file, 'utf8'), options)
   if (!compiled) throw new Error(diagnostics.map(d => d.message).join('\n'))
   const { artifact } = compiled
   const workload = workloads[name]

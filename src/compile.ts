@@ -38,22 +38,27 @@ export interface Compilation {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+export interface CompileOptions {
+  /** Passes to leave out, by name (transform/optimise.ts): to measure what they gain. */
+  readonly without?: readonly string[]
+}
+
 /** From source text. */
-export function compile(file: string, text: string): Compilation {
+export function compile(file: string, text: string, options: CompileOptions = {}): Compilation {
   const { program, diagnostics } = compileSource(file, text)
-  return program ? { compiled: assemble(program), diagnostics } : { diagnostics }
+  return program ? { compiled: assemble(program, options), diagnostics } : { diagnostics }
 }
 
 /** From checked IR. The program is left as it is. */
-export function assemble(program: Program<StateObject>): Compiled {
+export function assemble(program: Program<StateObject>, options: CompileOptions = {}): Compiled {
   const main = copyOf(functionNamed(program.functions, 'main'))
-  optimise(main, { facts: factsOf(program.objects) })
+  optimise(main, { facts: factsOf(program.objects), ...options })
   const slice = sliceState(main, {})
   const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
 
   const layout = layoutObjects(program.objects)
   const functions = expand(parts, layout.all)
-  for (const f of functions) finish(f)
+  for (const f of functions) finish(f, options)
 
   const batch: BatchSource = {
     name: program.name,

@@ -30,7 +30,7 @@ export function thread(func: Func): boolean {
     const isHeader = (b: Block): boolean => b.preds.some(p => tree.dominates(b, p))
     const candidates = func.blocks.filter(b => b.term.op === 'branch' && b.preds.length > 1 && !isHeader(b))
     for (const block of candidates) {
-      if (copies >= maxCopies || block.instrs.length - phisOf(block).length > maxCopied) continue
+      if (copies >= maxCopies || copiedFrom(block) > maxCopied) continue
       const made = threadBlock(func, block, settled)
       if (made === undefined) continue
       copies += made
@@ -42,6 +42,10 @@ export function thread(func: Func): boolean {
   if (changed) dropTrivialPhis(func)
   return changed
 }
+
+/** Instructions that a copy repeats; constants cost nothing. */
+const copiedFrom = (block: Block): number =>
+  block.instrs.filter(i => i.op !== 'phi' && i.op !== 'const').length
 
 type Settled = ReadonlyMap<Block, readonly KnownCondition[]>
 
