@@ -6,6 +6,11 @@
 // Pure: the same source gives the same bytes on any machine, unprivileged. Only this file sees all stages.
 
 import type { Refusal } from './analysis/refusal.js'
+import { shapesOf } from './analysis/shapes.js'
+import { analyseSharding } from './analysis/sharding.js'
+import type { Sharding } from './analysis/sharding.js'
+import { analyseSharing } from './analysis/sharing.js'
+import type { Sharing } from './analysis/sharing.js'
 import { isSlice, sliceState } from './analysis/slice.js'
 import type { Slice } from './analysis/slice.js'
 import { batchModule, buildModule } from './backend/wasm/batch.js'
@@ -17,6 +22,8 @@ import type { Func, Program } from './ir/types.js'
 import { compileSource } from './lang/source.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { layoutRules, layoutState } from './state/layout.js'
+import { steeringFunction } from './strategy/steering.js'
+import type { SteeringFields } from './strategy/steering.js'
 import { factsOf } from './transform/expand/facts.js'
 import { copyOf } from './transform/expand/rewrite.js'
 import { finish, optimise } from './transform/optimise.js'
@@ -30,6 +37,8 @@ export interface Compiled {
   readonly batch: BatchSource
   /** What replication needs, or why the program cannot be replicated. */
   readonly slice: Slice | Refusal
+  readonly sharding: Sharding
+  readonly sharing: Sharing
 }
 
 export interface Compilation {
@@ -56,6 +65,12 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   const slice = sliceState(main, {})
   const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
 
+  const shapes = shapesOf(program.objects)
+  const source = functionNamed(program.functions, 'main')
+  const sharding = analyseSharding(source, shapes)
+  const sharing = analyseSharing(source, shapes)
+  const steering = sharding.possible ? steeringFields(sharding) : undefined
+
   const layout = layoutObjects(program.objects)
   const functions = expand(parts, layout.all)
   for (const f of functions) finish(f, options)
@@ -71,6 +86,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     },
     callees: functions.slice(0, -parts.length),
     main: functionNamed(functions, 'main'),
+    ...(steering && { steer: steeringOf(steering) }),
     ...(isSlice(slice) && {
       slice: {
         extract: functionNamed(functions, 'extract'),
@@ -90,8 +106,24 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     settings: program.settings,
     counters: program.counters,
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
+    ...(steering && { steering }),
   }
-  return { program, artifact, batch, slice }
+  return { program, artifact, batch, slice, sharding, sharing }
+}
+
+/** All fields that sharding may use. */
+const steeringFields = ({ fields, symmetric }: Sharding): SteeringFields => ({
+  source: fields.includes('source'),
+  destination: fields.includes('destination'),
+  sourcePort: fields.includes('sourcePort'),
+  destinationPort: fields.includes('destinationPort'),
+  symmetric,
+})
+
+function steeringOf(fields: SteeringFields): Func {
+  const steer = steeringFunction(fields)
+  finish(steer)
+  return steer
 }
 
 /** Where everything stands. The front end has refused what does not fit, so a failure here is ours. */
