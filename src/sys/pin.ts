@@ -63,11 +63,11 @@ function openPinned(path: string): number {
   return bpf('OBJ_GET', new Attributes(16).text(0, path), error => explain(error, path))
 }
 
-/** Paths of everything pinned in a folder and below; empty if there is no such folder. */
+/** Paths of everything pinned in a folder and below, without the kernel's own; empty if there is no such folder. */
 export function pinned(folder: string): string[] {
   try {
     return readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter(entry => !entry.isDirectory())
+      .filter(entry => !entry.isDirectory() && !ofTheKernel.has(entry.name))
       .map(entry => join(entry.parentPath ?? entry.path, entry.name))
       .toSorted()
   } catch (error) {
@@ -75,6 +75,9 @@ export function pinned(folder: string): string[] {
     throw error
   }
 }
+
+/** What the kernel puts into every BPF file system. */
+const ofTheKernel = new Set(['maps.debug', 'progs.debug'])
 
 function explain(error: number, path: string): Explanation {
   switch (error) {
