@@ -3,14 +3,17 @@
 # Plain sh because it runs before any TypeScript can. Run it from the repository's root.
 set -e
 
-# Seen by its effect: the last file that npm writes when it has installed everything.
+# Installed is what npm has finished after the lock file last changed, or what was installed from this very lock file:
+# a checkout dates files anew.
 installed=node_modules/.package-lock.json
-if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
+if [ ! -f "$installed" ] ||
+  { [ package-lock.json -nt "$installed" ] && ! cmp -s package-lock.json node_modules/.installed-from; }; then
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
     { echo "hairpin: needs Node 20.19 or newer, found $(node --version)" >&2; exit 1; }
   echo "hairpin: installing dependencies from package-lock.json" >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
   touch "$installed"
+  cp package-lock.json node_modules/.installed-from
 fi
 
 # Folders are compared too: a deleted file changes only its folder's time.

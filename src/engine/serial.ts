@@ -26,6 +26,7 @@ export interface SerialOptions {
 export class Serial {
   /** The state block, at offset 0. */
   readonly memory: StateMemory
+  /** Modulo 2^64. */
   readonly counters = new Map<string, bigint>()
   private readonly main: Executable
 

@@ -220,7 +220,8 @@ class Comparison {
   /** The program's counters, summed over workers, against those of these serial runs together. */
   private counters(machines: readonly Serial[]): void {
     for (const [name, count] of Object.entries(this.found.result.counters)) {
-      const expected = machines.reduce((sum, { counters }) => sum + (counters.get(name) ?? 0n), 0n)
+      const sum = machines.reduce((sum, { counters }) => sum + (counters.get(name) ?? 0n), 0n)
+      const expected = BigInt.asUintN(64, sum)
       if (count !== expected) this.differ({ what: `counter ${name} is ${count}, serial run ${expected}` })
     }
   }

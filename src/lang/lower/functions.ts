@@ -97,6 +97,9 @@ export function asDeclared(l: Lowering, value: Value, shape: ReturnType<typeof a
 const isAssignment = (kind: Ts.SyntaxKind): boolean =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
 
+const isStep = (kind: Ts.SyntaxKind): boolean =>
+  kind === ts.SyntaxKind.PlusPlusToken || kind === ts.SyntaxKind.MinusMinusToken
+
 const assignedNames = new WeakMap<Ts.Node, Set<string>>()
 
 /** True if the function assigns a variable of this name anywhere. */
@@ -108,11 +111,9 @@ export function isAssigned(name: string, owner: Ts.Node): boolean {
     const visit = (node: Ts.Node): void => {
       if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind) && ts.isIdentifier(node.left))
         found.add(node.left.text)
-      if (
-        (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) &&
-        ts.isIdentifier(node.operand)
-      )
-        found.add(node.operand.text)
+      const steps =
+        ts.isPostfixUnaryExpression(node) || (ts.isPrefixUnaryExpression(node) && isStep(node.operator))
+      if (steps && ts.isIdentifier(node.operand)) found.add(node.operand.text)
       ts.forEachChild(node, visit)
     }
     visit(owner)

@@ -18,16 +18,23 @@ import { lookup } from './rules.js'
 
 /** Functions with every state operation expanded, preceded by the ones they call. */
 export function expand(functions: readonly Func[], layouts: readonly ObjectLayout[]): Func[] {
-  const used = new Set<string>()
-  for (const f of functions)
-    for (const b of f.blocks)
-      for (const i of b.instrs)
-        if (i.op === 'table.insert' || i.op === 'table.remove') used.add(String(i.attrs.object))
+  const used = new Set(
+    functions.flatMap(f => f.blocks.flatMap(b => b.instrs.flatMap(i => tablesOf(i, layouts)))),
+  )
   const tables = layouts.filter(
     (l): l is HashLayout & { kind: 'table' } => l.kind === 'table' && used.has(l.name),
   )
   const all = [...tables.flatMap(tableFunctions), ...functions]
   return all.map(f => expandFunction(f, layouts))
+}
+
+/** Tables whose functions an instruction calls. A pool sweeps the tables that give back to it when one takes. */
+function tablesOf({ op, attrs }: Instr, layouts: readonly ObjectLayout[]): readonly string[] {
+  const object = String(attrs.object)
+  if (op === 'table.insert' || op === 'table.remove') return [object]
+  if (op !== 'pool.take') return []
+  const layout = layouts.find(l => l.name === object)
+  return layout?.kind === 'pool' ? layout.releasedBy : []
 }
 
 /** One function expanded. */

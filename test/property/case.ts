@@ -1,0 +1,112 @@
+/** A case: a program, packets and settings, made from one number. And what it comes to. */
+
+import { InvariantError } from '../../src/ir/invariant.js'
+import { compile } from '../../src/compile.js'
+import type { Compiled } from '../../src/compile.js'
+import { verify } from '../../src/engine/verify.js'
+import type { Case as Verified } from '../../src/engine/verify.js'
+import { buildRules } from '../../src/state/rules.js'
+import { strategies } from '../../src/strategy/strategies.js'
+import { Draw } from './draw.js'
+import { randomProgram, sourceOf } from './program.js'
+import { randomRules, randomTraffic, storeOf } from './traffic.js'
+import type { RandomPacket } from './traffic.js'
+import type { Tree } from './tree.js'
+
+export interface Case {
+  readonly seed: number
+  readonly program: Tree
+  readonly packets: readonly RandomPacket[]
+}
+
+/** What went wrong; `kind` is the same for failures that look alike, so that a smaller case can be told from another. */
+export interface Failure {
+  readonly kind: string
+  readonly what: string
+}
+
+export interface Examined {
+  readonly failure?: Failure
+  /** Why the program was refused, if it was not the compiler's fault. */
+  readonly refused?: string
+  /** Strategies that ran. */
+  readonly ran: readonly Verified[]
+}
+
+/** Messages about constants that a generator of text cannot know to be constant: after inlining and unrolling. */
+const tolerated = new Set(['HP1101', 'HP1104'])
+
+export function caseOf(seed: number): Case {
+  const program = randomProgram(seed)
+  const draw = new Draw(seed ^ 0x5eed)
+  return { seed, program, packets: randomTraffic(draw, 20 + draw.below(120)) }
+}
+
+/** Compiles and runs a case in every way, and compares. */
+export const examine = ({ seed, program, packets }: Case): Promise<Examined> =>
+  examineSource(sourceOf(program), seed, packets)
+
+/** The same for a program's text. */
+export async function examineSource(
+  text: string,
+  seed: number,
+  packets: readonly RandomPacket[],
+): Promise<Examined> {
+  let compiled: Compiled | undefined
+  try {
+    const compilation = compile('random.ts', text)
+    compiled = compilation.compiled
+    if (!compiled) return { ran: [], ...refusal(compilation.diagnostics) }
+    return await run(compiled, seed, packets)
+  } catch (error) {
+    const { message, stack } = error as Error
+    const kind = error instanceof InvariantError ? 'an invariant does not hold' : 'an exception'
+    return {
+      ran: [],
+      failure: { kind: `${kind}: ${message.split('\n')[0].slice(0, 60)}`, what: stack ?? message },
+    }
+  }
+}
+
+function refusal(diagnostics: readonly { readonly code: string; readonly message: string }[]) {
+  const texts = diagnostics.map(({ code, message }) => `${code}: ${message}`)
+  // TypeScript sees through more than a generator does; what it calls pointless says nothing about us.
+  const refused =
+    texts.find(text => text.startsWith('TS')) ?? texts.find(text => tolerated.has(text.slice(0, 6)))
+  if (refused !== undefined) return { refused }
+  const what = texts.join('\n')
+  return { failure: { kind: `refused with ${texts[0]?.slice(0, 6) ?? 'no diagnostic'}`, what } }
+}
+
+async function run(compiled: Compiled, seed: number, packets: readonly RandomPacket[]): Promise<Examined> {
+  const { program, artifact } = compiled
+  // Drawn apart from the packets, so that a case with fewer of them keeps its settings.
+  const draw = new Draw(seed ^ 0xca5e)
+  const settings = new Map(
+    artifact.settings.flatMap(({ name, type }) =>
+      draw.chance(1, 2) ? [[name, valueOf(draw, type)] as const] : [],
+    ),
+  )
+  const rules = buildRules(artifact.rulesLayout, randomRules(draw, artifact.rules, packets))
+  if (!rules.ok) throw new Error(`rules: ${rules.message}`)
+  const { cases } = await verify({ program, artifact }, storeOf(packets), {
+    strategies: Object.values(strategies),
+    cores: [1 + draw.below(4), 5 + draw.below(12)],
+    seed: BigInt(seed),
+    settings,
+    slabPackets: 1 + draw.below(draw.pick([8, 200])),
+    ...(artifact.rules.length && { rules: rules.bytes }),
+  })
+  const ran = cases.filter(c => c.skipped === undefined)
+  const bad = ran.find(c => c.divergent > 0)
+  if (!bad) return { ran }
+  const where = bad.first?.packet === undefined ? '' : `packet ${bad.first.packet}: `
+  const what = `${bad.strategy}, ${bad.cores} workers: ${where}${bad.first?.what}`
+  return { ran, failure: { kind: `${bad.strategy} differs`, what } }
+}
+
+function valueOf(draw: Draw, type: string): bigint {
+  if (type === 'bool') return BigInt(draw.below(2))
+  const bits = Number(type.slice(1))
+  return type.startsWith('i') ? draw.signed(bits) : draw.number(bits)
+}

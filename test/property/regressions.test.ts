@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { caseOf, examineSource } from './case.js'
+
+/** Programs that random testing found to go wrong once, made small. */
+const programs: Readonly<Record<string, string>> = {
+  'counters wrap like the words they are kept in': `
+    const events = counter()
+    export default function program(packet: Packet): Verdict {
+      events.add(~0n)
+      return Verdict.Pass
+    }`,
+  'a pool sweeps a table that the program itself never changes': `
+    const numbers = pool(8, 12)
+    const idle = table({
+      key: u16, value: { given: u16 }, capacity: 2,
+      expire: { after: milliseconds(2) }, release: { pool: numbers, field: 'given' },
+    })
+    const taken = cell(u32)
+    export default function program(packet: Packet): Verdict {
+      taken.set(numbers.take() ?? 0)
+      return idle.has(1) ? Verdict.Drop : Verdict.Pass
+    }`,
+  'a loop may negate its counter': `
+    const last = cell(u32)
+    export default function program(packet: Packet): Verdict {
+      for (let i = 3; i < 9; i++) last.set(-i ^ ~i)
+      return Verdict.Pass
+    }`,
+}
+
+const imports =
+  'type Packet, Verdict, array, cell, counter, milliseconds, parameter, pool, random, table, u8, u16, u32, u64, i32, i64, bool'
+
+for (const [name, source] of Object.entries(programs))
+  test(name, async () => {
+    const { packets } = caseOf(1)
+    const { failure, refused } = await examineSource(
+      `import { ${imports} } from 'hairpin'\n${source}\n`,
+      1,
+      packets,
+    )
+    assert.equal(failure?.what, undefined)
+    assert.equal(refused, undefined)
+  })
