@@ -40,16 +40,15 @@ export default function keyValueCache(packet: Packet): Verdict {
   const ethernet = packet.ethernet
   if (!udp || !ethernet || udp.destinationPort !== service || ip.moreFragments) return Verdict.Pass
   const request = udp.payload
-  const kind = request.u8(0)
   const key = request.bytes(4, 16)
-  const value = request.bytes(20, 32)
-  if (!key || !value) return Verdict.Pass
+  if (!key || request.length < 52) return Verdict.Pass
 
+  const kind = request.u8(0)
   if (kind === SET) {
-    if (values.set(key, value)) writes.add()
-  } else if (kind === DELETE) {
-    if (values.delete(key)) deletions.add()
+    const value = request.bytes(20, 32)
+    if (value && values.set(key, value)) writes.add()
   }
+  if (kind === DELETE && values.delete(key)) deletions.add()
   if (kind !== GET) return Verdict.Pass
 
   const cached = values.get(key)
