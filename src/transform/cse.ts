@@ -61,7 +61,7 @@ class Numbering {
     const out: Instr[] = []
     for (const i of block.instrs) {
       i.args = i.args.map(a => resolve(this.replaced, a))
-      const stored = this.stored(i, out)
+      const stored = this.stored(i, block, out)
       const key = stored ? undefined : this.key(i, block)
       const same = stored ?? (key === undefined ? undefined : this.known.get(key))
       if (same) {
@@ -86,7 +86,7 @@ class Numbering {
     if (effect !== 'none' && !effect.endsWith('.read')) return undefined
     if (effect === 'packet.read') {
       const access = accessOf(i)
-      const version = settledVersion(i.args[0], access, () => this.ranges)
+      const version = settledVersion(i.args[0], access, block, () => this.ranges)
       return `load ${i.type} ${version.op === 'packet' ? 'received' : version.id} ${access.base?.id} ${access.offset} ${access.width}`
     }
     const version = this.versions.get(i)
@@ -97,11 +97,11 @@ class Numbering {
   }
 
   /** The value that a store just before put where the instruction reads. */
-  private stored(i: Instr, out: Instr[]): Instr | undefined {
+  private stored(i: Instr, block: Block, out: Instr[]): Instr | undefined {
     const { effect } = opInfo(i.op)
     if (effect === 'packet.read') {
       const access = accessOf(i)
-      const store = settledVersion(i.args[0], access, () => this.ranges)
+      const store = settledVersion(i.args[0], access, block, () => this.ranges)
       if (store.op !== 'store' || !sameBytes(accessOf(store), access)) return undefined
       return this.cut(store.args[2], Number(access.width) * 8, i, out)
     }
