@@ -129,9 +129,16 @@ class Folding implements Site {
     return undefined
   }
 
-  /** Changes in place: constants second, addresses as small as possible. */
+  /** Changes in place: truth that branches have settled, constants second, addresses as small as possible. */
   private canonical(i: Instr): void {
     const info = opInfo(i.op)
+    for (const [k, a] of i.args.entries()) {
+      if (a.type !== 'i1' || a.op === 'const') continue
+      const range = this.range(a)
+      if (!isExact(range)) continue
+      i.args = i.args.with(k, this.const('i1', range.lo))
+      this.changed = true
+    }
     if (info.commutative && constOf(i.args[0]) !== undefined && constOf(i.args[1]) === undefined) {
       i.args = [i.args[1], i.args[0]]
       this.changed = true
