@@ -38,6 +38,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'prove every strategy equal to the serial run',
     load: () => import('./verify/command.js'),
   },
+  trace: {
+    group: 'run a program',
+    summary: 'one packet, line by line: values, state before and after, verdict',
+    load: () => import('./trace/command.js'),
+  },
 }
 
 const io: Io = {

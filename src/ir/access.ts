@@ -59,6 +59,8 @@ export interface Tracer {
   instr?(instr: Instr, value: Value | undefined): void
   /** At each branch, before it is taken. */
   branch?(block: Block, taken: boolean): void
+  /** At each jump, before it is taken. */
+  jump?(block: Block): void
 }
 
 /** Everything that outlives a packet. */

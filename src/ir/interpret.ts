@@ -146,6 +146,12 @@ class Translation {
     const t = block.term
     const { registers } = this
     const edges = t.targets.map((_, k) => this.edge(block, t, k))
+    const { tracer } = this.machine.host
+    if (t.op === 'jump' && tracer?.jump)
+      return () => {
+        tracer.jump!(block)
+        return edges[0]
+      }
     if (t.op === 'jump') return () => edges[0]
     if (t.op === 'unreachable')
       return () => {
@@ -156,7 +162,6 @@ class Translation {
       return () => void (this.result = result === undefined ? undefined : registers[result])
     }
     const cond = this.number(t.cond)
-    const tracer = this.machine.host.tracer
     if (!tracer?.branch) return () => edges[registers[cond] ? 0 : 1]
     return () => {
       tracer.branch!(block, registers[cond] === 1)

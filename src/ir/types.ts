@@ -13,6 +13,14 @@ export type Type = 'i1' | 'i32' | 'i64' | 'mem' | 'void'
 export interface Span {
   readonly start: number
   readonly end: number
+  /** The call that this was inlined for; absent in the packet function itself. */
+  readonly call?: Call
+}
+
+/** One inlined call; each is an object of its own. */
+export interface Call {
+  /** Where the call stands, with the call around it if that was inlined too. */
+  readonly span: Span
 }
 
 export type AttrValue = bigint | number | string | boolean

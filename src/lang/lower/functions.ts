@@ -3,6 +3,7 @@
 // Parameters and results with a declared type are truncated to it, as any store is. Returns may stand anywhere; they
 // meet behind the call. Promises: recursion, direct or through others, is reported with the cycle.
 
+import type { Call } from '../../ir/types.js'
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
 import { annotated } from './annotations.js'
@@ -27,7 +28,7 @@ export function callFunction(
     const names = [...l.frames.slice(cycle).map(f => f.name), callee.name]
     return l.report('recursion', { cycle: names.join(' calls ') })
   }
-  return inline(l, callee.node, callee.name, args)
+  return inline(l, callee.node, callee.name, args, { span: l.builder.span ?? l.spanOf(node) })
 }
 
 /** The body of a function with these arguments, here. */
@@ -36,11 +37,12 @@ export function inline(
   node: Ts.FunctionDeclaration,
   name: string,
   args: readonly Value[],
+  call?: Call,
 ): Value {
   l.used.add(node)
   const result =
     node.type && node.type.kind !== ts.SyntaxKind.VoidKeyword ? annotated(l, node.type) : undefined
-  const frame: Frame = { name, node, result, exits: [], targets: [] }
+  const frame: Frame = { name, node, call, result, exits: [], targets: [] }
   const outer = l.scope
   l.scope = new Scope(outer.root)
   l.frames.push(frame)

@@ -6,7 +6,7 @@
 
 import { FunctionBuilder } from '../../ir/builder.js'
 import type { Variable } from '../../ir/builder.js'
-import type { Block, Counter, Instr, Setting } from '../../ir/types.js'
+import type { Block, Call, Counter, Instr, Setting } from '../../ir/types.js'
 import { diagnose } from '../../diagnostics/diagnostic.js'
 import type { Blanks, Diagnostic, Note, Span } from '../../diagnostics/diagnostic.js'
 import type { Rule } from '../../diagnostics/catalogue.js'
@@ -29,6 +29,8 @@ export interface Exit {
 export interface Frame {
   readonly name: string
   readonly node: Ts.Node
+  /** The call that it is inlined for; undefined for the packet function. */
+  readonly call: Call | undefined
   /** Declared result, if annotated. */
   readonly result: Shape | undefined
   readonly exits: Exit[]
@@ -86,7 +88,8 @@ export class Lowering {
     const { node: before, builder } = this
     const span = builder.span
     this.node = node
-    builder.span = this.spanOf(node)
+    const call = this.frames.at(-1)?.call
+    builder.span = { ...this.spanOf(node), ...(call && { call }) }
     try {
       return body()
     } finally {

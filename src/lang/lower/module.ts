@@ -44,8 +44,8 @@ export function lowerModule(l: Lowering, file: Ts.SourceFile): ModuleFacts | und
   if (second) l.report('packetFunctionType', { what: 'takes one parameter' }, second)
   else if (parameter && l.checker.getTypeAtLocation(parameter).symbol?.name !== 'Packet')
     l.report('packetFunctionType', { what: 'takes a Packet' }, parameter)
-  const result = inline(l, main, name, [packet])
   l.at(main, () => {
+    const result = inline(l, main, name, [packet])
     const type = result.kind === 'constant' || result.kind === 'scalar' ? result.type : undefined
     if (type !== scalars.Verdict && result.kind !== 'error' && result.kind !== 'never')
       l.report('packetFunctionType', { what: 'returns a Verdict' }, main.name ?? main)

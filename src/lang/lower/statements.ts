@@ -60,9 +60,15 @@ function returnStatement(l: Lowering, node: Ts.ReturnStatement): void {
   const frame = l.frames.at(-1)
   let value = node.expression ? expression(l, node.expression) : undefinedValue
   if (frame?.result) value = asDeclared(l, value, frame.result)
-  const block = l.builder.here
-  if (block) frame?.exits.push({ block, value })
-  l.builder.leave()
+  const { builder } = l
+  if (builder.here) {
+    // The jump carries the statement's place, by which a trace tells which return was taken.
+    const block = builder.block()
+    builder.jump(block)
+    builder.seal(block)
+    frame?.exits.push({ block, value })
+  }
+  builder.leave()
 }
 
 function jumpStatement(l: Lowering, node: Ts.BreakOrContinueStatement): void {
