@@ -141,7 +141,9 @@ function tracedSteps({ program, artifact }: Compiled, recorder: Recorder): Trace
     const own = variables.get(step.call) ?? new Map<string, string>()
     variables.set(step.call, own)
     const { notes, outcome } = explain(step, context, own)
-    if (step.continued && notes.length === 0 && outcome === undefined) return []
+    // Nothing is said twice, and constants of the module only where they were computed.
+    const silent = step.continued || functionOf(step.statement) === undefined
+    if (silent && notes.length === 0 && outcome === undefined) return []
     return {
       line: lines[0].number,
       function: functionOf(step.statement)?.name?.text ?? '',

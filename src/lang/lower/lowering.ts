@@ -94,7 +94,7 @@ export class Lowering {
       return body()
     } finally {
       this.node = before
-      if (span) builder.span = span
+      builder.span = span
     }
   }
 
