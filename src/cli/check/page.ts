@@ -4,6 +4,7 @@ import { bytesText, grid, grouped, labelled, paragraph } from '../grid.js'
 import type { CheckReport } from './report.js'
 import type { Limits } from './limits.js'
 import type { Obstacle } from './metadata.js'
+import type { Capacity, DescribedSharding, DescribedSharing } from './spreading.js'
 import type { DescribedField, DescribedObject } from './state.js'
 
 export function checkPage(report: CheckReport): string {
@@ -35,12 +36,12 @@ export function checkPage(report: CheckReport): string {
         counters.map(c => [c.name, c.description ?? '']),
       ),
     ])
-  parts.push(replicationLines(report))
+  parts.push(replicationLines(report), shardingLines(report), sharingLines(report))
   parts.push(['memory for state, rules and rings', ...limitLines(limits)])
   return `${parts.map(p => p.join('\n')).join('\n\n')}\n`
 }
 
-function replicationLines({ metadata, obstacle, file }: CheckReport): string[] {
+function replicationLines({ metadata, obstacle, capacity, file }: CheckReport): string[] {
   if (!metadata) return ['replication: not possible', ...(obstacle ? obstacleLines(obstacle, file) : [])]
   const { bytes, bits, headerBits, fields } = metadata
   if (fields.length === 0) return ['replication: nothing to carry; no state depends on what a packet holds']
@@ -58,6 +59,70 @@ function replicationLines({ metadata, obstacle, file }: CheckReport): string[] {
       2,
       pageWidth,
     ),
+    ...(capacity ? capacityLines(capacity) : []),
+  ]
+}
+
+function capacityLines({ workers, formula, assumptions }: Capacity): string[] {
+  const fits = Object.entries(workers).map(([frame, n]) => `${n} in ${frame} bytes`)
+  return [
+    `  workers that a packet's history serves: ${fits.join(', ')}`,
+    ...paragraph(`by ${unbroken(formula)}`, 4, pageWidth),
+    ...paragraph(
+      `taken for granted: the sequencer is not on the NIC, ${assumptions.original} bytes of headers stay of ` +
+        `the original packet, and no more than the ${assumptions.mostWorkers} workers of the paper's testbed`,
+      4,
+      pageWidth,
+    ),
+  ]
+}
+
+/** A sum that is only broken between its terms. */
+const unbroken = (sum: string): string =>
+  sum
+    .split(' + ')
+    .map(term => term.replaceAll(' ', '\u00a0'))
+    .join(' + ')
+
+function shardingLines({ sharding, file, state }: CheckReport): string[] {
+  const { possible, fields, symmetric, excluded } = sharding
+  if (state.length === 0) return ['sharding: packets may go to any worker']
+  if (!possible) return ['sharding: not possible', ...obstacleLines(sharding as Obstacle, file)]
+  const hash = symmetric ? '; the hash must be symmetric, for both directions share state' : ''
+  return [
+    ...paragraph(`sharding: by ${fields.join(', ')}${hash}`, 0, pageWidth),
+    ...excludedLines(excluded, file),
+  ]
+}
+
+/** Fields that may not be used, those with the same reason together. */
+function excludedLines(excluded: DescribedSharding['excluded'], file: string): string[] {
+  const groups = new Map<string, string[]>()
+  for (const e of excluded) {
+    const why = placed(e, file).replace(`${e.field} is `, '')
+    groups.set(why, [...(groups.get(why) ?? []), e.field])
+  }
+  return [...groups].flatMap(([why, names]) => paragraph(`not by ${names.join(', ')}: ${why}`, 2, pageWidth))
+}
+
+/** A reason with its line. */
+const placed = ({ reason, line }: Obstacle, file: string): string =>
+  line === undefined ? reason : `${reason} (${file}:${line})`
+
+const needs: Readonly<Record<DescribedSharing['kind'], string>> = {
+  none: 'nothing to share',
+  atomics: 'atomic additions are enough',
+  'key-lock': 'one lock for each key',
+  'program-lock': 'one lock for the whole program',
+}
+
+function sharingLines({ sharing, file }: CheckReport): string[] {
+  const { kind, objects, obstacle } = sharing
+  const of = objects.length ? `, of ${objects.join(', ')}` : ''
+  const less = kind === 'key-lock' ? 'no atomics: ' : 'no lock for each key: '
+  return [
+    `sharing: ${needs[kind]}${of}`,
+    ...(obstacle ? paragraph(less + placed(obstacle, file), 2, pageWidth) : []),
   ]
 }
 

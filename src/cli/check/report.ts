@@ -5,6 +5,8 @@ import { limitsOf } from './limits.js'
 import type { Limits } from './limits.js'
 import { metadataOf, obstacleOf } from './metadata.js'
 import type { Metadata, Obstacle } from './metadata.js'
+import { capacityOf, shardingOf, sharingOf } from './spreading.js'
+import type { Capacity, DescribedSharding, DescribedSharing } from './spreading.js'
 import { parametersOf, rulesOf, stateOf } from './state.js'
 import type { DescribedObject, DescribedParameter } from './state.js'
 
@@ -20,6 +22,10 @@ export interface CheckReport {
   /** Absent where the program cannot be replicated; then `obstacle` says why. */
   readonly metadata?: Metadata | undefined
   readonly obstacle?: Obstacle | undefined
+  /** Workers that frames of given sizes serve by replication; absent like `metadata`. */
+  readonly capacity?: Capacity | undefined
+  readonly sharding: DescribedSharding
+  readonly sharing: DescribedSharing
   readonly limits: Limits
 }
 
@@ -36,11 +42,24 @@ export function checkReport(compiled: Compiled): CheckReport {
     replicable: artifact.item !== undefined,
     metadata: metadataOf(compiled),
     obstacle: obstacleOf(compiled),
+    capacity: capacityOf(compiled),
+    sharding: shardingOf(compiled),
+    sharing: sharingOf(compiled),
     limits: limitsOf(artifact),
   }
 }
 
-/** The report as its JSON. */
-export function checkJson({ state, rules, ...rest }: CheckReport): object {
-  return { ...rest, tables: [...state, ...rules] }
+/** The report as its JSON: stable names, nothing that is only for the page. */
+export function checkJson(report: CheckReport): object {
+  const { state, rules, capacity, sharing, metadata, obstacle, ...rest } = report
+  return {
+    ...rest,
+    metadata: metadata ?? null,
+    ...(obstacle && { obstacle }),
+    tables: [...state, ...rules],
+    sharing: sharing.kind,
+    ...(sharing.obstacle && { sharingObstacle: sharing.obstacle }),
+    maxCores: capacity?.workers ?? {},
+    ...(capacity && { capacity: { formula: capacity.formula, ...capacity.assumptions } }),
+  }
 }
