@@ -67,7 +67,7 @@ export async function verify(
   store: PacketStore,
   options: VerifyOptions,
 ): Promise<Verification> {
-  const serial = runSerial(subject, store, options, allOf(store))
+  const serial = runSerial(subject, store, options)
   const cases: Case[] = []
   for (const strategy of options.strategies)
     for (const cores of strategy.name === 'single' ? [1] : options.cores) {
@@ -81,16 +81,16 @@ export async function verify(
 
 const allOf = (store: PacketStore): number[] => Array.from({ length: store.count }, (_, i) => i)
 
-interface SerialRun extends Outcome {
+export interface SerialRun extends Outcome {
   readonly machine: Serial
 }
 
 /** The serial run over packets of the store, in the order given. Outcomes stand at the packets' own numbers. */
-function runSerial(
+export function runSerial(
   subject: Subject,
   store: PacketStore,
   options: VerifyOptions,
-  order: readonly number[],
+  order: readonly number[] = allOf(store),
 ): SerialRun {
   const { artifact, program } = subject
   const { settings, rules, seed = 1n } = options

@@ -3,10 +3,16 @@
 import { InvariantError } from '../../src/ir/invariant.js'
 import { compile } from '../../src/compile.js'
 import type { Compiled } from '../../src/compile.js'
-import { verify } from '../../src/engine/verify.js'
-import type { Case as Verified } from '../../src/engine/verify.js'
+import type { PacketStore } from '../../src/engine/packets.js'
+import { runSerial, verify } from '../../src/engine/verify.js'
+import type { Case as Verified, VerifyOptions } from '../../src/engine/verify.js'
+import { describeDifference, diffStates } from '../../src/state/diff.js'
 import { buildRules } from '../../src/state/rules.js'
 import { strategies } from '../../src/strategy/strategies.js'
+import type { Strategy } from '../../src/strategy/strategy.js'
+import { factsOf } from '../../src/transform/expand/facts.js'
+import { copyOf } from '../../src/transform/expand/rewrite.js'
+import { optimise } from '../../src/transform/optimise.js'
 import { Draw } from './draw.js'
 import { randomProgram, sourceOf } from './program.js'
 import { randomRules, randomTraffic, storeOf } from './traffic.js'
@@ -23,6 +29,14 @@ export interface Case {
 export interface Failure {
   readonly kind: string
   readonly what: string
+  /** Running it in these ways shows it; absent if compiling does. */
+  readonly ways?: Ways
+}
+
+/** Strategies and numbers of workers to try. */
+export interface Ways {
+  readonly strategies: readonly Strategy[]
+  readonly cores: readonly number[]
 }
 
 export interface Examined {
@@ -42,28 +56,32 @@ export function caseOf(seed: number): Case {
   return { seed, program, packets: randomTraffic(draw, 20 + draw.below(120)) }
 }
 
-/** Compiles and runs a case in every way, and compares. */
-export const examine = ({ seed, program, packets }: Case): Promise<Examined> =>
-  examineSource(sourceOf(program), seed, packets)
+/** Compiles and runs a case, in every way unless some are given, and compares. */
+export const examine = ({ seed, program, packets }: Case, ways?: Ways): Promise<Examined> =>
+  examineSource(sourceOf(program), seed, packets, ways)
 
 /** The same for a program's text. */
 export async function examineSource(
   text: string,
   seed: number,
   packets: readonly RandomPacket[],
+  ways?: Ways,
 ): Promise<Examined> {
   let compiled: Compiled | undefined
   try {
     const compilation = compile('random.ts', text)
     compiled = compilation.compiled
     if (!compiled) return { ran: [], ...refusal(compilation.diagnostics) }
-    return await run(compiled, seed, packets)
+    return await run(compiled, seed, packets, ways)
   } catch (error) {
     const { message, stack } = error as Error
     const kind = error instanceof InvariantError ? 'an invariant does not hold' : 'an exception'
     return {
       ran: [],
-      failure: { kind: `${kind}: ${message.split('\n')[0].slice(0, 60)}`, what: stack ?? message },
+      failure: {
+        kind: `${kind}: ${message.split('\n')[0].replace(/\d+/g, '#').slice(0, 60)}`,
+        what: stack ?? message,
+      },
     }
   }
 }
@@ -78,7 +96,12 @@ function refusal(diagnostics: readonly { readonly code: string; readonly message
   return { failure: { kind: `refused with ${texts[0]?.slice(0, 6) ?? 'no diagnostic'}`, what } }
 }
 
-async function run(compiled: Compiled, seed: number, packets: readonly RandomPacket[]): Promise<Examined> {
+async function run(
+  compiled: Compiled,
+  seed: number,
+  packets: readonly RandomPacket[],
+  ways?: Ways,
+): Promise<Examined> {
   const { program, artifact } = compiled
   // Drawn apart from the packets, so that a case with fewer of them keeps its settings.
   const draw = new Draw(seed ^ 0xca5e)
@@ -87,22 +110,47 @@ async function run(compiled: Compiled, seed: number, packets: readonly RandomPac
       draw.chance(1, 2) ? [[name, valueOf(draw, type)] as const] : [],
     ),
   )
+  const slabPackets = 1 + draw.below(draw.pick([8, 200]))
+  const cores = [1 + draw.below(4), 5 + draw.below(12)]
   const rules = buildRules(artifact.rulesLayout, randomRules(draw, artifact.rules, packets))
   if (!rules.ok) throw new Error(`rules: ${rules.message}`)
-  const { cases } = await verify({ program, artifact }, storeOf(packets), {
-    strategies: Object.values(strategies),
-    cores: [1 + draw.below(4), 5 + draw.below(12)],
+  const options = {
     seed: BigInt(seed),
     settings,
-    slabPackets: 1 + draw.below(draw.pick([8, 200])),
+    slabPackets,
     ...(artifact.rules.length && { rules: rules.bytes }),
-  })
+    ...(ways ?? { strategies: Object.values(strategies), cores }),
+  }
+  const store = storeOf(packets)
+  const failure = optimised(compiled, store, options)
+  if (failure) return { ran: [], failure }
+  const { cases } = await verify({ program, artifact }, store, options)
   const ran = cases.filter(c => c.skipped === undefined)
   const bad = ran.find(c => c.divergent > 0)
   if (!bad) return { ran }
   const where = bad.first?.packet === undefined ? '' : `packet ${bad.first.packet}: `
   const what = `${bad.strategy}, ${bad.cores} workers: ${where}${bad.first?.what}`
-  return { ran, failure: { kind: `${bad.strategy} differs`, what } }
+  const shown = { strategies: [strategies[bad.strategy]!], cores: [bad.cores] }
+  return { ran, failure: { kind: `${bad.strategy} differs`, what, ways: shown } }
+}
+
+/** The interpreter on the optimised program against the interpreter on the front end's. */
+function optimised(compiled: Compiled, store: PacketStore, options: VerifyOptions): Failure | undefined {
+  const { program, artifact } = compiled
+  const main = copyOf(program.functions[0])
+  optimise(main, { facts: factsOf(program.objects), check: true })
+  const [before, after] = [program, { ...program, functions: [main] }].map(functions =>
+    runSerial({ program: functions, artifact }, store, options),
+  )
+  const kind = 'the optimised program differs'
+  const ways = { strategies: [], cores: [] }
+  for (const [n, verdict] of before.verdicts.entries())
+    if (verdict !== after.verdicts[n] || before.digests[n] !== after.digests[n])
+      return { kind, what: `${kind} in packet ${n}`, ways }
+  const [left, right] = [before, after].map(({ machine: { memory } }) => ({ memory, base: 0 }))
+  const { equal, differences } = diffStates(left, right, artifact.stateLayout, 1)
+  if (equal) return undefined
+  return { kind, what: `${kind}: ${describeDifference(differences[0], 'before', 'after')}`, ways }
 }
 
 function valueOf(draw: Draw, type: string): bigint {

@@ -1,4 +1,9 @@
-/** Makes a failing case small: fewer packets, fewer statements, simpler expressions, as long as it fails alike. */
+/**
+ * Makes a failing case small: fewer packets, fewer statements, simpler expressions, as long as it fails alike.
+ *
+ * Greedy, in passes: a pass tries every way to make the case one step smaller, and goes on from where it was after
+ * each that worked, because what did not work before seldom works then. Passes go on until one finds nothing.
+ */
 
 import { examine } from './case.js'
 import type { Case, Failure } from './case.js'
@@ -11,44 +16,64 @@ export interface Minimised {
 
 /** The smallest case found within `milliseconds` that fails in the same way. */
 export async function minimise(given: Case, failure: Failure, milliseconds: number): Promise<Minimised> {
-  const deadline = performance.now() + milliseconds
-  let best: Minimised = { case: given, failure }
-  const tryCase = async (candidate: Case): Promise<boolean> => {
-    const { failure: found } = await examine(candidate)
-    if (found?.kind !== failure.kind) return false
-    best = { case: candidate, failure: found }
+  const search = new Search(given, failure, performance.now() + milliseconds)
+  for (let again = true; again && !search.late;) again = (await search.packets()) || (await search.program())
+  return search.best
+}
+
+class Search {
+  best: Minimised
+  readonly #deadline: number
+
+  constructor(given: Case, failure: Failure, deadline: number) {
+    this.best = { case: given, failure }
+    this.#deadline = deadline
+  }
+
+  get late(): boolean {
+    return performance.now() > this.#deadline
+  }
+
+  async #try(candidate: Case): Promise<boolean> {
+    const { kind, ways } = this.best.failure
+    const { failure } = await examine(candidate, ways)
+    if (failure?.kind !== kind) return false
+    this.best = { case: candidate, failure }
     return true
   }
-  for (let again = true; again;) {
-    again =
-      (await fewerPackets(best.case, tryCase, deadline)) ||
-      (await smallerProgram(best.case, tryCase, deadline))
-    if (performance.now() > deadline) break
+
+  async packets(): Promise<boolean> {
+    const before = this.best.case.packets.length
+    for (let size = before; size >= 1; size >>= 1)
+      for (let from = this.best.case.packets.length - size; from >= 0 && !this.late; from -= size) {
+        const { packets } = this.best.case
+        const fewer = [...packets.slice(0, from), ...packets.slice(from + size)]
+        await this.#try({ ...this.best.case, packets: fewer })
+      }
+    return this.best.case.packets.length < before
   }
-  return best
-}
 
-type Try = (candidate: Case) => Promise<boolean>
-
-async function fewerPackets(given: Case, tryCase: Try, deadline: number): Promise<boolean> {
-  let { packets } = given
-  let changed = false
-  for (let size = packets.length >> 1; size >= 1; size >>= 1)
-    for (let from = packets.length - size; from >= 0; from -= size) {
-      if (performance.now() > deadline) return changed
-      const fewer = [...packets.slice(0, from), ...packets.slice(from + size)]
-      if (!(await tryCase({ ...given, packets: fewer }))) continue
-      packets = fewer
-      changed = true
+  async program(): Promise<boolean> {
+    let found = false
+    for (let position = 0; !this.late;) {
+      const next = await this.#from(position)
+      if (next === undefined) return found
+      found = true
+      position = next
     }
-  return changed
-}
-
-async function smallerProgram(given: Case, tryCase: Try, deadline: number): Promise<boolean> {
-  const size = sizeOf(given.program)
-  for (const program of smaller(given.program)) {
-    if (performance.now() > deadline) return false
-    if (sizeOf(program) <= size && (await tryCase({ ...given, program }))) return true
+    return found
   }
-  return false
+
+  /** The place of the first smaller program from `position` on that fails alike; the best case is then that. */
+  async #from(position: number): Promise<number | undefined> {
+    const { program } = this.best.case
+    const size = sizeOf(program)
+    let place = 0
+    for (const candidate of smaller(program)) {
+      if (place++ < position || sizeOf(candidate) > size) continue
+      if (this.late) return undefined
+      if (await this.#try({ ...this.best.case, program: candidate })) return place - 1
+    }
+    return undefined
+  }
 }
