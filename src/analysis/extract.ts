@@ -44,15 +44,6 @@ export function buildExtract(context: ExtractContext): Func {
   return func
 }
 
-/** Dynamic blocks that are run before control is certain again, when a static block leads into them. */
-export function regionOf(block: Block, dynamic: ReadonlySet<Block>): ReadonlySet<Block> {
-  const region = new Set<Block>()
-  if (dynamic.has(block)) return region
-  for (const t of block.term.targets) if (dynamic.has(t)) region.add(t)
-  for (const b of region) for (const t of b.term.targets) if (dynamic.has(t)) region.add(t)
-  return region
-}
-
 class ExtractBuilder {
   private readonly c: ExtractContext
   private readonly b: FunctionBuilder
@@ -97,8 +88,8 @@ class ExtractBuilder {
 
   /** Where a static block leads to, past dynamic code. */
   private targets(block: Block): Block[] {
-    const { dynamic, resume } = this.c.taint
-    const region = regionOf(block, dynamic)
+    const { region: regionOf, resume } = this.c.taint
+    const region = regionOf(block)
     return region.size ? [resume([...region][0])] : [...block.term.targets]
   }
 
@@ -111,7 +102,7 @@ class ExtractBuilder {
       this.values.set(i, i.op === 'phi' ? b.read(this.phis.get(i)!) : this.copy(i))
     }
     if (block.instrs.some(isStateWrite)) b.write(this.effect, b.const('i1', 1))
-    const region = regionOf(block, c.taint.dynamic)
+    const region = c.taint.region(block)
     c.needs.forEach((need, k) => this.field(need, this.fields[k], block, region))
     if (region.size) this.regionEffect(region, block)
     this.leave(block, region)

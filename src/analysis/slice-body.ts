@@ -12,7 +12,10 @@ import { predIndex } from './cfg.js'
 import { readAsReceived } from './slice-memory.js'
 
 export const isStateWrite = (i: Instr): boolean => opInfo(i.op).effect === 'state.write'
-export const isStateOp = (i: Instr): boolean => opInfo(i.op).effect.startsWith('state.')
+export function isStateOp(i: Instr): boolean {
+  const { effect } = opInfo(i.op)
+  return effect === 'state.read' || effect === 'state.write'
+}
 
 /** The slice of a packet function whose calls are expanded. The function is not changed. Throws Refused. */
 export function stateBody(main: Func): Func {

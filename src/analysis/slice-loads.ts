@@ -2,7 +2,7 @@
 // selection among reads at all the places it can mean, if those are few; else the program is refused with the line.
 
 import { opInfo } from '../ir/ops.js'
-import type { Func, Instr } from '../ir/types.js'
+import type { Block, Func, Instr } from '../ir/types.js'
 import type { Interval } from './interval.js'
 import { ranges } from './ranges.js'
 import type { Ranges } from './ranges.js'
@@ -24,17 +24,17 @@ export function hoistLoads(func: Func, taint: Taint): boolean {
       if (effect !== 'packet.read') continue
       known ??= ranges(func)
       const before = block.instrs.indexOf(i)
-      block.instrs.splice(before, 0, ...spread(func, i, known, taint))
+      block.instrs.splice(before, 0, ...spread(func, block, i, known, taint))
       changed = true
     }
   return changed
 }
 
 /** Turns the load into a chain of selects; gives the instructions to be put before it. */
-function spread(func: Func, load: Instr, known: Ranges, taint: Taint): Instr[] {
+function spread(func: Func, block: Block, load: Instr, known: Ranges, taint: Taint): Instr[] {
   const [memory, address] = load.args
   const { base, moving } = parts(address, known, taint)
-  const places = moving && valuesIn(known.of(moving))
+  const places = moving && valuesIn(known.at(moving, block))
   if (!moving || !places || places.length > mostPlaces) throw refuse(load)
   const made: Instr[] = []
   const make = (op: string, type: Instr['type'], args: Instr[], attrs: Instr['attrs'] = {}): Instr => {

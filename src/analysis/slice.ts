@@ -16,7 +16,7 @@ import { Choices } from './choice.js'
 import { Congruence } from './congruence.js'
 import { settledBranches } from './control-dependence.js'
 import { dominators } from './dominators.js'
-import { buildExtract, regionOf } from './extract.js'
+import { buildExtract } from './extract.js'
 import { bitsUsed, placeFields } from './item.js'
 import type { Placement } from './item.js'
 import { loops } from './loops.js'
@@ -33,6 +33,7 @@ import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
 import { regroup } from './slice-regroup.js'
 import { taint } from './taint.js'
+import type { Taint } from './taint.js'
 
 /** One field of an item. */
 export interface ItemField {
@@ -94,7 +95,7 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     })
     const data = new Data(flow, tree, places, congruence)
     const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
-    const placement = placeFields(needs, exclusions(needs, flow, body, tainted.dynamic))
+    const placement = placeFields(needs, exclusions(needs, flow, body, tainted))
     const common = { taint: tainted, flow, data, needs, placement }
     return {
       item: itemOf(needs, placement, options.shapes),
@@ -117,22 +118,25 @@ function look(body: Func) {
 export const isSlice = (s: Slice | Refusal): s is Slice => 'extract' in s
 
 /** Two fields may share bits if no way through the packet's own control flow writes both. */
-function exclusions(
-  needs: readonly Need[],
-  flow: Flow,
-  body: Func,
-  dynamic: ReadonlySet<Func['blocks'][number]>,
-) {
-  const sites = needs.map(() => new Set<Func['blocks'][number]>())
+function exclusions(needs: readonly Need[], flow: Flow, body: Func, { dynamic, region }: Taint) {
+  const sites: Func['blocks'][] = needs.map(() => [])
   for (const block of body.blocks) {
     if (dynamic.has(block)) continue
-    const region = regionOf(block, dynamic)
+    const behind = region(block)
     needs.forEach(({ places }, k) => {
-      if (places.has(block) || [...places.keys()].some(p => region.has(p))) sites[k].add(block)
+      if (places.has(block) || [...places.keys()].some(p => behind.has(p))) sites[k].push(block)
     })
   }
-  return (a: number, b: number): boolean =>
-    ![...sites[a]].some(x => [...sites[b]].some(y => flow.reaches(x, y) || flow.reaches(y, x)))
+  const known = new Map<string, boolean>()
+  return (a: number, b: number): boolean => {
+    const key = a < b ? `${a} ${b}` : `${b} ${a}`
+    let apart = known.get(key)
+    if (apart === undefined) {
+      apart = !sites[a].some(x => sites[b].some(y => flow.reaches(x, y) || flow.reaches(y, x)))
+      known.set(key, apart)
+    }
+    return apart
+  }
 }
 
 function itemOf(

@@ -6,13 +6,13 @@
 // by giving each way out of the branch a label and seeing where different labels meet (as divergence analyses do).
 // Erring means calling something tainted that is not: metadata may grow, results stay right.
 
-import { opInfo } from '../ir/ops.js'
 import { reversePostorder } from '../ir/order.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import type { Congruence } from './congruence.js'
 import { postDominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
 import type { Loop } from './loops.js'
+import { isStateOp } from './slice-body.js'
 
 export interface Taint {
   readonly values: ReadonlySet<Instr>
@@ -20,15 +20,19 @@ export interface Taint {
   readonly dynamic: ReadonlySet<Block>
   /** The first block behind b, on every way to the exit, that is not dynamic; b itself if it is not. */
   resume(b: Block): Block
+  /** Dynamic blocks that can be run when control leaves static block b, before it is at resume(). */
+  region(b: Block): ReadonlySet<Block>
 }
 
 export function taint(func: Func, congruence: Congruence, loops: readonly Loop[]): Taint {
   const post = postDominators(func)
   const analysis = new TaintAnalysis(func, congruence, post)
-  for (let before = -1; before !== analysis.values.size;) {
-    before = analysis.values.size
-    analysis.solve()
+  const found = (): number => analysis.values.size + analysis.dynamic.size
+  for (let before = -1; before !== found();) {
+    before = found()
+    analysis.spread()
     for (const loop of loops) analysis.enter(loop)
+    analysis.leave()
   }
   const { values, dynamic } = analysis
   const resume = (b: Block): Block => {
@@ -37,7 +41,21 @@ export function taint(func: Func, congruence: Congruence, loops: readonly Loop[]
     if (!at) throw new Error(`${func.name}: no way on from block ${b.id}`)
     return at
   }
-  return { values, dynamic, resume }
+  const regions = new Map<Block, ReadonlySet<Block>>()
+  const region = (b: Block): ReadonlySet<Block> => {
+    let found = regions.get(b)
+    if (!found) regions.set(b, (found = regionOf(b, dynamic)))
+    return found
+  }
+  return { values, dynamic, resume, region }
+}
+
+function regionOf(block: Block, dynamic: ReadonlySet<Block>): ReadonlySet<Block> {
+  const region = new Set<Block>()
+  if (dynamic.has(block)) return region
+  for (const t of block.term.targets) if (dynamic.has(t)) region.add(t)
+  for (const b of region) for (const t of b.term.targets) if (dynamic.has(t)) region.add(t)
+  return region
 }
 
 class TaintAnalysis {
@@ -46,24 +64,34 @@ class TaintAnalysis {
   private readonly order: readonly Block[]
   private readonly post: DominatorTree
   private readonly congruence: Congruence
-  private readonly divided = new Set<Block>()
+  private readonly users = new Map<Instr, Instr[]>()
+  private readonly deciders = new Map<Instr, Block[]>()
+  private readonly waiting: Instr[] = []
 
   constructor(func: Func, congruence: Congruence, post: DominatorTree) {
     this.congruence = congruence
     this.order = reversePostorder(func)
     this.post = post
+    for (const block of this.order) {
+      for (const i of block.instrs) {
+        for (const a of i.args) listIn(this.users, a).push(i)
+        if (isStateOp(i)) this.add(i)
+      }
+      if (block.term.op === 'branch') listIn(this.deciders, block.term.cond).push(block)
+    }
   }
 
-  solve(): void {
-    for (let before = -1; before !== this.values.size + this.divided.size;) {
-      before = this.values.size + this.divided.size
-      for (const block of this.order) {
-        for (const i of block.instrs) if (this.isTainted(i, block)) this.values.add(i)
-        const { term } = block
-        if (term.op !== 'branch' || !this.values.has(term.cond) || this.divided.has(block)) continue
-        this.divided.add(block)
-        this.divide(block)
-      }
+  private add(i: Instr): void {
+    if (this.values.has(i)) return
+    this.values.add(i)
+    this.waiting.push(i)
+  }
+
+  /** From values to what is computed from them and what they decide. */
+  spread(): void {
+    for (let i = this.waiting.pop(); i; i = this.waiting.pop()) {
+      for (const user of this.users.get(i) ?? []) this.add(user)
+      for (const branch of this.deciders.get(i) ?? []) this.divide(branch)
     }
   }
 
@@ -75,15 +103,17 @@ class TaintAnalysis {
     const blocks = [...loop.blocks]
     if (!this.dynamic.has(loop.header) && !blocks.some(b => b.instrs.some(i => this.values.has(i)))) return
     for (const b of blocks) this.dynamic.add(b)
-    for (const i of loop.header.instrs) if (i.op === 'phi') this.values.add(i)
+    for (const i of loop.header.instrs) if (i.op === 'phi') this.add(i)
   }
 
-  private isTainted(i: Instr, block: Block): boolean {
-    if (opInfo(i.op).effect.startsWith('state.') || i.args.some(a => this.values.has(a))) return true
-    if (i.op !== 'phi' || this.dynamic.has(block)) return false
-    // Several ways out of dynamic code into a block that is not: their operands must agree to be known beforehand.
-    const entering = i.args.filter((_, k) => this.dynamic.has(block.preds[k]))
-    return this.differ(entering)
+  /** Several ways out of dynamic code into a block that is not: what they bring must agree to be known beforehand. */
+  leave(): void {
+    for (const block of this.order) {
+      if (block.preds.length < 2 || this.dynamic.has(block)) continue
+      const ways = block.preds.flatMap((p, k) => (this.dynamic.has(p) ? [k] : []))
+      if (ways.length < 2) continue
+      for (const i of block.instrs) if (i.op === 'phi' && this.differ(ways.map(k => i.args[k]))) this.add(i)
+    }
   }
 
   private differ(operands: readonly Instr[]): boolean {
@@ -109,8 +139,14 @@ class TaintAnalysis {
       for (const i of block.instrs) {
         if (i.op !== 'phi') continue
         const chosen = i.args.filter((_, k) => from[k] !== undefined)
-        if (this.differ(chosen)) this.values.add(i)
+        if (this.differ(chosen)) this.add(i)
       }
     }
   }
+}
+
+function listIn<K, V>(map: Map<K, V[]>, key: K): V[] {
+  let list = map.get(key)
+  if (!list) map.set(key, (list = []))
+  return list
 }

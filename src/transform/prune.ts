@@ -8,13 +8,15 @@
 import { blockOf } from '../analysis/cfg.js'
 import { controlDependence } from '../analysis/control-dependence.js'
 import { postDominators } from '../analysis/dominators.js'
+import type { DominatorTree } from '../analysis/dominators.js'
 import { dropUnreachable } from '../ir/builder.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 
 /** Prunes a function in place. What it returns is live; so is every instruction for which `isRoot` holds. */
 export function prune(func: Func, isRoot: (i: Instr) => boolean): void {
   dropUnreachable(func)
-  const live = new Liveness(func)
+  const post = postDominators(func)
+  const live = new Liveness(func, post)
   for (const block of func.blocks)
     if (block.term.op === 'return') {
       live.block(block)
@@ -23,7 +25,6 @@ export function prune(func: Func, isRoot: (i: Instr) => boolean): void {
   for (const block of func.blocks) for (const i of block.instrs) if (isRoot(i)) live.value(i)
   live.finish()
   for (const block of func.blocks) block.instrs = block.instrs.filter(i => live.values.has(i))
-  const post = postDominators(func)
   for (const block of func.blocks) {
     if (block.term.op !== 'branch' || live.branches.has(block)) continue
     const next = post.parent(block)
@@ -40,9 +41,8 @@ class Liveness {
   private readonly dependence: ReturnType<typeof controlDependence>
   private readonly waiting: Instr[] = []
 
-  constructor(func: Func) {
+  constructor(func: Func, post: DominatorTree) {
     this.places = blockOf(func)
-    const post = postDominators(func)
     this.dependence = controlDependence(func, post)
     // A branch of an endless loop has no post-dominator to go to instead.
     for (const block of func.blocks) if (block.term.op === 'branch' && !post.parent(block)) this.branch(block)
