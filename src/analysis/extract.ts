@@ -18,7 +18,7 @@ import { outcomesIn } from './choice.js'
 import type { DominatorTree } from './dominators.js'
 import type { Placement } from './item.js'
 import { storeItem } from './item-code.js'
-import { Refused } from './refusal.js'
+import { Early } from './extract-early.js'
 import { isStateWrite } from './slice-body.js'
 import type { Need } from './slice-cut.js'
 import { isSelector, testBlocks } from './slice-data.js'
@@ -56,7 +56,7 @@ class ExtractBuilder {
   private readonly nothing: Block
   /** Edges not yet made into each block. */
   private readonly pending = new Map<Block, number>()
-  private speculation: Speculation | undefined
+  private earlier: Early | undefined
 
   constructor(context: ExtractContext) {
     this.c = context
@@ -210,97 +210,8 @@ class ExtractBuilder {
     return this.early(block).decide(choice, outcome)
   }
 
-  private early(block: Block): Speculation {
-    if (this.speculation?.block !== block)
-      this.speculation = new Speculation(this.b, block, this.values, this.c)
-    return this.speculation
+  private early(block: Block): Early {
+    if (this.earlier?.block !== block) this.earlier = new Early(this.b, block, this.values, this.c)
+    return this.earlier
   }
-}
-
-/** Computes values before it is known whether control will come to them: nothing may depend on checks passed. */
-class Speculation {
-  readonly block: Block
-  private readonly b: FunctionBuilder
-  private readonly passed: ReadonlyMap<Instr, Instr>
-  private readonly c: ExtractContext
-  private readonly made = new Map<Instr, Instr>()
-
-  constructor(b: FunctionBuilder, block: Block, passed: ReadonlyMap<Instr, Instr>, context: ExtractContext) {
-    this.b = b
-    this.block = block
-    this.passed = passed
-    this.c = context
-  }
-
-  value(i: Instr): Instr {
-    const { flow, tree, taint } = this.c
-    const place = flow.placeOf(i)
-    if (tree.dominates(place, this.block) && !taint.dynamic.has(place)) return this.passed.get(i)!
-    const known = this.made.get(i)
-    if (known) return known
-    const made = this.make(i)
-    if (i.name !== undefined && made.op !== 'const') made.name = i.name
-    this.made.set(i, made)
-    return made
-  }
-
-  private make(i: Instr): Instr {
-    const { b } = this
-    const simplest = this.c.data.simplest(i)
-    if (simplest !== i) return this.value(simplest)
-    if (i.op === 'phi' || this.c.flow.loopOf(this.c.flow.placeOf(i))) {
-      const selection = this.c.data.isLeaf(i) ? undefined : this.c.data.selection(i)
-      if (!selection) throw refuse(i, 'a loop')
-      const outcomes = outcomesIn(selection.choice)
-      return this.decide(selection.choice, o =>
-        this.value(selection.operands[outcomes.findIndex(x => x === o)]),
-      )
-    }
-    if (i.op === 'packet') return b.emit('packet', [], {}, 'mem')
-    const args = i.args.map(a => this.value(a))
-    if (i.op === 'load') return b.emit('load', args, { ...i.attrs, checked: true }, i.type)
-    if (i.op === 'rules.load') return this.ruleLoad(i, args[0])
-    return b.emit(i.op, args, i.attrs, i.type)
-  }
-
-  /** The value that the outcome of a choice stands for. */
-  decide(choice: Choice, outcome: (c: Choice) => Instr): Instr {
-    const done = new Map<Choice, Instr>()
-    const walk = (c: Choice): Instr => {
-      let value = done.get(c)
-      if (value) return value
-      if (c.kind === 'outcome') value = outcome(c)
-      else {
-        const [then, otherwise] = [walk(c.yes), walk(c.no)]
-        value = this.b.emit('select', [this.value(c.cond), then, otherwise])
-      }
-      done.set(c, value)
-      return value
-    }
-    return walk(choice)
-  }
-
-  /** A rule entry that was not found must not be read. */
-  private ruleLoad(i: Instr, entry: Instr): Instr {
-    const { b } = this
-    const [found, join] = [b.block(), b.block()]
-    const result = b.variable(i.type, i.name)
-    b.write(result, b.const(i.type, 0))
-    b.branch(b.emit('ne', [entry, b.const('i32', 0)]), found, join)
-    b.seal(found)
-    b.at(found)
-    b.write(result, b.emit('rules.load', [entry], i.attrs, i.type))
-    b.jump(join)
-    b.seal(join)
-    b.at(join)
-    return b.read(result)
-  }
-}
-
-function refuse(i: Instr, what: string): Refused {
-  return new Refused({
-    kind: 'state-guarded',
-    reason: `state depends on the result of ${what} that runs only in some states; it must come before state is looked at`,
-    ...(i.span && { span: i.span }),
-  })
 }

@@ -9,6 +9,7 @@ import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { prune } from '../transform/prune.js'
 import { predIndex } from './cfg.js'
+import { closeLoops } from './slice-loops.js'
 import { readAsReceived } from './slice-memory.js'
 
 export const isStateWrite = (i: Instr): boolean => opInfo(i.op).effect === 'state.write'
@@ -17,16 +18,23 @@ export function isStateOp(i: Instr): boolean {
   return effect === 'state.read' || effect === 'state.write'
 }
 
+export interface StateBody {
+  readonly func: Func
+  /** The block behind each loop, by the loop's header. */
+  readonly joins: ReadonlyMap<Block, Block>
+}
+
 /** The slice of a packet function whose calls are expanded. The function is not changed. Throws Refused. */
-export function stateBody(main: Func): Func {
+export function stateBody(main: Func): StateBody {
   const { func } = cloneFunction(main, `${main.name}.state`)
   func.result = 'void'
   joinReturns(func)
   prune(func, isStateWrite)
   readAsReceived(func)
   prune(func, isStateWrite)
+  const joins = closeLoops(func)
   splitCriticalEdges(func)
-  return func
+  return { func, joins }
 }
 
 /** Makes the function end in one block that returns nothing. */

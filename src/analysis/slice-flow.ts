@@ -31,6 +31,8 @@ export interface FlowContext extends FactContext {
   readonly congruence: Congruence
   readonly choices: Choices
   readonly loops: readonly Loop[]
+  /** The block behind each loop, by the loop's header. */
+  readonly joins: ReadonlyMap<Block, Block>
 }
 
 export class Flow {
@@ -55,7 +57,7 @@ export class Flow {
     this.context = context
     const { func, loops, taint } = context
     const [entry] = func.blocks
-    this.opaque = loops.filter(l => ![...l.blocks].some(b => taint.dynamic.has(b)))
+    this.opaque = loops.filter(l => ![...l.blocks].some(b => b.instrs.some(i => taint.values.has(i))))
     const backwards = reversePostorder(func).toReversed()
     for (const block of backwards) this.effects.set(block, this.effectFrom(block))
     this.effect = this.effectOf(entry)
@@ -109,6 +111,16 @@ export class Flow {
   /** The outermost loop around a block that the packet alone runs. */
   loopOf(block: Block): Loop | undefined {
     return this.opaque.find(l => l.blocks.has(block))
+  }
+
+  /** The loop that the packet alone runs and that is left to this block. */
+  loopBehind(join: Block): Loop | undefined {
+    return this.opaque.find(l => !this.loopOf(join) && this.joinOf(l) === join)
+  }
+
+  /** The block that a loop is left to: see slice-loops.ts. */
+  joinOf(loop: Loop): Block {
+    return this.context.joins.get(loop.header)!
   }
 
   /** The outermost loop around a block that is not around another. */
@@ -197,8 +209,7 @@ export class Flow {
       for (const value of [0n, 1n])
         if (choices.restrict(this.effect, cond, value === 0n) === none)
           conclude(cond, value, this.implications, this.context)
-    for (const [i, value] of this.implications)
-      this.implications.set(this.context.congruence.of(i), value)
+    for (const [i, value] of this.implications) this.implications.set(this.context.congruence.of(i), value)
   }
 
   /** What is reached from the start of a block without tainted instructions. */

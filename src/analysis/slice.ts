@@ -72,7 +72,7 @@ export interface SliceOptions {
 /** Splits an optimised packet function whose calls are expanded. */
 export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refusal {
   return refusable(() => {
-    const body = stateBody(main)
+    const { func: body, joins } = stateBody(main)
     let view = look(body)
     if (hoistLoads(body, view.tainted)) view = look(body)
     if (regroup(body, view.tainted)) {
@@ -89,6 +89,7 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
       congruence,
       choices,
       loops,
+      joins,
       places,
       looping,
       settled,

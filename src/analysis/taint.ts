@@ -96,12 +96,12 @@ class TaintAnalysis {
   }
 
   /**
-   * A loop that touches state, or is run only in some states, is run behind the cut as the loop it is: all that
-   * changes from round to round is tainted, and so is whether its blocks are executed.
+   * A loop that touches state is run behind the cut as the loop it is: all that changes from round to round is
+   * tainted, and so is whether its blocks are executed.
    */
   enter(loop: Loop): void {
     const blocks = [...loop.blocks]
-    if (!this.dynamic.has(loop.header) && !blocks.some(b => b.instrs.some(i => this.values.has(i)))) return
+    if (!blocks.some(b => b.instrs.some(i => this.values.has(i)))) return
     for (const b of blocks) this.dynamic.add(b)
     for (const i of loop.header.instrs) if (i.op === 'phi') this.add(i)
   }
