@@ -28,6 +28,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'what replicating, sharding and sharing it take: state, metadata, limits',
     load: () => import('./check/command.js'),
   },
+  build: {
+    group: 'look at a program',
+    summary: 'its WebAssembly module, or any stage of the compilation as text',
+    load: () => import('./build/command.js'),
+  },
   run: {
     group: 'run a program',
     summary: 'on a capture, on one worker or many',
