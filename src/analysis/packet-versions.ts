@@ -35,7 +35,8 @@ export function sameBytes(a: Access, b: Access): boolean {
   )
 }
 
-function apart(a: Access, b: Access, ranges: () => Ranges, block: Block): boolean {
+/** Whether the bytes of two accesses, one of them in `block`, are surely others. */
+export function apart(a: Access, b: Access, ranges: () => Ranges, block: Block): boolean {
   if (a.base === b.base) return a.offset + a.width <= b.offset || b.offset + b.width <= a.offset
   const between = distance(a.base, b.base, ranges, block)
   if (between) {

@@ -132,10 +132,12 @@ function ipv4View(ctx: PacketContext, frame: ViewValue): ViewValue {
   const typed = op(ctx, 'eq', leafOf(ctx, frame, 'type'), rawIpv4)
   when(ctx, all(ctx, typed, reaches(ctx, base, ipv4.headerBytes)), () => {
     const versionAndLength = named(loadRaw(ctx, base, 0, 1), 'ipv4.version')
-    // Version 4 and 5 to 15 words are the numbers 0x45 to 0x4f. Behind the check, passes see how long options can be.
-    const optionWords = op(ctx, 'sub', versionAndLength, 0x45)
-    const sound = op(ctx, 'leu', optionWords, 0x4f - 0x45)
-    const end = op(ctx, 'add', plus(ctx, base, ipv4.headerBytes), op(ctx, 'shl', optionWords, 2))
+    // Version 4 and 5 to 15 words are the numbers 0x45 to 0x4f. The mask, which changes nothing behind the check, shows
+    // passes everywhere how long options can be: sums then do not wrap and move into offsets.
+    const above = op(ctx, 'sub', versionAndLength, 0x45)
+    const sound = op(ctx, 'leu', above, 0x4f - 0x45)
+    const options = op(ctx, 'shl', op(ctx, 'and', above, 15), 2)
+    const end = op(ctx, 'add', op(ctx, 'add', base, options), ipv4.headerBytes)
     builder.write(found, all(ctx, sound, op(ctx, 'leu', end, packetLength(ctx))))
     builder.write(next, end)
   })

@@ -61,8 +61,19 @@ class Bounds {
         }
         changed = true
       }
+      if (this.settle(block)) changed = true
     }
     return changed
+  }
+
+  /** A branch on a comparison that stands higher up, where less was known. */
+  private settle(block: Block): boolean {
+    const t = block.term
+    const answer = t.op === 'branch' ? this.answer(t.cond) : undefined
+    if (t.op !== 'branch' || answer === undefined) return false
+    t.cond = newConst(this.func, 'i1', answer ? 1n : 0n)
+    block.instrs.push(t.cond)
+    return true
   }
 
   /** Facts of the branch that is this block's only way in. */

@@ -2,6 +2,7 @@
 // truncation), operations that change the others alone are dropped: masks, mostly.
 
 import { maxOf } from '../analysis/interval.js'
+import { bitsOf } from '../ir/ops.js'
 import type { Instr } from '../ir/types.js'
 import { constOf } from './edit.js'
 import type { Rule, Rules, Site } from './rules.js'
@@ -58,5 +59,9 @@ export const demands: Rules = {
   'item.store': operand(0, stored),
   bswap16: operand(0, () => 0xffffn),
   trunc: operand(0, () => maxOf('i32')),
+  shl: operand(0, i => {
+    const count = constOf(i.args[1])
+    return count === undefined ? undefined : maxOf(i.type) >> (count & BigInt(bitsOf(i.type) - 1))
+  }),
   and: operand(0, i => (i.type === 'i1' ? undefined : constOf(i.args[1]))),
 }

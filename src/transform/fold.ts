@@ -126,7 +126,9 @@ class Folding implements Site {
       const better = rule(i, this)
       if (better) return better
     }
-    return undefined
+    if (!info.fold) return undefined
+    const range = this.range(i)
+    return isExact(range) ? this.const(i.type, range.lo) : undefined
   }
 
   /** Changes in place: truth that branches have settled, constants second, addresses as small as possible. */

@@ -95,8 +95,11 @@ export const bitwise: Rules = {
     const [x, y] = i.args
     const c = constOf(y)
     if (x === y) return x
-    if (i.type === 'i1' && isNotOf(x, y)) return s.const('i1', 0n)
+    if (i.type === 'i1') return isNotOf(x, y) ? s.const('i1', 0n) : conjunction(x, y, s)
     if (c === undefined) return undefined
+    const flipped = x.op === 'xor' ? constOf(x.args[1]) : undefined
+    if (flipped !== undefined && s.users(x).length === 1)
+      return s.make('xor', [s.make('and', [x.args[0], y]), s.const(i.type, flipped & c)])
     const { ones } = s.range(x)
     if ((ones & c) === 0n) return s.const(i.type, 0n)
     return (ones & ~c) === 0n ? x : associate(i, s, (a, b) => a & b)
@@ -105,7 +108,7 @@ export const bitwise: Rules = {
     const [x, y] = i.args
     if (x === y || isConst(y, 0n)) return x
     if (isConst(y, maxOf(i.type))) return y
-    if (i.type === 'i1' && isNotOf(x, y)) return s.const('i1', 1n)
+    if (i.type === 'i1') return isNotOf(x, y) ? s.const('i1', 1n) : disjunction(x, y, s)
     return associate(i, s, (a, b) => a | b)
   },
   xor: (i, s) => {
@@ -126,12 +129,26 @@ export const bitwise: Rules = {
   select: (i, s) => {
     const [c, x, y] = i.args
     if (x === y) return x
-    if (constOf(c) !== undefined) return constOf(c) ? x : y
+    const known = s.range(c)
+    if (known.lo === known.hi) return known.lo ? x : y
     if (c.op === 'not') return s.make('select', [c.args[0], y, x])
     if (i.type === 'i1') return truthSelect(c, x, y, s)
     if (isConst(x, 1n) && isConst(y, 0n)) return s.make('zext', [c], i.type)
     return undefined
   },
+}
+
+/** A part that is known to be true here does not matter; one that is false decides. */
+function conjunction(x: Instr, y: Instr, s: Site): Instr | undefined {
+  if (s.range(y).lo === 1n) return x
+  if (s.range(x).lo === 1n) return y
+  return [x, y].some(a => s.range(a).hi === 0n) ? s.const('i1', 0n) : undefined
+}
+
+function disjunction(x: Instr, y: Instr, s: Site): Instr | undefined {
+  if (s.range(y).hi === 0n) return x
+  if (s.range(x).hi === 0n) return y
+  return [x, y].some(a => s.range(a).lo === 1n) ? s.const('i1', 1n) : undefined
 }
 
 /** c ? x : y on truth values. */

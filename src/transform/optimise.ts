@@ -5,8 +5,10 @@ import { printFunction } from '../ir/print.js'
 import type { Func } from '../ir/types.js'
 import { verifyFunction } from '../ir/verify.js'
 import { bounds } from './bounds.js'
+import { mergeChecksums } from './checksums.js'
 import { cse } from './cse.js'
 import { dce } from './dce.js'
+import { dropDeadStores } from './dead-stores.js'
 import { fold } from './fold.js'
 import type { Facts, Pass } from './pass.js'
 import { swapPhis } from './phi-swaps.js'
@@ -30,6 +32,8 @@ export const passes: Readonly<Record<string, Pass>> = {
   select: formSelects,
   'simplify-cfg': simplifyCfg,
   'phi-swaps': swapPhis,
+  checksums: mergeChecksums,
+  'dead-stores': dropDeadStores,
   sink,
   split,
 }
@@ -70,6 +74,9 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   const run = (name: string): boolean => !options.without?.includes(name) && runPass(func, name, options)
   run('phi-swaps')
   optimise(func, options)
+  run('checksums')
+  run('dead-stores')
+  run('dce')
   run('sink')
   run('simplify-cfg')
   run('split')

@@ -6,6 +6,8 @@ import { predIndex } from '../analysis/cfg.js'
 import { settledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
+import { implied } from '../analysis/implied.js'
+import type { Known } from '../analysis/implied.js'
 import { usesOf } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import { opInfo } from '../ir/ops.js'
@@ -70,14 +72,23 @@ function threadBlock(func: Func, block: Block, settled: Settled): number | undef
 function outcome(block: Block, pred: number, settled: readonly KnownCondition[]): 0 | 1 | undefined {
   if (block.term.op !== 'branch') return undefined
   const { term } = block.preds[pred]
+  const edge: Known[] =
+    term.op === 'branch' && term.targets[0] !== term.targets[1]
+      ? [{ cond: term.cond, value: term.targets[0] === block }]
+      : []
+  const impliedBy = (i: Instr): bigint | undefined => {
+    const known = implied(i, [...edge, ...settled])
+    return known === undefined ? undefined : known ? 1n : 0n
+  }
   const valueOf = (i: Instr): bigint | undefined => {
     if (i.op === 'const') return constOf(i)
-    if (block.instrs.includes(i)) return i.op === 'phi' ? valueOf(i.args[pred]) : evaluate(i, valueOf)
+    if (i.op === 'phi' && block.instrs.includes(i)) return valueOf(i.args[pred])
+    if (block.instrs.includes(i)) return evaluate(i, valueOf) ?? impliedBy(i)
     if (i.type !== 'i1') return undefined
     if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
       return term.targets[0] === block ? 1n : 0n
     const known = settled.find(s => s.cond === i)
-    return known && (known.value ? 1n : 0n)
+    return known ? (known.value ? 1n : 0n) : impliedBy(i)
   }
   const value = valueOf(block.term.cond)
   return value === undefined ? undefined : value ? 0 : 1

@@ -148,9 +148,19 @@ class Lowering {
         return [local.get(to.item), loadOp(Number(i.attrs.width), Number(i.attrs.offset))]
       case 'select':
         return [arg(1), arg(2), arg(0), select]
-      default:
-        return arithmetic(i, { push: arg, hold: k => this.hold(i.args[k]) })
+      case 'add':
+        if (i.type === 'i32') return this.addition(i)
     }
+    return arithmetic(i, { push: arg, hold: k => this.hold(i.args[k]) })
+  }
+
+  /** Parts of additions that wait, for addresses. */
+  private readonly sums = new Map<Instr, readonly [Code, Code]>()
+
+  private addition(i: Instr): Code {
+    const parts = [this.operand(i.args[0]), this.operand(i.args[1])] as const
+    this.sums.set(i, parts)
+    return [parts[0], parts[1], i32.add]
   }
 
   /** A value that its user pushes more than once: from its local, or from a fresh one if it waits. */
@@ -163,9 +173,16 @@ class Lowering {
 
   private address(i: Instr): Code {
     const base = local.get(this.to.object(String(i.attrs.object)).base)
-    const [at] = i.args
+    return this.sum(base, i.args[0])
+  }
+
+  /** base + at. The last part of a sum is added last: expansion puts there what is known last. */
+  private sum(base: Code, at: Instr): Code {
     if (at.op === 'const') return base
-    return [base, this.operand(at), i32.add]
+    const parts = this.sums.get(at)
+    if (!parts || !this.waiting.has(at)) return [base, this.operand(at), i32.add]
+    this.waiting.delete(at)
+    return [base, parts[0], i32.add, parts[1], i32.add]
   }
 
   private offset(i: Instr): number {
@@ -175,9 +192,7 @@ class Lowering {
   }
 
   private packetAddress(at: Instr): Code {
-    return at.op === 'const'
-      ? local.get(this.to.packet)
-      : [local.get(this.to.packet), this.operand(at), i32.add]
+    return this.sum(local.get(this.to.packet), at)
   }
 
   private packetLoad(i: Instr): Code {

@@ -31,7 +31,8 @@ function longestPrefix(e: Emitter, table: LpmLayout, leaves: Instr[]): Instr {
       const value = leaves[next++]
       for (let byte = leaf.width - 1; byte >= 0; byte--) {
         const index = e.and(e.narrow(e.shru(value, 8 * byte)), 0xff)
-        const at = e.add(e.add(nodes, e.mul(node, lpmNodeBytes)), e.shl(index, 2))
+        // The node, known last, is added last.
+        const at = e.add(e.add(nodes, e.shl(index, 2)), e.mul(node, lpmNodeBytes))
         const cell = e.load(table.name, 4, at)
         e.set(result, cell)
         if (--left === 0) break
@@ -46,8 +47,9 @@ function longestPrefix(e: Emitter, table: LpmLayout, leaves: Instr[]): Instr {
   builder.seal(done)
   builder.at(done)
   const entry = e.get(result)
-  const at = e.add(e.mul(entry, table.stride), table.entriesOffset)
-  return e.select(e.eq(entry, 0), e.i32(0), at)
+  const found = e.variable('i32', e.i32(0))
+  e.when(e.ne(entry, 0), () => e.set(found, e.add(e.mul(entry, table.stride), table.entriesOffset)))
+  return e.get(found)
 }
 
 function device(e: Emitter, table: DevicesLayout, index: Instr): Instr {
