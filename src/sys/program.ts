@@ -66,6 +66,8 @@ export interface ProgramSpecification {
   readonly logLevel?: LogLevel
   /** Level of the log of a refusal; 1 if absent. */
   readonly refusalLogLevel?: LogLevel
+  /** Keeps a long log from its beginning, up to 64 MiB, instead of its last 256 KiB. */
+  readonly wholeLog?: boolean
 }
 
 /** A loaded program. */
@@ -101,18 +103,21 @@ const BTF_LINE = 16
 
 /** Loads a program. Throws a `VerifierRejection` with the log, or a `SystemError` where the verifier never saw it. */
 export function loadProgram(specification: ProgramSpecification): BpfProgram {
-  const { type, name, logLevel = 0, refusalLogLevel = 1 } = specification
+  const { type, name, logLevel = 0, refusalLogLevel = 1, wholeLog = false } = specification
   const attributes = attributesOf(specification)
+  let refusal = 0
   if (logLevel === 0) {
     const fd = attributes.call('PROG_LOAD')
     if (fd >= 0) return new BpfProgram(fd, type, name)
-    if (-fd === errno.EPERM || -fd === errno.E2BIG)
-      throw bpfError('PROG_LOAD', -fd, explain(-fd, specification))
+    if (-fd === errno.EPERM) throw bpfError('PROG_LOAD', -fd, explain(-fd, specification))
+    refusal = -fd
   }
-  const { result, log } = loadWithLog(attributes, logLevel || refusalLogLevel)
+  const { result, log } = loadWithLog(attributes, logLevel || refusalLogLevel, wholeLog)
   if (result >= 0) return new BpfProgram(result, type, name, log)
-  if (log.trim() !== '') throw new VerifierRejection(name, -result, log)
-  throw bpfError('PROG_LOAD', -result, explain(-result, specification))
+  // A log that was cut hides the verifier's own error number behind ENOSPC.
+  if (-result !== errno.ENOSPC || refusal === 0) refusal = -result
+  if (log.trim() !== '') throw new VerifierRejection(name, refusal, log)
+  throw bpfError('PROG_LOAD', refusal, explain(refusal, specification))
 }
 
 function attributesOf(specification: ProgramSpecification): Attributes {
@@ -139,15 +144,23 @@ function attributesOf(specification: ProgramSpecification): Attributes {
 }
 
 const firstLogSize = 1 << 18
-/** The kernel accepts buffers below 2^30 bytes; a log of 64 MiB helps nobody. */
+/** A log of 64 MiB helps nobody. */
 const lastLogSize = 1 << 26
 
-function loadWithLog(attributes: Attributes, level: LogLevel): { result: number; log: string } {
-  for (let size = firstLogSize; ; size *= 4) {
+function loadWithLog(
+  attributes: Attributes,
+  level: LogLevel,
+  whole: boolean,
+): { result: number; log: string } {
+  for (let size = firstLogSize; ;) {
     const buffer = new Uint8Array(new ArrayBuffer(size))
     attributes.u32(24, level).u32(28, size).pointer(32, buffer)
     const result = attributes.call('PROG_LOAD')
-    if (-result !== errno.ENOSPC || size >= lastLogSize) return { result, log: textOf(buffer) }
+    const log = textOf(buffer)
+    if (-result !== errno.ENOSPC || size >= lastLogSize) return { result, log }
+    // From Linux 6.4 on the end of a log is kept, which names the error, and its whole length is told.
+    if (!whole && /^processed \d+ insns/m.test(log)) return { result, log }
+    size = Math.min(lastLogSize, Math.max(4 * size, attributes.read32(140) + 1))
   }
 }
 
