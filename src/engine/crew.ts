@@ -48,10 +48,12 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
   const base = map.control >>> 2
   const busy = map.contexts.map(() => 0)
   let failure: WorkerFailure | undefined
+  const threads: Worker[] = []
   const ended = map.contexts.map((_, worker) => {
     const thread = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { ...parts, map, worker },
     })
+    threads.push(thread)
     return new Promise<void>(resolve => {
       thread.on('message', (message: { busy?: number; failed?: string }) => {
         if (message.busy !== undefined) busy[worker] = message.busy
@@ -61,7 +63,8 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
         failure ??= new WorkerFailure(worker, error.message)
       })
       thread.on('exit', code => {
-        if (code !== 0) failure ??= new WorkerFailure(worker, `its thread ended with code ${code}`)
+        if (code !== 0 && Atomics.load(words, base + controlWord.stop) === 0)
+          failure ??= new WorkerFailure(worker, `its thread ended with code ${code}`)
         resolve()
       })
     })
@@ -95,6 +98,9 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
     async close() {
       Atomics.store(words, base + controlWord.stop, 1)
       Atomics.notify(words, base + controlWord.published)
+      // A worker that died may have held the lock that others sleep on: they would never see the stop.
+      if (failure || Atomics.load(words, base + controlWord.failed) !== 0)
+        await Promise.all(threads.map(t => t.terminate()))
       await Promise.all(ended)
       if (failure) throw failure
       return { busy }

@@ -1,0 +1,102 @@
+// Compiled steering against the Toeplitz hash over what the plain dissection of each packet says.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { batchModule } from '../backend/wasm/batch.js'
+import { context, descriptorBytes } from '../backend/wasm/memory.js'
+import { loadPackets } from '../engine/packets.js'
+import { openCapture } from '../device/capture.js'
+import { capturesMissing, indexedCaptures } from '../device/development.js'
+import { FunctionBuilder } from '../ir/builder.js'
+import { dissect } from '../wire/frame.js'
+import { indirectionEntries, steeringBlock, steeringBytes, steeringFunction } from './steering.js'
+import type { SteeringFields } from './steering.js'
+import { standardKey, symmetricKey, toeplitz } from './toeplitz.js'
+
+const all = { source: true, destination: true, sourcePort: true, destinationPort: true }
+const workers = 5
+
+/** The bytes that a NIC hashes, from the packet dissected in plain TypeScript. */
+function hashInput(bytes: Uint8Array, fields: SteeringFields): number[] {
+  const frame = dissect(bytes)
+  const ip = frame.ipv4 ?? frame.ipv6
+  if (!ip) return []
+  const [at, size] = frame.ipv4 ? [ip.base + 12, 4] : [ip.base + 8, 16]
+  const input: number[] = []
+  if (fields.source) input.push(...bytes.subarray(at, at + size))
+  if (fields.destination) input.push(...bytes.subarray(at + size, at + 2 * size))
+  const ports = frame.transport?.tcp ?? frame.transport?.udp ?? frame.transport?.sctp
+  if (ports && fields.sourcePort) input.push(...bytes.subarray(ports.base, ports.base + 2))
+  if (ports && fields.destinationPort) input.push(...bytes.subarray(ports.base + 2, ports.base + 4))
+  return input
+}
+
+type Steer = (packets: readonly Uint8Array[]) => number[]
+
+/** Compiles steering once; the answer runs it over packets and gives the worker of each. */
+function steeringBy(fields: SteeringFields): Steer {
+  const main = new FunctionBuilder('main', [], 'i32')
+  main.return([main.const('i32', 1)])
+  const wasm = batchModule({
+    name: 'steering',
+    placement: { objects: new Map(), settings: [], counters: [] },
+    callees: [],
+    main: main.finish(),
+    steer: steeringFunction(fields),
+  })
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true })
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } })
+  const view = new DataView(memory.buffer)
+  const bytes = new Uint8Array(memory.buffer)
+  const [ctx, steering, descriptors, lists, data] = [64, 65_536, 2 * 65_536, 6 * 65_536, 20 * 65_536]
+  assert.ok(steering + steeringBytes < descriptors)
+  bytes.set(steeringBlock(fields, workers), steering)
+  view.setUint32(ctx + context.steering, steering, true)
+  const room = 4 * 512
+  const steer = exports.steer as (...args: unknown[]) => void
+  return packets => {
+    bytes.fill(0, lists, lists + workers * room)
+    place(packets)
+    steer(ctx, descriptors, packets.length, 1n, lists, room)
+    return chosenOf(packets.length)
+  }
+  function place(packets: readonly Uint8Array[]): void {
+    let at = data
+    packets.forEach((p, i) => {
+      bytes.set(p, at)
+      view.setUint32(descriptors + i * descriptorBytes, at, true)
+      view.setUint32(descriptors + i * descriptorBytes + 4, p.length, true)
+      at += p.length
+    })
+  }
+  function chosenOf(count: number): number[] {
+    const chosen = Array.from({ length: count }, () => -1)
+    for (let w = 0; w < workers; w++)
+      for (let k = 1; k <= view.getUint32(lists + w * room, true); k++)
+        chosen[view.getUint32(lists + w * room + 4 * k, true)] = w
+    return chosen
+  }
+}
+
+test('every development capture is steered by the Toeplitz hash of its fields', t => {
+  if (capturesMissing) return t.skip(capturesMissing)
+  const ways = [false, true].flatMap(symmetric => [
+    { ...all, symmetric },
+    { ...all, sourcePort: false, destinationPort: false, symmetric },
+    { source: true, destination: false, sourcePort: false, destinationPort: false, symmetric },
+  ])
+  const compiled = ways.map(fields => ({ fields, steer: steeringBy(fields) }))
+  for (const capture of indexedCaptures()) {
+    const store = loadPackets((memory, workspace) => openCapture(capture.path, { memory, workspace }), 100)
+    const packets = Array.from({ length: store.count }, (_, i) => store.packet(i).bytes)
+    for (const { fields, steer } of compiled) {
+      const key = fields.symmetric ? symmetricKey : standardKey
+      const expected = packets.map(p => {
+        const input = hashInput(p, fields)
+        return (toeplitz(key, Uint8Array.from(input)) % indirectionEntries) % workers
+      })
+      assert.deepEqual(steer(packets), expected, `${capture.path} ${JSON.stringify(fields)}`)
+    }
+  }
+  return undefined
+})
