@@ -75,7 +75,7 @@ test('everything that would not work is found before anything is made', () => {
       "'Right!'",
       '0 is no number',
       '10 is no MTU',
-      'too long',
+      'no name of a device',
       "10.0.0.1'",
       'no namespace nowhere',
       'hardware address',
