@@ -21,6 +21,7 @@ test('7 workers with 30 bytes fill 256 exactly', () => {
 
 test('properties take room, an empty item takes none', () => {
   assert.equal(maxWorkers(256, 30, { timestamp: true }), 6)
+  assert.equal(maxWorkers(256, 29, { timestamp: true }), 7)
   assert.equal(maxWorkers(192, 0), 14)
   assert.equal(maxWorkers(60, 4), 0)
 })
@@ -28,7 +29,7 @@ test('properties take room, an empty item takes none', () => {
 test('the formula in words', () => {
   assert.equal(
     capacityFormula(5, { timestamp: true }),
-    '14 outer Ethernet + 7 header + ⌈(n − 1) / 8⌉ effect bits + 8 packet properties + (n − 1) × 5 items + ' +
+    '14 outer Ethernet + 7 header + ⌈(n − 1) / 8⌉ effect bits + 6 packet properties + (n − 1) × 5 items + ' +
       '54 original headers ≤ frame, n ≤ 14',
   )
 })

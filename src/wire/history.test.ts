@@ -22,7 +22,7 @@ const content: History = {
   ],
 }
 //                    sequence ver/flags slots index effects timestamp        slot 0   slot 1   slot 2
-const bytes = hex('00000102 11        03    02    06      000000003b9aca00 00000000 01020304 0a0b0c0d')
+const bytes = hex('00000102 11        03    02    06      00003b9aca00     00000000 01020304 0a0b0c0d')
 
 test('a history in bytes, both ways: the oldest item stands in slot `index`', () => {
   // Slots 2, 0, 1 in order of age; effects of slot 2 and slot 1.
@@ -62,10 +62,10 @@ test('where everything stands', () => {
     {
       effects: 7,
       timestamp: 9,
-      device: 17,
-      originalLength: 19,
-      items: 23,
-      packet: 23 + 9 * 18,
+      device: 15,
+      originalLength: 17,
+      items: 21,
+      packet: 21 + 9 * 18,
     },
   )
 })

@@ -20,7 +20,7 @@ export const history = {
   source: 'docs/history-format.md',
   headerBytes: 7,
   fields: {
-    sequence: { doc: "The packet's number, modulo 2^32; the first one is 0.", bit: 0, bits: 32, type: 'u32' },
+    sequence: { doc: "The packet's number, modulo 2^32; the first one is 1.", bit: 0, bits: 32, type: 'u32' },
     version: { doc: 'Version of this format: 1.', bit: 32, bits: 4, type: 'u8' },
     flush: {
       doc: 'There is no original packet: the sequence number is of the next one.',
@@ -51,6 +51,9 @@ export const historyVersion = 1
 export const historyEtherType = 0x88b5
 /** Bytes of the outer Ethernet header, where there is one. */
 export const outerBytes = 14
+
+/** Bytes of a timestamp in a frame: the low 48 bits. */
+export const timestampBytes = 6
 
 /** What sequencer and workers agree on. */
 export interface HistoryFormat {
@@ -83,7 +86,7 @@ export function historyLayout(format: HistoryFormat): HistoryLayout {
     return at - bytes
   }
   const effects = place(true, Math.ceil(format.slots / 8))
-  const timestamp = place(format.timestamp, 8)
+  const timestamp = place(format.timestamp, timestampBytes)
   const device = place(format.device, 2)
   const originalLength = place(format.originalLength, 4)
   const items = place(true, format.slots * format.itemBytes)
@@ -137,7 +140,7 @@ export function parseHistory(bytes: Uint8Array, base: number, itemBytes: number)
     history: {
       sequence,
       flush,
-      ...(format.timestamp && { timestamp: view.getBigUint64(layout.timestamp) }),
+      ...(format.timestamp && { timestamp: bigEndian48(view, layout.timestamp) }),
       ...(format.device && { device: view.getUint16(layout.device) }),
       ...(format.originalLength && { originalLength: view.getUint32(layout.originalLength) }),
       items,
@@ -173,7 +176,10 @@ export function writeHistory(content: History, itemBytes: number, index = 0): Ui
   for (const [name, field] of Object.entries(history.fields))
     writeBits(bytes, 0, field, BigInt(values[name as keyof typeof values]))
   const view = new DataView(bytes.buffer)
-  if (timestamp !== undefined) view.setBigUint64(layout.timestamp, timestamp)
+  if (timestamp !== undefined) {
+    view.setUint16(layout.timestamp, Number((timestamp >> 32n) & 0xffffn))
+    view.setUint32(layout.timestamp + 2, Number(timestamp & 0xffff_ffffn))
+  }
   if (device !== undefined) view.setUint16(layout.device, device)
   if (originalLength !== undefined) view.setUint32(layout.originalLength, originalLength)
   items.forEach((item, k) => {
@@ -207,6 +213,14 @@ export function workersThatFit(
 /** The sequence number in full, from the last one seen; right unless 2^31 or more packets were lost between. */
 export const fullSequence = (last: bigint, sequence: number): bigint =>
   last + BigInt.asIntN(32, BigInt(sequence) - BigInt.asUintN(32, last))
+
+/** The timestamp in full, from the last one seen; right unless 2^48 ns (78 hours) lie between. */
+export const fullTimestamp = (last: bigint, timestamp: bigint): bigint =>
+  last + BigInt.asUintN(48, timestamp - last)
+
+function bigEndian48(view: DataView, at: number): bigint {
+  return (BigInt(view.getUint16(at)) << 32n) | BigInt(view.getUint32(at + 2))
+}
 
 /** One line for listings. */
 export function printHistory({ fields: f, history: h }: HistoryView): string {

@@ -28,8 +28,10 @@ export const context = {
   steering: 56,
   /** u32: address of the counter that numbers packets in the order they are finished, over all workers. */
   clock: 60,
+  /** u64, worker: by-value history only, the last packet's timestamp. */
+  time: 64,
 } as const
-export const contextBytes = 64
+export const contextBytes = 128
 
 /** Byte offsets in a packet descriptor (src/device/slab.ts has the same table for devices). */
 export const descriptor = {

@@ -26,10 +26,13 @@ export const flag = { flush: 8, originalLength: 4, device: 2, timestamp: 1 } as 
 
 /** Properties by name: their flag, their bytes, in the order of the header. */
 const properties = [
-  { name: 'timestamp', flag: flag.timestamp, bytes: 8, field: descriptor.timestamp },
+  { name: 'timestamp', flag: flag.timestamp, bytes: 6, field: descriptor.timestamp },
   { name: 'device', flag: flag.device, bytes: 2, field: descriptor.device },
   { name: 'originalLength', flag: flag.originalLength, bytes: 4, field: descriptor.original },
 ] as const
+
+/** Whether a property is 64 bits wide outside the frame. */
+const isWide = (p: { readonly name: string }): boolean => p.name === 'timestamp'
 
 /** The properties a program reads beside the packet's bytes and sequence number. */
 export function propertiesOf({ main }: LoopParts['source']): readonly (typeof properties)[number][] {
@@ -114,7 +117,7 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
   const own: Code = propertiesOf(loop.source).map(p => {
     const here = offset
     offset += p.bytes
-    const value = p.bytes === 8 ? i64.load(p.field) : [i32.load(p.field), i64.extend_i32_u]
+    const value = isWide(p) ? i64.load(p.field) : [i32.load(p.field), i64.extend_i32_u]
     const place: Code = [local.get(bitmap), i32.const(here), i32.add]
     return [[local.get(desc), value, local.set(wide)], storeBigEndian(frames, place, wide, p.bytes)]
   })
@@ -190,10 +193,23 @@ export function valued(parts: LoopParts, slice: Slice): void {
   const read: Code = propertiesOf(loop.source).map(p => {
     const here = offset
     offset += p.bytes
-    const into = loop.declare(`own ${p.name}`, p.bytes === 8 ? 'i64' : 'i32')
+    const into = loop.declare(`own ${p.name}`, isWide(p) ? 'i64' : 'i32')
     loop.replaceInput(p.name, local.get(into))
     const place: Code = [local.get(bitmap), i32.const(here), i32.add]
-    return [loadBigEndian(frame, place, p.bytes), p.bytes === 8 ? [] : i32.wrap_i64, local.set(into)]
+    if (!isWide(p)) return [loadBigEndian(frame, place, p.bytes), i32.wrap_i64, local.set(into)]
+    // The time in full: the next one after the last with these low 48 bits.
+    const last: Code = [local.get(ctx), i64.load(context.time)]
+    const ahead: Code = [
+      loadBigEndian(frame, place, p.bytes),
+      last,
+      i64.sub,
+      i64.const(0xffff_ffff_ffffn),
+      i64.and,
+    ]
+    return [
+      [last, ahead, i64.add, local.set(into)],
+      [local.get(ctx), local.get(into), i64.store(context.time)],
+    ]
   })
   const again = label('item')
   const done = label('items')
