@@ -97,9 +97,13 @@ export function readText(file: string, what: string): string {
 
 /** `--in FILE`, after a look at whether it can be opened, so that nothing is done in vain. */
 export function captureOf(flags: Flags): string {
-  const path = required(flags, 'in', 'FILE')
+  return openable(required(flags, 'in', 'FILE'))
+}
+
+/** The path of a capture, if it can be opened. */
+export function openable(path: string): string {
   if (path === '-' && process.stdin.isTTY)
-    throw new UsageError('--in - reads standard input, which is a terminal here; pipe a capture into it')
+    throw new UsageError('- is standard input, which is a terminal here; pipe a capture into it')
   if (path === '-') return path
   const source = openFileSource(path)
   if (typeof source === 'string') throw new Failure(`capture ${path}: ${source}.${likeIt(path)}`, exit.input)

@@ -48,6 +48,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'one packet, line by line: values, state before and after, verdict',
     load: () => import('./trace/command.js'),
   },
+  traffic: {
+    group: 'captures',
+    summary: 'make one by a published law of flow sizes, or say what one holds',
+    load: () => import('./traffic/command.js'),
+  },
 }
 
 const io: Io = {

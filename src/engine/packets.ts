@@ -70,11 +70,11 @@ export class PacketStore {
   }
 }
 
-/** Reads a source to its end, up to `most` packets. */
-export function loadPackets(
-  open: (memory: WebAssembly.Memory, workspace: number) => Source,
-  most = Infinity,
-): PacketStore {
+/** A memory with one slab and room for one reader: for reading without running anything. */
+export function readingMemory(
+  slabPackets = 4096,
+  slabDataBytes = 2 ** 20,
+): { memory: WebAssembly.Memory; slab: Slab; workspace: number } {
   const map = mapMemory({
     workers: 1,
     settings: 0,
@@ -85,8 +85,8 @@ export function loadPackets(
     sources: 1,
     sinks: 0,
     slabs: 1,
-    slabPackets: 4096,
-    slabDataBytes: 2 ** 20,
+    slabPackets,
+    slabDataBytes,
     replicated: false,
     itemStride: 0,
     lists: false,
@@ -96,11 +96,18 @@ export function loadPackets(
     ringBytes: 0,
   })
   if ('error' in map) throw new Error(map.error)
-  const memory = makeMemory(map.pages)
+  return { memory: makeMemory(map.pages), slab: map.slabs[0], workspace: map.workspaces[0] }
+}
+
+/** Reads a source to its end, up to `most` packets. */
+export function loadPackets(
+  open: (memory: WebAssembly.Memory, workspace: number) => Source,
+  most = Infinity,
+): PacketStore {
+  const { memory, slab, workspace } = readingMemory()
   const view = new DataView(memory.buffer)
-  const source = open(memory, map.workspaces[0])
+  const source = open(memory, workspace)
   const store = new PacketStore(source.name)
-  const slab = map.slabs[0]
   for (let end = false; !end && store.count < most;) {
     const batch = source.read(slab)
     end = batch.end
