@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { loadBtf, BtfRejection } from '../../src/sys/btf.js'
 import { kernel } from '../../src/sys/kernel.js'
 import * as info from '../../src/sys/info.js'
-import { mapMemory, mapMemoryInto, pageSize } from '../../src/sys/map-memory.js'
+import { mapMemory, mapMemoryInto } from '../../src/sys/map-memory.js'
+import { pageSize } from '../../src/sys/overlay.js'
 import { createMap, mapFlags, updateFlags } from '../../src/sys/map.js'
 import {
   mountBpfFilesystem,
@@ -89,11 +90,6 @@ test('values of a map as memory, also inside WebAssembly memory, and none after 
     maxEntries: 1000,
     flags: mapFlags.MMAPABLE,
   })
-  const shared = new SharedArrayBuffer(0)
-  assert.equal(shared.byteLength, 0)
-  const { WebAssembly } = globalThis as unknown as {
-    WebAssembly: { Memory: new (limits: object) => { readonly buffer: SharedArrayBuffer } }
-  }
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true })
   const own = mapMemory(map)
   const inside = mapMemoryInto(map, memory.buffer, pageSize)
