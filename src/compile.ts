@@ -8,7 +8,7 @@
 import type { Refusal } from './analysis/refusal.js'
 import { shapesOf } from './analysis/shapes.js'
 import { analyseSharding } from './analysis/sharding.js'
-import type { Sharding } from './analysis/sharding.js'
+import type { ShardField, Sharding } from './analysis/sharding.js'
 import { analyseSharing } from './analysis/sharing.js'
 import type { Sharing } from './analysis/sharing.js'
 import { isSlice, sliceState } from './analysis/slice.js'
@@ -50,6 +50,8 @@ export interface Compilation {
 export interface CompileOptions {
   /** Passes to leave out, by name (transform/optimise.ts): to measure what they gain. */
   readonly without?: readonly string[]
+  /** Fields to shard by, of those that may be used (analysis/sharding.ts, checkFields); all of them if left out. */
+  readonly fields?: readonly ShardField[]
 }
 
 /** From source text. */
@@ -69,7 +71,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   const source = functionNamed(program.functions, 'main')
   const sharding = analyseSharding(source, shapes)
   const sharing = analyseSharing(source, shapes)
-  const steering = sharding.possible ? steeringFields(sharding) : undefined
+  const steering = sharding.possible ? steeringFields(sharding, options.fields) : undefined
 
   const layout = layoutObjects(program.objects)
   const functions = expand(parts, layout.all)
@@ -111,8 +113,11 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   return { program, artifact, batch, slice, sharding, sharing }
 }
 
-/** All fields that sharding may use. */
-const steeringFields = ({ fields, symmetric }: Sharding): SteeringFields => ({
+/** What steers packets: the fields chosen, or all that sharding may use. */
+const steeringFields = (
+  { fields: usable, symmetric }: Sharding,
+  fields: readonly ShardField[] = usable,
+): SteeringFields => ({
   source: fields.includes('source'),
   destination: fields.includes('destination'),
   sourcePort: fields.includes('sourcePort'),

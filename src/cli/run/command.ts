@@ -1,6 +1,8 @@
 // hairpin run: a capture through a program. README.md beside this file is the help.
 
 import { availableParallelism } from 'node:os'
+import { checkFields, shardFields } from '../../analysis/sharding.js'
+import type { ShardField } from '../../analysis/sharding.js'
 import { openCapture } from '../../device/capture.js'
 import type { CaptureReader } from '../../device/capture.js'
 import { everyPacket } from '../../device/device.js'
@@ -9,17 +11,22 @@ import { faultText } from '../../device/fault.js'
 import { descriptor, descriptorBytes, verdictNumber } from '../../device/slab.js'
 import { compiledWalkers } from '../../device/walker.js'
 import { openOutput } from '../../device/writer.js'
+import type { Artifact } from '../../engine/artifact.js'
 import { WorkerFailure } from '../../engine/crew.js'
 import { mostWorkers, plan } from '../../engine/plan.js'
 import { start } from '../../engine/run.js'
 import type { Input, RunResult } from '../../engine/run.js'
+import { historyForms, strategyWith } from '../../strategy/strategies.js'
+import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
-import type { Command, Flags } from '../command.js'
+import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, text, texts } from '../flags.js'
 import { captureOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
-import { loadArtifact } from '../program.js'
+import { hint } from '../nearest.js'
+import { compileProgram, loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
+import { refusal, withPlace } from '../refusal.js'
 import { reportJson, reportText, unaccounted } from './report.js'
 import type { Report } from './report.js'
 import { finalState } from './state.js'
@@ -31,6 +38,8 @@ export const command: Command = {
     out: { type: 'string', short: 'o', multiple: true },
     strategy: { type: 'string', short: 's' },
     cores: { type: 'string', short: 'c' },
+    history: { type: 'string' },
+    fields: { type: 'string' },
     virtual: { type: 'boolean' },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
@@ -38,14 +47,18 @@ export const command: Command = {
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
     const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
-    const strategy = strategyOf(text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
+    const strategy = chosenStrategy(flags, cores)
+    const fields = fieldsOf(flags, strategy)
     const outputs = outputsOf(flags)
     const path = captureOf(flags)
-    const artifact = await loadArtifact(file, io)
+    const artifact = fields ? await shardedBy(fields, file, io) : await loadArtifact(file, io)
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')
     const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length })
-    if ('error' in planned) throw new Failure(planned.error, exit.program)
+    if ('error' in planned) {
+      const why = refusal(await compileProgram(file, io), strategy.name)
+      throw new Failure(why ?? planned.error, exit.program)
+    }
     if (isSet(flags, 'plan')) {
       io.out(`${JSON.stringify(planned, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v), 2)}\n`)
       return exit.ok
@@ -112,6 +125,43 @@ export const command: Command = {
           ? exit.no
           : exit.ok
   },
+}
+
+function chosenStrategy(flags: Flags, cores: number): Strategy {
+  const named = strategyOf(text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
+  const history = text(flags, 'history')
+  if (history === undefined) return named
+  const form = historyForms.find(f => f === history)
+  if (!form) throw new UsageError(`--history takes ${historyForms.join(' or ')}, not ${history}`)
+  if (named.name !== 'replicated')
+    throw new UsageError(`--history is of strategy replicated; strategy ${named.name} has none`)
+  return strategyWith(named.name, form)!
+}
+
+/** `--fields source,destination`. */
+function fieldsOf(flags: Flags, strategy: Strategy): ShardField[] | undefined {
+  const given = text(flags, 'fields')
+  if (given === undefined) return undefined
+  if (strategy.name !== 'sharded')
+    throw new UsageError(`--fields is of strategy sharded; strategy ${strategy.name} looks at none`)
+  return given.split(',').map(name => {
+    const field = shardFields.find(f => f === name)
+    if (field) return field
+    throw new UsageError(`--fields takes ${shardFields.join(', ')}, not ${name}.${hint(name, shardFields)}`)
+  })
+}
+
+/** The program made to be sharded by these fields; refused where they would split state. */
+async function shardedBy(fields: readonly ShardField[], file: string, io: Io): Promise<Artifact> {
+  const compiled = await compileProgram(file, io)
+  const bad = checkFields(compiled.sharding, fields)
+  if (bad)
+    throw new Failure(
+      `${compiled.program.name} cannot be sharded by ${fields.join(', ')}: ${withPlace(bad, compiled)}`,
+      exit.program,
+    )
+  const { assemble } = await import('../../compile.js')
+  return assemble(compiled.program, { fields }).artifact
 }
 
 interface Output {

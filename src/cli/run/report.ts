@@ -7,7 +7,7 @@ import type { Plan } from '../../engine/plan.js'
 import type { RunResult } from '../../engine/run.js'
 import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
-import { bytesText, grid, grouped, percent } from '../grid.js'
+import { bytesText, grid, grouped, paragraph, percent } from '../grid.js'
 import { stateText } from './state.js'
 
 export interface Report {
@@ -47,6 +47,8 @@ export function reportJson(report: Report): object {
     strategy: report.plan.strategy,
     cores: report.plan.workers,
     mode: report.plan.crew,
+    ...(report.plan.history && { history: report.plan.history }),
+    ...(report.plan.strategy === 'sharded' && { fields: steeringNames(report.artifact) }),
     received: result.received,
     verdicts: {
       drop: packetsWith(result, 'drop'),
@@ -66,6 +68,7 @@ export function reportJson(report: Report): object {
       replayed: w.replayed,
       busySeconds: w.busyMilliseconds / 1000,
     })),
+    ...(result.reordering && { reordering: result.reordering }),
     interrupted: report.interrupted,
     notes: report.notes,
     faults: report.faults,
@@ -82,7 +85,7 @@ export function reportText(report: Report): string {
     .map(({ name, packets, bytes }) => [name, grouped(packets), percent(packets, received), bytesText(bytes)])
   const workers = `${plan.workers} ${plan.crew === 'virtual' ? 'virtual ' : ''}worker${plan.workers === 1 ? '' : 's'}`
   const parts = [
-    `${artifact.name}: ${grouped(received)} packets, strategy ${plan.strategy}, ${workers}`,
+    `${artifact.name}: ${grouped(received)} packets, strategy ${strategyText(report)}, ${workers}`,
     '',
     grid(
       [
@@ -97,7 +100,7 @@ export function reportText(report: Report): string {
   ]
   const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
   if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))
-  if (plan.workers > 1) parts.push('', workersText(report))
+  if (plan.workers > 1) parts.push('', workersText(report), ...reorderingText(report))
   if (report.clamped)
     parts.push('', `  ${grouped(report.clamped)} packets were older than the one before; their time was held`)
   for (const note of report.notes) parts.push('', `  note: ${note}`)
@@ -105,6 +108,32 @@ export function reportText(report: Report): string {
   for (const dump of report.state ?? []) parts.push('', stateText(dump))
   parts.push('')
   return parts.join('\n')
+}
+
+/** The header fields that pick the worker. */
+const steeringNames = ({ steering }: Artifact): string[] =>
+  Object.entries(steering ?? {})
+    .filter(([name, used]) => used && name !== 'symmetric')
+    .map(([name]) => name)
+
+function strategyText({ plan, artifact }: Report): string {
+  if (plan.history === 'value') return 'replicated (history by value)'
+  return plan.strategy === 'sharded' ? `sharded (by ${steeringNames(artifact).join(', ')})` : plan.strategy
+}
+
+function reorderingText({ result, plan }: Report): string[] {
+  const { reordering } = result
+  if (!reordering || reordering.sampled === 0 || plan.workers === 1) return []
+  const { sampled, reordered, extent } = reordering
+  const what =
+    reordered === 0
+      ? 'none finished after a later one'
+      : `${percent(reordered, sampled)} finished after a later one, by up to ${grouped(extent)} packets`
+  return paragraph(
+    `reordering: of ${grouped(sampled)} packets looked at that go on, ${what}; captures written by --out are in order`,
+    2,
+    92,
+  )
 }
 
 function workersText({ plan, result }: Report): string {

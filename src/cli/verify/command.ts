@@ -15,6 +15,7 @@ import { integer, isSet, numberList, onlyArgument, text } from '../flags.js'
 import { grid, grouped, paragraph } from '../grid.js'
 import { captureOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
+import { refusal } from '../refusal.js'
 
 export const command: Command = {
   name: 'verify',
@@ -31,14 +32,15 @@ export const command: Command = {
     const most = integer(flags, 'packets', { least: 1, most: 2 ** 31 })
     const chosen = strategiesOf(text(flags, 'strategy') ?? 'all')
     const path = captureOf(flags)
-    const { program, artifact } = await compileProgram(file, io)
+    const compiled = await compileProgram(file, io)
+    const { program, artifact } = compiled
     const options = optionsOf(flags, artifact)
     const store = loadPackets(
       (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
       most,
     )
     const json = isSet(flags, 'json')
-    const verification = await verify({ program, artifact }, store, {
+    const found = await verify({ program, artifact }, store, {
       ...options,
       strategies: chosen,
       cores,
@@ -48,6 +50,9 @@ export const command: Command = {
       },
     })
     if (io.terminal && !json) io.err('\r\x1b[2K')
+    const explained = (c: Case): Case =>
+      c.skipped === undefined ? c : { ...c, skipped: refusal(compiled, c.strategy) ?? c.skipped }
+    const verification = { ...found, cases: found.cases.map(explained) }
     const workers = isSet(flags, 'threads')
       ? 'threads'
       : `virtual, taking turns by seed ${seedText(flags)}; --threads takes real ones`
@@ -77,23 +82,20 @@ interface Heading {
 
 function textOf({ exact, cases }: Verification, { program, file, packets, path, workers }: Heading): string {
   const ran = cases.filter(c => c.skipped === undefined)
+  const refused = new Map(cases.flatMap(c => (c.skipped === undefined ? [] : [[c.strategy, c.skipped]])))
   const broken = ran.filter(c => c.divergent > 0)
   const verdict = exact
-    ? `${program}: every strategy fulfils its contract on ${grouped(packets)} packets of ${path}`
+    ? `${program}: every strategy ${refused.size ? 'that suits it ' : ''}fulfils its contract on ${grouped(packets)} packets of ${path}`
     : ran.length === 0
       ? `${program}: nothing was verified`
       : `${program}: ${broken.length} of ${ran.length} cases break their contract`
   const parts = [verdict, '']
   if (ran.length)
     parts.push(
-      grid(
-        [{ title: 'strategy' }, { title: 'workers', right: true }, { title: 'result' }],
-        ran.map(c => [c.strategy, String(c.cores), outcome(c)]),
-      ),
+      grid([{ title: 'strategy' }, { title: 'workers' }, { title: 'result' }], rowsOf(ran), 2, 100),
       `  workers: ${workers}`,
       '',
     )
-  const refused = new Map(cases.flatMap(c => (c.skipped === undefined ? [] : [[c.strategy, c.skipped]])))
   if (refused.size)
     parts.push('not run', ...[...refused].flatMap(([name, why]) => paragraph(`${name}: ${why}`)), '')
   if (ran.length) {
@@ -104,6 +106,36 @@ function textOf({ exact, cases }: Verification, { program, file, packets, path, 
   if (packet !== undefined)
     parts.push(`what the serial run does: hairpin trace ${file} --in ${path} --packet ${packet}`, '')
   return parts.join('\n')
+}
+
+/** One row for all cases of a strategy that are exact, one for each that is not. */
+function rowsOf(cases: readonly Case[]): string[][] {
+  const names = new Map<string, Case[]>()
+  for (const c of cases) {
+    const name = c.history === undefined ? c.strategy : `${c.strategy}, history by ${c.history}`
+    names.set(name, [...(names.get(name) ?? []), c])
+  }
+  return [...names].flatMap(([name, list]) => {
+    const exact = list.filter(c => c.divergent === 0).map(c => c.cores)
+    const rest = list.filter(c => c.divergent > 0)
+    return [
+      ...(exact.length ? [[name, rangesText(exact), 'exact']] : []),
+      ...rest.map(c => [name, String(c.cores), outcome(c)]),
+    ]
+  })
+}
+
+/** 1, 2, 4..7 */
+function rangesText(numbers: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const n of numbers.toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last && last[1] === n - 1) last[1] = n
+    else ranges.push([n, n])
+  }
+  return ranges
+    .flatMap(([a, b]): (string | number)[] => (b - a < 2 ? (a === b ? [a] : [a, b]) : [`${a}..${b}`]))
+    .join(', ')
 }
 
 function outcome(c: Case): string {
