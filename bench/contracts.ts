@@ -53,8 +53,13 @@ const stores = [
   ...captures.map(path =>
     loadPackets((memory, workspace) => openCapture(path, { memory, workspace }), packets),
   ),
-  synthetic('uniform trace', { ...common, law: 'uniform', flows: 1000 }),
-  synthetic('heavy-tailed trace', { ...common, law: 'university-1', flows: 1000, udp: 0.3 }),
+  synthetic('uniform trace', { ...common, law: 'uniform', flows: Math.ceil(packets / 20) }),
+  synthetic('heavy-tailed trace', {
+    ...common,
+    law: 'university-1',
+    flows: Math.ceil(packets / 20),
+    udp: 0.3,
+  }),
   synthetic('single-flow trace', { ...common, law: 'single', flows: 1 }),
 ]
 console.log(`${stores.length} inputs of up to ${packets} packets, workers ${cores.join(', ')}`)
