@@ -4,8 +4,10 @@
  *     --seconds n   go on with new seeds for so long (60)
  *     --seed n      begin with this seed; without --seconds, examine only this one
  *     --minimise s  seconds to spend on making a failing case smaller (60)
+ *     --keep-going  only list failures, one seed of each kind, and go on
  *
- * Ends at the first failure with exit status 1, and prints what is left of the case.
+ * Without --keep-going it ends at the first failure and prints what is left of the case. Exit status 1 if anything
+ * failed.
  */
 
 import { parseArgs } from 'node:util'
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string' },
     minimise: { type: 'string', default: '60' },
+    'keep-going': { type: 'boolean' },
   },
 })
 const first = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed)
@@ -25,6 +28,7 @@ const once = values.seed !== undefined && values.seconds === undefined
 const deadline = performance.now() + 1000 * Number(values.seconds ?? (once ? 0 : 60))
 
 const counts = { programs: 0, refused: 0, single: 0, replicated: 0, sharded: 0, shared: 0 }
+const kinds = new Set<string>()
 let seed = first
 do {
   const given = caseOf(seed)
@@ -35,7 +39,11 @@ do {
     if (once) console.log(`refused: ${refused}`)
   }
   for (const { strategy } of ran) if (strategy in counts) counts[strategy as keyof typeof counts]++
-  if (failure) {
+  if (failure && values['keep-going'] === true) {
+    process.exitCode = 1
+    if (!kinds.has(failure.kind)) console.log(`seed ${seed}: ${failure.what.split('\n')[0]}`)
+    kinds.add(failure.kind)
+  } else if (failure) {
     console.log(`seed ${seed}: ${failure.what}\nmaking it smaller …\n`)
     console.log(reportOf(await minimise(given, failure, 1000 * Number(values.minimise))))
     process.exitCode = 1
