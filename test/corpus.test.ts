@@ -15,11 +15,16 @@ import { bundledProgram, programNames } from './programs.js'
 /** Packets from the beginning of each capture that the interpreter gets to see too. */
 const sampled = 40
 const second = 1_000_000_000n
+/** Longer gaps are shortened to this in the sample. */
+const longestGap = 60n * second
 
 interface Corpus {
   /** All packets of all captures, one capture after the other. */
   readonly all: PacketStore
-  /** The first few of each. */
+  /**
+   * The first few of each. Some captures span decades; here time passes more slowly, so that no table's clock wraps:
+   * behind that, an entry that nothing has swept reads as fresh, and how much is swept depends on a shard's packets.
+   */
   readonly sample: PacketStore
   /** The capture that packet n of `all` comes from. */
   readonly origin: (n: number) => string
@@ -30,14 +35,19 @@ function readCorpus(): Corpus {
   const sample = new PacketStore('the beginning of every development capture')
   const ends: { readonly file: string; readonly end: number }[] = []
   let start = 0n
+  let sampleTime = 0n
   for (const { path, file } of indexedCaptures()) {
     const store = loadPackets((memory, workspace) => openCapture(path, { memory, workspace }))
     let last = start
+    sampleTime += second
     for (let n = 0; n < store.count; n++) {
       const { bytes, originalLength, timestamp, device } = store.packet(n)
-      last = start + timestamp
+      const gap = start + timestamp - last
+      last += gap
       all.add(bytes, originalLength, last, device)
-      if (n < sampled) sample.add(bytes, originalLength, last, device)
+      if (n >= sampled) continue
+      sampleTime += gap < longestGap ? gap : longestGap
+      sample.add(bytes, originalLength, sampleTime, device)
     }
     start = last + second
     ends.push({ file, end: all.count })

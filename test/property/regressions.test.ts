@@ -21,6 +21,15 @@ const programs: Readonly<Record<string, string>> = {
       taken.set(numbers.take() ?? 0)
       return idle.has(1) ? Verdict.Drop : Verdict.Pass
     }`,
+  'the item is complete where a view is tested again behind a loop that changes state': `
+    const first = table({ key: { a: u16, b: u32 }, value: i64, capacity: 2 })
+    const second = table({ key: u16, value: u8, capacity: 1 })
+    export default function program(packet: Packet): Verdict {
+      for (let i = 3; i < 6; i++) first.set({ a: 0, b: packet.ipv6?.hopLimit ?? 3 }, 0n)
+      const ip = packet.ipv6
+      if (ip) second.set(0, 0)
+      return Verdict.Drop
+    }`,
   'a loop may negate its counter': `
     const last = cell(u32)
     export default function program(packet: Packet): Verdict {
