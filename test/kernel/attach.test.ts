@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { SystemError, Unsupported } from '../../src/sys/failure.js'
 import { linkIds, linkInfo, links, programInfo, programIds } from '../../src/sys/info.js'
+import { kernel } from '../../src/sys/kernel.js'
 import { LiveFrameRun, park } from '../../src/sys/live-frames.js'
+import { mountBpfFilesystem, openPinnedLink, unpin } from '../../src/sys/pin.js'
 import { holders } from '../../src/sys/process.js'
 import { attachXdp } from '../../src/sys/xdp.js'
+import { builtFile } from '../../tools/sources.js'
 import { counterProgram, frame, verdicts } from './counter.js'
 import { withoutLab } from './probes.js'
 
@@ -136,6 +144,45 @@ test('an MTU that native XDP cannot carry is named, with the way out', { skip },
     )
   } finally {
     counter.close()
+    lab.down()
+  }
+})
+
+test('a link dies with its owner, however that ends, unless it is pinned', { skip }, async () => {
+  const lab = up(pair)
+  const pins = mkdtempSync(join(tmpdir(), 'hairpin-'))
+  mountBpfFilesystem(pins)
+  try {
+    const place = (file: string): string => JSON.stringify(builtFile(file))
+    for (const pinned of [false, true]) {
+      const script = `Promise.all([${['src/sys/xdp.ts', 'src/sys/namespace.ts', 'src/sys/pin.ts', 'test/kernel/counter.ts'].map(file => `import(${place(file)})`).join(', ')}])
+        .then(([{ attachXdp }, { inNamespace }, { pin }, { counterProgram }]) => {
+          const { program } = counterProgram(2, 'test_orphan')
+          const { link } = inNamespace(${JSON.stringify(lab.path('right'))}, () => attachXdp(program, 'b', 'native'))
+          if (${pinned}) pin(link, ${JSON.stringify(join(pins, 'link'))})
+          console.log('attached')
+          setInterval(() => {}, 1000)
+        })`
+      const owner = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+      await once(owner.stdout, 'data')
+      assert.equal(lab.interface('right', 'b').xdp.length, 1)
+      owner.kill('SIGKILL')
+      await once(owner, 'exit')
+      assert.equal(lab.interface('right', 'b').xdp.length, pinned ? 1 : 0)
+    }
+    const link = openPinnedLink(join(pins, 'link'))
+    link.detach()
+    assert.deepEqual(lab.interface('right', 'b').xdp, [])
+    assert.equal(linkInfo(link).interfaceIndex, 0)
+    link.close()
+    unpin(join(pins, 'link'))
+
+    const counter = counterProgram(verdicts.pass)
+    lab.inNamespace('right', () => attachXdp(counter.program, 'b', 'native').detach())
+    counter.close()
+  } finally {
+    kernel().umount(pins, 2)
+    rmdirSync(pins)
     lab.down()
   }
 })
