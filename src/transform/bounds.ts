@@ -1,6 +1,7 @@
 // Bounds checks: a comparison of the packet's length that a dominating branch already answers becomes a constant, and a
 // checked load that is proved present becomes unchecked. Checks at constant offsets also fall to value ranges in
-// fold.ts; here the end of a header may be a variable plus a constant.
+// fold.ts; here the end of a header may be a variable plus a constant. Not in the pipeline: what the front end emits has
+// no such checks left after folding (docs/decisions/0050-passes.md).
 
 import { accessOf } from '../analysis/packet-versions.js'
 import { dominators } from '../analysis/dominators.js'

@@ -60,7 +60,7 @@ export function optimise(func: Func, options: OptimiseOptions = {}): void {
   for (let round = 0; round < maxRounds; round++) {
     run('simplify-cfg')
     if (!run('fold') && round > 0) break
-    for (const name of ['cse', 'bounds', 'widen', 'dce']) run(name)
+    for (const name of ['cse', 'widen', 'dce']) run(name)
   }
   run('dce')
   run('simplify-cfg')
