@@ -30,8 +30,7 @@ export function stateBody(main: Func): StateBody {
   func.result = 'void'
   joinReturns(func)
   prune(func, isStateWrite)
-  readAsReceived(func)
-  prune(func, isStateWrite)
+  if (readAsReceived(func)) prune(func, isStateWrite)
   const joins = closeLoops(func)
   splitCriticalEdges(func)
   return { func, joins }

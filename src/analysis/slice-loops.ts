@@ -8,26 +8,24 @@
 import type { Block, Func, Instr } from '../ir/types.js'
 import { predIndex } from './cfg.js'
 import { dominators } from './dominators.js'
+import type { DominatorTree } from './dominators.js'
 import { loops } from './loops.js'
 import type { Loop } from './loops.js'
 
 /** Gives all loops, in place, one block they are entered from and one they are left to; the latter by the header. */
 export function closeLoops(func: Func): Map<Block, Block> {
   const joins = new Map<Block, Block>()
-  const headers = loops(func).map(l => l.header)
-  for (const header of headers.toReversed()) {
-    joinEntries(
-      func,
-      loops(func).find(l => l.header === header)!,
-    )
-    const loop = loops(func).find(l => l.header === header)!
-    if (loop.exits.length) joins.set(header, joinExits(func, loop))
+  for (const { header } of loops(func).toReversed()) {
+    joinEntries(func, header, dominators(func))
+    const tree = dominators(func)
+    const loop = loops(func, tree).find(l => l.header === header)!
+    if (loop.exits.length) joins.set(header, joinExits(func, loop, tree))
   }
   return joins
 }
 
-function joinEntries(func: Func, { header, blocks }: Loop): void {
-  const entries = header.preds.flatMap((p, k) => (blocks.has(p) ? [] : [k]))
+function joinEntries(func: Func, header: Block, tree: DominatorTree): void {
+  const entries = header.preds.flatMap((p, k) => (tree.dominates(header, p) ? [] : [k]))
   if (entries.length < 2) return
   const before: Block = {
     id: func.nextId++,
@@ -49,9 +47,8 @@ function joinEntries(func: Func, { header, blocks }: Loop): void {
   header.preds = [before, ...header.preds.filter((_, k) => !entries.includes(k))]
 }
 
-function joinExits(func: Func, loop: Loop): Block {
+function joinExits(func: Func, loop: Loop, tree: DominatorTree): Block {
   const { exits } = loop
-  const tree = dominators(func)
   const make = (op: string, type: Instr['type'], args: Instr[], attrs: Instr['attrs'] = {}): Instr => ({
     id: func.nextId++,
     op,

@@ -12,13 +12,14 @@ import { ranges } from './ranges.js'
 import type { Ranges } from './ranges.js'
 import { refusable, Refused } from './refusal.js'
 
-/** Rebases every load of the function in place. Throws Refused. */
-export function readAsReceived(func: Func): void {
+/** Rebases every load of the function in place; true if any was not of the packet as received. Throws Refused. */
+export function readAsReceived(func: Func): boolean {
   const loads = func.blocks.flatMap(b => b.instrs.filter(i => i.op === 'load'))
-  if (loads.every(i => i.args[0].op === 'packet')) return
+  if (loads.every(i => i.args[0].op === 'packet')) return false
   const rebase = new Rebase(func)
   for (const load of loads) rebase.load(load)
   replaceUses(func, rebase.replaced)
+  return true
 }
 
 /** Whether a load provably gives bytes as received; nothing is changed. */

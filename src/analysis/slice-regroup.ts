@@ -9,20 +9,25 @@ import { Uses } from './uses.js'
 
 const regroupable: ReadonlySet<string> = new Set(['add', 'mul', 'and', 'or', 'xor'])
 
-/** Regroups in place; true if anything changed: taint must be found again, as there are new values. */
+/** Regroups in place; true if anything changed. `taint` is kept up to date; the graph stays as it is. */
 export function regroup(func: Func, taint: Taint): boolean {
   const uses = new Uses(func)
   const inner = (i: Instr, op: string): boolean =>
     i.op === op && taint.values.has(i) && uses.count(i) === 1 && uses.of(i)[0].instr?.op === op
+  const gone = new Set<Instr>()
   let changed = false
   for (const block of func.blocks)
     for (const root of block.instrs.slice()) {
       if (!regroupable.has(root.op) || !opInfo(root.op).commutative || !taint.values.has(root)) continue
       if (inner(root, root.op)) continue
-      const [ofPacket, ofState]: [Instr[], Instr[]] = [[], []]
+      const [ofPacket, ofState, within]: [Instr[], Instr[], Instr[]] = [[], [], []]
       const walk = (i: Instr): void => {
-        if (i !== root && !inner(i, root.op)) (taint.values.has(i) ? ofState : ofPacket).push(i)
-        else i.args.forEach(walk)
+        if (i !== root && !inner(i, root.op)) {
+          ;(taint.values.has(i) ? ofState : ofPacket).push(i)
+          return
+        }
+        if (i !== root) within.push(i)
+        i.args.forEach(walk)
       }
       walk(root)
       if (ofPacket.length < 2) continue
@@ -30,10 +35,13 @@ export function regroup(func: Func, taint: Taint): boolean {
         const { op, type, span } = root
         const i: Instr = { id: func.nextId++, op, type, args: [a, b], attrs: {}, ...(span && { span }) }
         block.instrs.splice(block.instrs.indexOf(root), 0, i)
+        if (taint.values.has(a)) taint.values.add(i)
         return i
       }
       root.args = [ofState.reduce(combine), ofPacket.reduce(combine)]
+      for (const i of within) gone.add(i)
       changed = true
     }
+  if (changed) for (const block of func.blocks) block.instrs = block.instrs.filter(i => !gone.has(i))
   return changed
 }

@@ -9,7 +9,6 @@
 // back as a Refusal with its place.
 
 import type { Func, Span } from '../ir/types.js'
-import { prune } from '../transform/prune.js'
 import { buildAdvance } from './advance.js'
 import { blockOf } from './cfg.js'
 import { Choices } from './choice.js'
@@ -24,7 +23,7 @@ import { ranges } from './ranges.js'
 import { refusable } from './refusal.js'
 import type { Refusal } from './refusal.js'
 import type { ObjectShapes } from './shapes.js'
-import { isStateWrite, stateBody } from './slice-body.js'
+import { stateBody } from './slice-body.js'
 import { cutMetadata } from './slice-cut.js'
 import type { Need } from './slice-cut.js'
 import { Data } from './slice-data.js'
@@ -75,11 +74,8 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     const { func: body, joins } = stateBody(main)
     let view = look(body)
     if (hoistLoads(body, view.tainted)) view = look(body)
-    if (regroup(body, view.tainted)) {
-      prune(body, isStateWrite)
-      view = look(body)
-    }
-    const { tree, loops, looping, congruence, tainted } = view
+    const { tree, loops, looping, tainted } = view
+    const congruence = regroup(body, tainted) ? new Congruence(body, looping) : view.congruence
     const places = blockOf(body)
     const settled = settledBranches(body, tree)
     const choices = new Choices()

@@ -15,7 +15,7 @@ import type { Loop } from './loops.js'
 import { isStateOp } from './slice-body.js'
 
 export interface Taint {
-  readonly values: ReadonlySet<Instr>
+  readonly values: Set<Instr>
   /** Blocks whose execution depends on state. */
   readonly dynamic: ReadonlySet<Block>
   /** The first block behind b, on every way to the exit, that is not dynamic; b itself if it is not. */
