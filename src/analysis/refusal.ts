@@ -3,16 +3,12 @@
 import type { Span } from '../ir/types.js'
 
 export type RefusalKind =
-  /** A loop that touches state, or behind a look at state, is not a small counted one. */
-  | 'loop'
   /** A value that state depends on is read from the packet after the program wrote there. */
   | 'packet-written'
   /** The place of a packet read depends on state, and it could be anywhere. */
   | 'state-address'
-  /** A state-dependent branch decides what is read from a rule table or a loop that the state then depends on. */
-  | 'state-guarded'
-  /** The item would be larger than any packet. */
-  | 'too-large'
+  /** The key of a rule table that state depends on depends on state. */
+  | 'state-rule'
 
 /** The reason is one sentence for the author, without the place; `span` is the place, `notes` explain it further. */
 export interface Refusal {

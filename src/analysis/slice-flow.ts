@@ -14,7 +14,6 @@ import { conclude } from './facts.js'
 import type { Congruence } from './congruence.js'
 import type { FactContext, Facts } from './facts.js'
 import type { Loop } from './loops.js'
-import { Refused } from './refusal.js'
 import { isStateWrite } from './slice-body.js'
 import type { Taint } from './taint.js'
 
@@ -217,11 +216,8 @@ export class Flow {
     const { taint, choices } = this.context
     const loop = this.loopOf(block)
     if (loop && block !== loop.header) return choices.outcome(0)
-    if (loop) {
-      const out = this.behind(loop, (from, k) => this.along(from, k))
-      if (!out) throw refuseLoop(loop)
-      return out
-    }
+    // Every way out leads to the block behind the loop (slice-loops.ts), unless no packet with an effect takes any.
+    if (loop) return this.behind(loop, (from, k) => this.along(from, k)) ?? choices.outcome(0)
     const { term } = block
     if (term.op === 'jump') return this.along(block, 0)
     if (term.op !== 'branch') return choices.outcome(0)
@@ -266,17 +262,3 @@ export class Flow {
     return this.context.choices.outcome(ways[Math.max(pred, 0)])
   }
 }
-
-function refuseLoop(loop: Loop): Refused {
-  const span = loop.header.term.span ?? firstSpan(loop)
-  return new Refused({
-    kind: 'loop',
-    reason:
-      'this loop decides how state changes and cannot be written out: it needs a small constant bound, or must be ' +
-      'free of state and come before it',
-    ...(span && { span }),
-  })
-}
-
-const firstSpan = (loop: Loop): Instr['span'] =>
-  [...loop.blocks].flatMap(b => b.instrs).find(i => i.span !== undefined)?.span

@@ -94,7 +94,7 @@ const refuse = (load: Instr): Refused =>
 
 const refuseRules = (i: Instr): Refused =>
   new Refused({
-    kind: 'state-guarded',
+    kind: 'state-rule',
     reason:
       `the key looked up in ${String(i.attrs.object)} depends on state; what state depends on is looked up once, ` +
       'before state is known, so that an update of the rules cannot make replicas differ',
