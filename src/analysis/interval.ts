@@ -68,6 +68,13 @@ function lowZeros(r: Interval): bigint {
 }
 const above = (zeros: bigint, hi: bigint): bigint => (fill(hi) >> zeros) << zeros
 
+/** x & (2^k - 1), where all x agree in the bits above. */
+function lowBits(x: Interval, mask: Interval): Interval | undefined {
+  const { lo: m } = mask
+  if (!isExact(mask) || (m & (m + 1n)) !== 0n || (x.lo & ~m) !== (x.hi & ~m)) return undefined
+  return interval(x.lo & m, x.hi & m, x.ones & m)
+}
+
 type Transfer = (a: Interval, b: Interval, type: Type, argType: Type) => Interval | undefined
 
 const nonNegative = (r: Interval, type: Type): boolean => r.hi <= maxOf(type) >> 1n
@@ -76,7 +83,7 @@ const transfers: Readonly<Record<string, Transfer>> = {
   zext: a => a,
   trunc: a => (a.hi <= 0xffffffffn ? a : interval(0n, 0xffffffffn, a.ones & 0xffffffffn)),
   sext: (a, _b, _t, from) => (nonNegative(a, from) ? a : undefined),
-  and: (a, b) => interval(0n, min(a.hi, b.hi), a.ones & b.ones),
+  and: (a, b) => lowBits(a, b) ?? lowBits(b, a) ?? interval(0n, min(a.hi, b.hi), a.ones & b.ones),
   or: (a, b) => interval(max(a.lo, b.lo), a.hi + b.hi, a.ones | b.ones),
   xor: (a, b) => interval(0n, a.hi + b.hi, a.ones | b.ones),
   add: (a, b, type) => {

@@ -79,6 +79,24 @@ test('arithmetic that may wrap is everything, division by a constant is not', ()
   ])
 })
 
+test('a test of a difference bounds the minuend, and a mask keeps what bits above it agree in', () => {
+  const { at } = analyse(`b0:
+    %69 = const.i32 value=69
+    %10 = const.i32 value=10
+    %15 = const.i32 value=15
+    %2 = const.i32 value=2
+    %d = sub.i32 %x, %69
+    %k = leu.i1 %d, %10
+    branch %k, b1, b2
+b1:
+    %w = and.i32 %x, %15 ; words
+    %h = shl.i32 %w, %2 ; header
+    return
+b2:
+    return`)
+  assert.deepEqual([at('x', 1), at('words', 1), at('header', 1)], ['69..79', '5..15', '20..60'])
+})
+
 test('the condition of a select narrows its choices', () => {
   const { of } = analyse(`b0:
     %14 = const.i32 value=14

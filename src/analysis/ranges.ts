@@ -86,6 +86,7 @@ export class Ranges {
       if (list) list.push(...settled)
       else this.mentions.set(value, [...settled])
       if (value.type === 'i1' && opInfo(value.op).fold) for (const a of value.args) values.add(a)
+      if (value.op === 'sub') values.add(value.args[0])
     }
   }
 
@@ -140,6 +141,10 @@ export class Ranges {
       const before = facts.get(value)
       const both = before && fact ? intersect(before, fact) : fact
       if (both) facts.set(value, both)
+      // x - c in lo..hi: x in lo + c..hi + c, if that does not wrap.
+      const c = value.op === 'sub' && value.args[1].op === 'const' ? BigInt(value.args[1].attrs.value) : undefined
+      if (c !== undefined && both && both.hi + c <= maxOf(value.type))
+        learn(value.args[0], interval(both.lo + c, both.hi + c))
     }
     learn(cond, exactly(outcome ? 1n : 0n))
     const [a, b] = cond.args

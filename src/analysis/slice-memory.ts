@@ -4,10 +4,12 @@
 // skipped; a store of exactly the loaded bytes gives its value in place of the load; any other store is a refusal with
 // both places. Addresses are compared as sums: equal terms cancel, the rest is bounded by ranges.ts.
 
-import { bitsOf } from '../ir/ops.js'
+import { bitsOf, opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { replaceUses } from '../transform/edit.js'
 import { blockOf } from './cfg.js'
+import { intersect, transfer } from './interval.js'
+import type { Interval } from './interval.js'
 import { ranges } from './ranges.js'
 import type { Ranges } from './ranges.js'
 import { refusable, Refused } from './refusal.js'
@@ -27,6 +29,9 @@ export function readsReceived(func: Func): (load: Instr) => boolean {
   let rebase: Rebase | undefined
   return load => load.args[0].op === 'packet' || (rebase ??= new Rebase(func)).isReceived(load)
 }
+
+/** Operations looked through to bound a term of an address. */
+const termDepth = 4
 
 const widthOf = (i: Instr): bigint => BigInt(Number(i.attrs.width))
 
@@ -106,13 +111,23 @@ class Rebase {
     let high = low
     for (const [term, times] of terms) {
       if (times === 0n) continue
-      const place = this.places.get(load)!
-      const range = this.known.at(term, place)
+      const range = this.at(term, this.places.get(load)!, termDepth)
       low += times * (times > 0n ? range.lo : range.hi)
       high += times * (times > 0n ? range.hi : range.lo)
     }
     if (low >= widthOf(store) || high <= -widthOf(load)) return 'apart'
     return low === 0n && high === 0n && widthOf(load) === widthOf(store) ? 'equal' : 'unknown'
+  }
+
+  /** What a value can be in a block, its operands being what they can be there. */
+  private at(i: Instr, block: Block, depth: number): Interval {
+    const range = this.known.at(i, block)
+    if (depth === 0 || !opInfo(i.op).fold) return range
+    const derived = transfer(
+      i,
+      i.args.map(a => this.at(a, block, depth - 1)),
+    )
+    return intersect(range, derived) ?? range
   }
 
   /** An address as a sum. Only additions that cannot wrap are taken apart: packets are far shorter than 2^32. */

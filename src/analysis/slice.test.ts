@@ -203,3 +203,29 @@ end:
 ${store('s')}  return %0`
   assert.deepEqual(fields(body('end')), ['sum 32@0'])
 })
+
+test('writing behind a header of variable length leaves what stands before it as received', () => {
+  const body = `${load('v', 1, 14, 'version')}  %l = input.i32 name="length"
+  %14 = const.i32 value=14
+  %69 = const.i32 value=69
+  %10 = const.i32 value=10
+  %15 = const.i32 value=15
+  %2 = const.i32 value=2
+  %54 = const.i32 value=54
+  %d = sub.i32 %v, %69
+  %s = leu.i1 %d, %10
+  %w = and.i32 %v, %15
+  %h = shl.i32 %w, %2
+  %e = add.i32 %14, %h
+  %f = add.i32 %e, %2
+  %g = leu.i1 %f, %l
+  %ok = and.i1 %s, %g
+  branch %ok, yes, no
+yes:
+  %n = store.mem %m, %e, %0 width=2 offset=0
+  %x = load.i32 %n, %14 width=4 offset=12 checked=true ; source
+${store('x')}  jump no
+no:
+  return %0`
+  assert.deepEqual(fields(body), ['source 32@0'])
+})
