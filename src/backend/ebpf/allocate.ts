@@ -1,0 +1,93 @@
+// Gives every value a register, or a slot of the stack where there are too few.
+//
+// Values in SSA form can be coloured in the order of their definitions: each takes a register that none of those alive
+// with it has. Where none is left, the cheapest of them all by uses lives on the stack instead, whole, and colouring
+// starts again. r2 to r5 are lost at calls; r6 to r9 are kept. Promises: deterministic.
+
+import type { Register } from './asm.js'
+import { interference } from './liveness.js'
+import type { Interference } from './liveness.js'
+import type { Machine, Value } from './machine.js'
+
+export type Location = { readonly register: Register } | { readonly slot: number }
+
+export interface Allocation {
+  readonly location: (value: Value) => Location
+  /** Slots of 8 bytes in use. */
+  readonly slots: number
+  /** Names of what lives on the stack, the author's where there are any. */
+  readonly spilled: readonly string[]
+}
+
+const lost: readonly Register[] = [2, 3, 4, 5]
+const kept: readonly Register[] = [6, 7, 8, 9]
+
+export function allocate(machine: Machine): Allocation {
+  const graph = interference(machine)
+  const spilled = new Set<Value>()
+  let registers = color(graph, spilled)
+  while (!registers) registers = color(graph, spilled)
+  const found = registers
+  const slots = new Map<Value, number>()
+  for (const v of graph.values) {
+    if (!spilled.has(v)) continue
+    const taken = new Set([...graph.neighbours.get(v)!].map(n => slots.get(n)))
+    const liked = v.like && slots.get(v.like)
+    let slot = liked !== undefined && !taken.has(liked) ? liked : 0
+    while (taken.has(slot)) slot++
+    slots.set(v, slot)
+  }
+  return {
+    location: v => {
+      const register = found.get(v)
+      if (register !== undefined) return { register }
+      const slot = slots.get(v)
+      if (slot === undefined) throw new Error(`${machine.name}: value ${v.id} was never defined`)
+      return { slot }
+    },
+    slots: Math.max(0, ...[...slots.values()].map(s => s + 1)),
+    spilled: [...new Set([...spilled].flatMap(v => (v.name === undefined ? [] : [v.name])))],
+  }
+}
+
+/** One attempt: registers for all that are not spilled; or nothing, with one more value spilled. */
+function color(graph: Interference, spilled: Set<Value>): Map<Value, Register> | undefined {
+  const registers = new Map<Value, Register>()
+  const wishes = new Map<Value, Value[]>()
+  for (const v of graph.values) if (v.like) wishes.set(v.like, [...(wishes.get(v.like) ?? []), v])
+  for (const v of graph.values) {
+    if (spilled.has(v)) continue
+    const neighbours = graph.neighbours.get(v)!
+    const taken = new Set<Register | undefined>()
+    for (const n of neighbours) taken.add(registers.get(n))
+    const allowed = (graph.acrossCalls.has(v) ? kept : [...lost, ...kept]).filter(r => !taken.has(r))
+    if (allowed.length === 0) {
+      spill(v, graph, registers, spilled)
+      return undefined
+    }
+    const liked = [v.prefer, ...[v.like, ...(wishes.get(v) ?? [])].map(w => w && registers.get(w))]
+    registers.set(v, liked.find(r => r !== undefined && allowed.includes(r)) ?? allowed[0])
+  }
+  return registers
+}
+
+/** Puts on the stack whichever is used least, by its neighbours: the value, or one whose register it could have. */
+function spill(
+  value: Value,
+  graph: Interference,
+  registers: ReadonlyMap<Value, Register>,
+  spilled: Set<Value>,
+): void {
+  const usable = graph.acrossCalls.has(value) ? kept : [...lost, ...kept]
+  let [best, least] = [value, cost(value, graph)]
+  for (const n of graph.neighbours.get(value)!) {
+    const register = registers.get(n)
+    if (register === undefined || !usable.includes(register)) continue
+    const c = cost(n, graph)
+    if (c < least) [best, least] = [n, c]
+  }
+  spilled.add(best)
+}
+
+const cost = (v: Value, graph: Interference): number =>
+  (graph.weight.get(v) ?? 0) / (1 + graph.neighbours.get(v)!.size)

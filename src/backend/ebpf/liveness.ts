@@ -1,0 +1,113 @@
+// Which values are alive together: the interference graph of a machine function.
+//
+// Two values interfere if one is defined while the other is still needed. A phi's operands are needed at the end of
+// the predecessor they belong to; its results exist from the block's start on, all at once.
+
+import { isValue, valuesIn } from './machine.js'
+import type { Block, Machine, Value } from './machine.js'
+
+export interface Interference {
+  /** Every value that is defined, in an order in which definitions come before uses. */
+  readonly values: readonly Value[]
+  readonly neighbours: ReadonlyMap<Value, ReadonlySet<Value>>
+  /** Values needed after a call during which they exist: r1 to r5 cannot hold them. */
+  readonly acrossCalls: ReadonlySet<Value>
+  /** Definitions and uses, those in loops counted ten times as often each level. */
+  readonly weight: ReadonlyMap<Value, number>
+}
+
+export function interference(machine: Machine): Interference {
+  const liveOut = solve(machine)
+  const neighbours = new Map<Value, Set<Value>>()
+  const acrossCalls = new Set<Value>()
+  const weight = new Map<Value, number>()
+  const values: Value[] = []
+  const of = (v: Value): Set<Value> => {
+    let set = neighbours.get(v)
+    if (!set) neighbours.set(v, (set = new Set()))
+    return set
+  }
+  const together = (v: Value, live: Iterable<Value>): void => {
+    for (const l of live) {
+      if (l === v) continue
+      of(v).add(l)
+      of(l).add(v)
+    }
+  }
+  const weigh = (v: Value, depth: number): void =>
+    void weight.set(v, (weight.get(v) ?? 0) + 10 ** Math.min(depth, 4))
+
+  for (const p of machine.params) {
+    values.push(p)
+    of(p)
+    together(p, machine.params)
+  }
+  for (const block of machine.blocks) {
+    const live = new Set(liveOut.get(block))
+    const defined: Value[] = []
+    for (const v of endUses(block)) {
+      live.add(v)
+      weigh(v, block.depth)
+    }
+    for (const s of block.steps.toReversed()) {
+      if (s.dst) {
+        defined.push(s.dst)
+        live.delete(s.dst)
+        together(s.dst, live)
+        of(s.dst)
+        weigh(s.dst, block.depth)
+      }
+      if (s.call) for (const l of live) acrossCalls.add(l)
+      for (const u of s.uses) {
+        live.add(u)
+        weigh(u, block.depth)
+      }
+    }
+    const results = block.phis.map(p => p.dst)
+    for (const r of results) {
+      together(r, live)
+      together(r, results)
+      of(r)
+      weigh(r, block.depth)
+    }
+    if (block === machine.blocks[0]) for (const p of machine.params) together(p, live)
+    values.push(...results, ...defined.toReversed())
+  }
+  return { values, neighbours, acrossCalls, weight }
+}
+
+function endUses({ end }: Block): readonly Value[] {
+  if (end.kind === 'branch') return end.condition.uses
+  return end.kind === 'return' && end.result !== undefined ? valuesIn([end.result]) : []
+}
+
+/** Values alive at the end of each block, before the copies into its successors' phis. */
+function solve(machine: Machine): ReadonlyMap<Block, ReadonlySet<Value>> {
+  const liveIn = new Map<Block, Set<Value>>()
+  const liveOut = new Map<Block, Set<Value>>(machine.blocks.map(b => [b, new Set()]))
+  for (let changed = true; changed;) {
+    changed = false
+    for (const block of machine.blocks.toReversed()) {
+      const out = liveOut.get(block)!
+      for (const to of block.end.targets) {
+        for (const v of liveIn.get(to) ?? []) out.add(v)
+        to.preds.forEach((p, k) => {
+          if (p !== block) return
+          for (const phi of to.phis) if (isValue(phi.args[k])) out.add(phi.args[k])
+        })
+      }
+      const live = new Set(out)
+      for (const v of endUses(block)) live.add(v)
+      for (const s of block.steps.toReversed()) {
+        if (s.dst) live.delete(s.dst)
+        for (const u of s.uses) live.add(u)
+      }
+      for (const phi of block.phis) live.delete(phi.dst)
+      const before = liveIn.get(block)
+      if (before?.size === live.size) continue
+      liveIn.set(block, live)
+      changed = true
+    }
+  }
+  return liveOut
+}

@@ -1,0 +1,87 @@
+// Code between selection and emission: a graph of blocks whose values have no registers yet.
+//
+// select.ts makes it from IR, allocate.ts gives every value a register or a stack slot, emit.ts writes assembly.
+// Registers r0 and r1 are never given to values: instructions may use them freely while they are written.
+
+import type { Code, Item, Label, Register } from './asm.js'
+
+/** A value of up to 64 bits; narrower ones are zero-extended. */
+export interface Value {
+  readonly id: number
+  /** The author's name for it, for messages. */
+  readonly name?: string
+  /** A register it would like to be in. */
+  prefer?: Register
+  /** A value whose register it would like to have. */
+  like?: Value
+}
+
+/** A constant is held as an unsigned 64-bit number. */
+export type Operand = Value | bigint
+export const isValue = (o: Operand): o is Value => typeof o !== 'bigint'
+
+/** What an instruction sees while it is written: see emit.ts. */
+export interface Out {
+  push(...items: Code): void
+  /** A register that holds the operand; a constant or a spilled value is brought into `scratch`. */
+  read(operand: Operand, scratch: Register): Register
+  /** Brings the operand into this very register. */
+  into(register: Register, operand: Operand): void
+  /** Runs `compute` with the register to leave the result in: the value's own, or the scratch if it is spilled. */
+  write(value: Value, scratch: Register, compute: (register: Register) => void): void
+  label(): Label
+  /** Leaves the program where the kernel's verifier must be shown a way out that is never taken. */
+  readonly trap: Label
+  /** Brings arguments into r1, r2, …; more than five go through memory, and r1 points to them. */
+  arguments(operands: readonly Operand[]): void
+}
+
+export interface Step {
+  readonly dst?: Value
+  readonly uses: readonly Value[]
+  /** Loses r1 to r5. */
+  readonly call?: boolean
+  readonly write: (out: Out) => void
+  /** Offset in the program's source. */
+  readonly origin?: number
+}
+
+/** A condition of a branch: jumps to `target` if it is `sense`, and falls through otherwise. */
+export interface Condition {
+  readonly uses: readonly Value[]
+  readonly jump: (out: Out, target: Label, sense: boolean) => void
+}
+
+export interface Phi {
+  readonly dst: Value
+  /** In the order of the block's predecessors. */
+  readonly args: Operand[]
+}
+
+export type End =
+  | { readonly kind: 'jump'; targets: [Block] }
+  | { readonly kind: 'branch'; readonly condition: Condition; targets: [Block, Block] }
+  | { readonly kind: 'return'; readonly result?: Operand; targets: [] }
+  | { readonly kind: 'trap'; targets: [] }
+
+export interface Block {
+  readonly id: number
+  readonly depth: number
+  phis: Phi[]
+  steps: Step[]
+  end: End
+  /** Predecessors in the order of phi operands. */
+  preds: Block[]
+}
+
+export interface Machine {
+  readonly name: string
+  readonly params: readonly Value[]
+  /** In emission order. */
+  blocks: Block[]
+}
+
+/** Values among operands. */
+export const valuesIn = (operands: readonly Operand[]): Value[] => operands.filter(isValue)
+
+export type { Code, Item, Label, Register }

@@ -1,0 +1,631 @@
+// Chooses instructions: an expanded IR function becomes machine code over values (machine.ts).
+//
+// Widening costs nothing, because narrow values are zero-extended, and constants are operands. A comparison that only
+// its block's branch uses becomes the branch. Addresses are memory.ts's and packet.ts's affair, arithmetic
+// arithmetic.ts's. Loops are verified as if they had one round: what goes round is made unknown to the verifier at
+// the loop's head, and may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
+
+import { predIndex } from '../../analysis/cfg.js'
+import { dominators } from '../../analysis/dominators.js'
+import type { DominatorTree } from '../../analysis/dominators.js'
+import { reversePostorder } from '../../ir/order.js'
+import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
+import {
+  alu32,
+  alu64,
+  atomic,
+  call,
+  callLocal,
+  ja,
+  jgt,
+  ldMapValue,
+  ldx,
+  mayGoto,
+  mov32,
+  mov64,
+  r0,
+  r1,
+  stx,
+} from './asm.js'
+import type { Register } from './asm.js'
+import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
+import { isValue, valuesIn } from './machine.js'
+import type { Block, Condition, End, Machine, Operand, Out, Step, Value } from './machine.js'
+import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
+import type { Address } from './memory.js'
+import {
+  lengthCheck,
+  packetExtents,
+  packetLimit,
+  packetLoad,
+  packetPointer,
+  packetStore,
+  placeOf,
+  presentAt,
+  reaches,
+} from './packet.js'
+import type { Place } from './packet.js'
+import { counterStride, mapNames, runtime } from './target.js'
+import type { ObjectPlace, Target } from './target.js'
+import { boundsOf, isForgotten } from './umax.js'
+import type { Bounds } from './umax.js'
+
+/** Offsets in struct xdp_md. */
+const context = { data: 0, dataEnd: 4, ingress: 12 } as const
+/** How many arguments registers hold. */
+export const registerArguments = 5
+
+/** Selects code for a function; `isMain` if it is the XDP program and has the context in r1. */
+export function select(func: Func, target: Target, isMain: boolean): Machine {
+  return new Selection(func, target, isMain).machine()
+}
+
+class Selection {
+  private readonly func: Func
+  private readonly target: Target
+  private readonly isMain: boolean
+  private readonly tree: DominatorTree
+  private readonly bounds: Bounds
+  private readonly values = new Map<Instr, Operand>()
+  private readonly uses = new Map<Instr, number>()
+  private readonly fused = new Set<Instr>()
+  private readonly pointers: Pointers
+  private readonly stateEnds: ReadonlyMap<string, number>
+  private readonly packetEnds: ReadonlyMap<Instr | undefined, number>
+  private nextId = 0
+  private steps: Step[] = []
+  private here!: IrBlock
+  private present: readonly Place[] = []
+  private data?: Value
+  private dataEnd?: Value
+  private ownCounters?: Value
+  private ingress?: Value
+  private origin: number | undefined
+
+  constructor(func: Func, target: Target, isMain: boolean) {
+    this.func = func
+    this.target = target
+    this.isMain = isMain
+    this.tree = dominators(func)
+    this.bounds = boundsOf(func, this.tree)
+    this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
+    this.stateEnds = extents(func.blocks)
+    this.packetEnds = packetExtents(func, this.real)
+  }
+
+  private readonly real = (i: Instr): bigint => this.bounds.real.get(i) ?? 0xffffffffffffffffn
+
+  machine(): Machine {
+    const order = reversePostorder(this.func)
+    this.count(order)
+    const params = this.func.params.map((p, k) => {
+      const v = this.fresh(p)
+      if (k > 0) v.prefer = k + 1
+      this.values.set(p, v)
+      return v
+    })
+    const blocks = new Map<IrBlock, Block>()
+    for (const b of order) {
+      const isHeader = b.preds.some(p => this.tree.dominates(b, p))
+      const depth = this.depthOf(b, order)
+      this.here = b
+      this.steps = []
+      this.origin = undefined
+      if (b === order[0] && this.isMain) this.entry(order)
+      this.present = presentAt(b, x => this.tree.parent(x), this.real)
+      const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
+      const made = phis.map(i => ({ i, dst: this.phi(i, isForgotten(i, isHeader)) }))
+      if (isHeader) this.step({ uses: [], write: out => out.push(mayGoto(out.trap)) })
+      for (const i of b.instrs) {
+        if (i.op === 'phi') continue
+        this.origin = i.span?.start ?? this.origin
+        this.instr(i)
+      }
+      const block: Block = {
+        id: b.id,
+        depth,
+        phis: made.map(({ dst }) => ({ dst, args: [] })),
+        steps: this.steps,
+        end: { kind: 'trap', targets: [] },
+        preds: [],
+      }
+      block.end = this.end(b)
+      blocks.set(b, block)
+    }
+    const result: Block[] = []
+    for (const b of order) {
+      result.push(blocks.get(b)!)
+      this.connect(b, blocks, result)
+    }
+    for (const b of order) {
+      const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
+      const block = blocks.get(b)!
+      phis.forEach((i, k) => {
+        i.args.forEach((a, n) => {
+          // An operand from a block that is never reached has no value.
+          const v = a.op === 'const' ? BigInt(a.attrs.value) : (this.values.get(a) ?? 0n)
+          block.phis[k].args[n] = v
+          if (isValue(v)) v.like ??= block.phis[k].dst
+        })
+      })
+      // Blocks that cannot be reached drop out of preds.
+      const kept = b.preds.map((p, n) => (blocks.has(p) ? n : -1)).filter(n => n >= 0)
+      for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
+      block.preds = kept.map(n => block.preds[n])
+    }
+    return { name: this.func.name, params, blocks: result }
+  }
+
+  /** Wires targets and predecessors; an edge from a branch to a block with phis gets a block of its own. */
+  private connect(b: IrBlock, blocks: ReadonlyMap<IrBlock, Block>, result: Block[]): void {
+    const block = blocks.get(b)!
+    b.term.targets.forEach((t, k) => {
+      const to = blocks.get(t)!
+      const at = predIndex(b, k)
+      if (block.end.kind === 'branch' && to.phis.length > 0) {
+        const edge: Block = {
+          id: this.func.nextId + this.nextId++,
+          depth: Math.min(block.depth, to.depth),
+          phis: [],
+          steps: [],
+          end: { kind: 'jump', targets: [to] },
+          preds: [block],
+        }
+        result.push(edge)
+        block.end.targets[k] = edge
+        to.preds[at] = edge
+      } else {
+        ;(block.end.targets as Block[])[k] = to
+        to.preds[at] = block
+      }
+    })
+  }
+
+  private readonly depths = new Map<IrBlock, number>()
+  /** How many loops a block is in, roughly: heads that dominate it and that it reaches again. */
+  private depthOf(b: IrBlock, order: readonly IrBlock[]): number {
+    if (this.depths.size === 0)
+      for (const head of order) {
+        const latches = head.preds.filter(p => this.tree.dominates(head, p))
+        const body = new Set<IrBlock>(latches.length ? [head] : [])
+        const stack = [...latches]
+        while (stack.length) {
+          const x = stack.pop()!
+          if (body.has(x)) continue
+          body.add(x)
+          stack.push(...x.preds)
+        }
+        for (const x of body) this.depths.set(x, (this.depths.get(x) ?? 0) + 1)
+      }
+    return this.depths.get(b) ?? 0
+  }
+
+  private count(order: readonly IrBlock[]): void {
+    const add = (i: Instr, n = 1): void => void this.uses.set(i, (this.uses.get(i) ?? 0) + n)
+    for (const b of order) {
+      for (const i of b.instrs) for (const a of i.args) add(a)
+      if (b.term.op === 'branch') add(b.term.cond)
+      if (b.term.op === 'return') b.term.args.forEach(a => add(a))
+    }
+    for (const b of order) {
+      if (b.term.op !== 'branch') continue
+      let c = b.term.cond
+      while (b.instrs.includes(c) && this.uses.get(c) === 1) {
+        const isCheck = lengthCheck(c, this.real) !== undefined
+        if (isCheck || isComparison(c.op) || c.op === 'not') this.fused.add(c)
+        if (c.op !== 'not') break
+        c = c.args[0]
+      }
+    }
+  }
+
+  private fresh(i?: Instr): Value {
+    return { id: this.nextId++, ...(i?.name !== undefined && { name: i.name }) }
+  }
+
+  private step(step: Step): void {
+    this.steps.push(this.origin === undefined ? step : { ...step, origin: this.origin })
+  }
+
+  private operand(i: Instr): Operand {
+    if (i.op === 'const') return BigInt(i.attrs.value)
+    const v = this.values.get(i)
+    if (v === undefined) throw new Error(`${this.func.name}: %${i.id} (${i.op}) has no value yet`)
+    return v
+  }
+
+  /** Gives `i` a value of its own, made by one step. */
+  private define(
+    i: Instr,
+    operands: readonly Operand[],
+    write: (out: Out, dst: Value) => void,
+    isCall = false,
+  ): void {
+    const dst = this.fresh(i)
+    this.values.set(i, dst)
+    const [first] = operands
+    if (first !== undefined && isValue(first)) dst.like = first
+    this.step({ dst, uses: valuesIn(operands), ...(isCall && { call: true }), write: out => write(out, dst) })
+  }
+
+  /** What the program needs of its context, while r1 holds it. */
+  private entry(order: readonly IrBlock[]): void {
+    const all = order.flatMap(b => b.instrs)
+    const uses = (name: string): boolean => all.some(i => i.op === 'input' && i.attrs.name === name)
+    const fromContext = (off: number, prefer: Register): Value => {
+      const dst = { ...this.fresh(), prefer }
+      this.step({ dst, uses: [], write: out => out.write(dst, r0, d => out.push(ldx.w(d, r1, off))) })
+      return dst
+    }
+    const touches = all.some(i => i.op === 'load' || i.op === 'store')
+    if (touches || uses('length')) {
+      this.data = fromContext(context.data, 2)
+      this.dataEnd = fromContext(context.dataEnd, 3)
+    }
+    if (this.target.inputs === 'kernel' && uses('device')) this.ingress = fromContext(context.ingress, 4)
+    if (uses('sequence'))
+      this.step({
+        uses: [],
+        write: out =>
+          out.push(
+            ldMapValue(r1, mapNames.runtime, runtime.sequence),
+            ldx.dw(r0, r1, 0),
+            alu64.add.imm(r0, 1),
+            stx.dw(r1, 0, r0),
+          ),
+      })
+    if (all.some(i => i.op === 'count')) this.counters()
+  }
+
+  /** A pointer to this CPU's counters. */
+  private counters(): void {
+    const { cpus, counters } = this.target
+    const stride = counterStride(counters.length)
+    const dst = this.fresh()
+    this.ownCounters = dst
+    const write = (out: Out): void => {
+      out.push(call('smp_processor_id'))
+      out.write(dst, r1, d => {
+        out.push(jgt.imm(r0, cpus - 1, out.trap), alu64.mul.imm(r0, stride))
+        out.push(ldMapValue(d, mapNames.counters), alu64.add.reg(d, r0))
+      })
+    }
+    if (cpus === 1)
+      this.step({
+        dst,
+        uses: [],
+        write: out => out.write(dst, r0, d => out.push(ldMapValue(d, mapNames.counters))),
+      })
+    else this.step({ dst, uses: [], call: true, write })
+  }
+
+  /** A phi's result; if it is to be `forgotten`, combined with a zero that the verifier does not know. */
+  private phi(i: Instr, forgotten: boolean): Value {
+    const dst = this.fresh(i)
+    if (!forgotten) {
+      this.values.set(i, dst)
+      return dst
+    }
+    const unknown = this.fresh(i)
+    unknown.like = dst
+    this.values.set(i, unknown)
+    const xor = i.type === 'i64' ? alu64.xor : alu32.xor
+    this.step({
+      dst: unknown,
+      uses: [dst],
+      write: out =>
+        out.write(unknown, r0, d => {
+          out.into(d, dst)
+          out.push(ldMapValue(r1, mapNames.runtime, runtime.zero), ldx.dw(r1, r1, 0), xor.reg(d, r1))
+        }),
+    })
+    return dst
+  }
+
+  private instr(i: Instr): void {
+    if (i.op === 'const' || this.fused.has(i)) return
+    if (i.type === 'mem' && i.op !== 'store') return
+    const [a, b] = i.args
+    switch (i.op) {
+      case 'zext':
+        return void this.values.set(i, this.operand(a))
+      case 'trunc':
+        return this.trunc(i, a)
+      case 'input':
+        return this.input(i)
+      case 'setting':
+        return this.fixedLoad(i, mapNames.settings, 8 * this.target.settings.indexOf(String(i.attrs.name)))
+      case 'load':
+        return this.packetLoad(i)
+      case 'store':
+        return this.packetStore(i)
+      case 'state.load': {
+        const address = this.stateAddress(i)
+        return this.define(i, usesOf(address), (out, dst) =>
+          writeLoad(out, dst, Number(i.attrs.width), address),
+        )
+      }
+      case 'state.store': {
+        const address = this.stateAddress(i)
+        const value = this.operand(b)
+        return this.step({
+          uses: valuesIn([...usesOf(address), value]),
+          write: out => writeStore(out, value, Number(i.attrs.width), address),
+        })
+      }
+      case 'count':
+        return this.countStep(i)
+      case 'call':
+        return this.call(i)
+      case 'select':
+        return this.select(i)
+      case 'not':
+      case 'sext':
+      case 'bswap16':
+      case 'bswap32':
+      case 'bswap64': {
+        const x = this.operand(a)
+        return this.define(i, [x], (out, dst) => writeUnary(out, i.op, dst, x, this.target.cpu))
+      }
+      case 'divs':
+      case 'rems': {
+        const [x, y] = [this.operand(a), this.operand(b)]
+        return this.define(i, [x, y], (out, dst) => writeSigned(out, i, dst, x, y, this.target.cpu))
+      }
+      default:
+        return this.arithmetic(i)
+    }
+  }
+
+  private arithmetic(i: Instr): void {
+    if (isComparison(i.op)) {
+      const condition = this.condition(i)
+      return this.define(i, condition.uses, (out, dst) => {
+        // The operands may share the register of the result: it is written only after they were compared.
+        const [yes, end] = [out.label(), out.label()]
+        condition.jump(out, yes, true)
+        out.write(dst, r0, d => out.push(mov64.imm(d, 0)))
+        out.push(ja(end))
+        out.push(yes)
+        out.write(dst, r0, d => out.push(mov64.imm(d, 1)))
+        out.push(end)
+      })
+    }
+    const [x, y] = i.args.map(a => this.operand(a))
+    this.define(i, [x, y], (out, dst) => {
+      if (!writeBinary(out, i, dst, x, y))
+        throw new Error(`${i.op} cannot be lowered; was the function expanded?`)
+    })
+  }
+
+  private trunc(i: Instr, a: Instr): void {
+    const x = this.operand(a)
+    if (!isValue(x)) return void this.values.set(i, x & 0xffffffffn)
+    if ((this.bounds.verified.get(a) ?? 0xffffffffffffffffn) <= 0xffffffffn) return void this.values.set(i, x)
+    this.define(i, [x], (out, dst) => out.write(dst, r0, d => out.push(mov32.reg(d, out.read(x, r0)))))
+  }
+
+  private select(i: Instr): void {
+    const [c, a, b] = i.args
+    const condition = this.condition(c)
+    const [x, y] = [this.operand(a), this.operand(b)]
+    const dst = this.fresh(i)
+    this.values.set(i, dst)
+    this.step({
+      dst,
+      uses: valuesIn([...condition.uses, x, y]),
+      write: out => {
+        const [yes, end] = [out.label(), out.label()]
+        condition.jump(out, yes, true)
+        out.write(dst, r0, d => out.into(d, y))
+        out.push(ja(end))
+        out.push(yes)
+        out.write(dst, r0, d => out.into(d, x))
+        out.push(end)
+      },
+    })
+  }
+
+  private call(i: Instr): void {
+    const operands = i.args.map(a => this.operand(a))
+    const callee = { label: String(i.attrs.callee) }
+    const write = (out: Out, dst?: Value): void => {
+      out.arguments(operands)
+      out.push(callLocal(callee))
+      if (dst) out.write(dst, r0, d => (d === r0 ? undefined : out.push(mov64.reg(d, r0))))
+    }
+    operands.forEach((o, k) => {
+      if (isValue(o) && k > 0 && operands.length <= registerArguments) o.prefer ??= k + 1
+    })
+    if (i.type === 'void') this.step({ uses: valuesIn(operands), call: true, write: out => write(out) })
+    else {
+      const dst = this.fresh(i)
+      this.values.set(i, dst)
+      this.step({ dst, uses: valuesIn(operands), call: true, write: out => write(out, dst) })
+    }
+  }
+
+  private countStep(i: Instr): void {
+    const off = 8 * this.target.counters.indexOf(String(i.attrs.counter))
+    const amount = this.operand(i.args[0])
+    const base = this.ownCounters
+    if (!base) throw new Error(`${this.func.name} counts, but is not the program itself`)
+    this.step({
+      uses: valuesIn([base, amount]),
+      write: out => {
+        const at = out.read(base, r1)
+        // A spilled pointer and a spilled amount would want the same scratch register.
+        const small = !isValue(amount) && amount <= 0x7fffffffn
+        if (small) out.push(ldx.dw(r0, at, off), alu64.add.imm(r0, Number(amount)), stx.dw(at, off, r0))
+        else {
+          out.into(r0, amount)
+          out.push(atomic.add('dw', at, off, r0))
+        }
+      },
+    })
+  }
+
+  private input(i: Instr): void {
+    const name = String(i.attrs.name)
+    switch (name) {
+      case 'length':
+        return this.length(i)
+      case 'sequence':
+        return this.fixedLoad(i, mapNames.runtime, runtime.sequence)
+      case 'seed':
+        return this.fixedLoad(i, mapNames.runtime, runtime.seed)
+      case 'device':
+        if (this.ingress) return void this.values.set(i, this.ingress)
+        return this.fixedLoad(i, mapNames.runtime, runtime.device)
+      case 'originalLength':
+        if (this.target.inputs === 'kernel') return this.length(i)
+        return this.fixedLoad(i, mapNames.runtime, runtime.originalLength)
+      case 'timestamp':
+        if (this.target.inputs === 'memory') return this.fixedLoad(i, mapNames.runtime, runtime.timestamp)
+        return this.define(
+          i,
+          [],
+          (out, dst) => {
+            out.push(call('ktime_get_ns'), ldMapValue(r1, mapNames.runtime, runtime.start), ldx.dw(r1, r1, 0))
+            out.push(alu64.sub.reg(r0, r1))
+            out.write(dst, r0, d => (d === r0 ? undefined : out.push(mov64.reg(d, r0))))
+          },
+          true,
+        )
+      default:
+        throw new Error(`there is no input ${name}`)
+    }
+  }
+
+  /** The length as a number; where it is only compared with what is loaded, nothing. */
+  private length(i: Instr): void {
+    const [data, end] = [this.data!, this.dataEnd!]
+    const isUsed = this.usedAsNumber(i)
+    if (!isUsed) return
+    this.define(i, [end, data], (out, dst) =>
+      out.write(dst, r0, d => {
+        const start = out.read(data, r1)
+        if (d === start) {
+          out.into(r0, end)
+          out.push(alu64.sub.reg(r0, start), mov64.reg(d, r0))
+        } else {
+          out.into(d, end)
+          out.push(alu64.sub.reg(d, start))
+        }
+      }),
+    )
+  }
+
+  private usedAsNumber(i: Instr): boolean {
+    for (const b of this.func.blocks) {
+      for (const x of b.instrs) if (x.args.includes(i) && !this.isPointerCheck(x)) return true
+      if (b.term.op === 'return' && b.term.args.includes(i)) return true
+    }
+    return false
+  }
+
+  /** Whether a comparison is written as one of a packet pointer with data_end. */
+  private isPointerCheck(x: Instr): boolean {
+    if (!isComparison(x.op)) return false
+    const check = lengthCheck(x, this.real)
+    if (!check || check.place.offset > 0x7fff) return false
+    return check.place.base === undefined || this.packetEnds.has(check.place.base)
+  }
+
+  private fixedLoad(i: Instr, map: string, at: number): void {
+    const width = i.type === 'i64' ? 8 : 4
+    this.define(i, [], (out, dst) => writeLoad(out, dst, width, { map, at }))
+  }
+
+  private condition(c: Instr): Condition {
+    if (c.op === 'not' && this.fused.has(c)) {
+      const inner = this.condition(c.args[0])
+      return { uses: inner.uses, jump: (out, to, sense) => inner.jump(out, to, !sense) }
+    }
+    const value = this.values.get(c)
+    if (value !== undefined) return truth(value)
+    if (c.op === 'const') return truth(BigInt(c.attrs.value))
+    const check = lengthCheck(c, this.real)
+    if (check && this.isPointerCheck(c))
+      return reaches(this.packetPointer(check.place.base), check.place.offset, this.dataEnd!, check.sense)
+    return comparison(c, this.operand(c.args[0]), this.operand(c.args[1]))
+  }
+
+  private end(b: IrBlock): End {
+    const t = b.term
+    this.origin = t.span?.start ?? this.origin
+    if (t.op === 'jump') return { kind: 'jump', targets: [undefined as unknown as Block] }
+    if (t.op === 'return')
+      return { kind: 'return', ...(t.args[0] && { result: this.operand(t.args[0]) }), targets: [] }
+    if (t.op === 'unreachable') return { kind: 'trap', targets: [] }
+    const none = undefined as unknown as Block
+    return { kind: 'branch', condition: this.condition(t.cond), targets: [none, none] }
+  }
+
+  private stateAddress(i: Instr): Address {
+    const name = String(i.attrs.object)
+    const place = this.target.objects.get(name)
+    if (!place) throw new Error(`there is no object ${name}`)
+    const offset = Number(i.attrs.offset)
+    const at = this.operand(i.args[0])
+    if (!isValue(at)) {
+      const fixed = Number(at) + offset
+      const inside = fixed + Number(i.attrs.width) <= place.size
+      return { map: place.map, at: place.offset + (inside ? fixed : 0) }
+    }
+    const key = stateKey(i)
+    const known = this.pointers.get(key, this.here)
+    if (known) return { pointer: known, off: offset }
+    const end = this.stateEnds.get(key)!
+    return { pointer: this.makePointer(key, i.args[0], at, place, end), off: offset }
+  }
+
+  private makePointer(key: string, base: Instr, at: Value, place: ObjectPlace, end: number): Value {
+    const bound = this.bounds.verified.get(base) ?? 0xffffffffffffffffn
+    const dst = this.fresh()
+    this.step(pointerStep(dst, at, place, end, bound + BigInt(end) <= BigInt(place.size)))
+    this.pointers.add(key, this.here, dst)
+    return dst
+  }
+
+  private packetPointer(base: Instr | undefined): Value {
+    if (!base) return this.data!
+    const at = this.operand(base)
+    if (!isValue(at)) throw new Error('a constant offset is no base')
+    const key = `packet ${base.id}`
+    const known = this.pointers.get(key, this.here)
+    if (known) return known
+    const end = this.packetEnds.get(base) ?? 0
+    const limit = packetLimit - Math.min(end, packetLimit)
+    const bound = this.bounds.verified.get(base) ?? 0xffffffffffffffffn
+    const dst = this.fresh(base)
+    this.step(packetPointer(dst, this.data!, at, bound <= BigInt(limit) ? undefined : limit))
+    this.pointers.add(key, this.here, dst)
+    return dst
+  }
+
+  /** Pointer and offset of a packet access, and data_end if nothing has proved it. */
+  private packetPlace(i: Instr): { pointer: Value; off: number; end?: Value } | undefined {
+    const width = Number(i.attrs.width)
+    const place = placeOf(i.args[1], this.real)
+    const off = place.offset + Number(i.attrs.offset)
+    if (off + width > 0x7fff) return undefined
+    const proved = this.present.some(p => p.base === place.base && p.offset >= off + width)
+    const pointer = this.packetPointer(place.base)
+    return { pointer, off, ...(!proved && { end: this.dataEnd! }) }
+  }
+
+  private packetLoad(i: Instr): void {
+    const at = this.packetPlace(i)
+    if (!at) return void this.values.set(i, 0n)
+    const dst = this.fresh(i)
+    this.values.set(i, dst)
+    this.step(packetLoad(dst, at.pointer, at.off, Number(i.attrs.width), at.end))
+  }
+
+  private packetStore(i: Instr): void {
+    const at = this.packetPlace(i)
+    if (!at) return
+    this.step(packetStore(at.pointer, at.off, Number(i.attrs.width), this.operand(i.args[2]), at.end))
+  }
+}

@@ -1,0 +1,51 @@
+// What compiled code stands in: its maps and what is where in them, and the choices of a build.
+//
+// Every state object is the value of an array map of its own with one element; all rule tables share one, because
+// tries grow behind them; settings, counters and what the runtime keeps have one each. User space maps them into memory.
+
+/** Where a state object is: in which map, at which byte of its value, and how many bytes from there may be used. */
+export interface ObjectPlace {
+  readonly map: string
+  readonly offset: number
+  readonly size: number
+}
+
+/** Names of the maps that are no state object. */
+export const mapNames = {
+  rules: '.rules',
+  settings: '.settings',
+  counters: '.counters',
+  runtime: '.runtime',
+} as const
+
+/** Byte offsets in the value of the runtime's map. */
+export const runtime = {
+  /** u64: always 0. The verifier does not know: what is combined with it has no known value. */
+  zero: 0,
+  /** u64: the number of packets so far; counted up when a packet begins, if the program asks for its number. */
+  sequence: 8,
+  /** u64: the seed of random(). */
+  seed: 16,
+  /** u64: the kernel's clock at the run's start, ns. */
+  start: 24,
+  /** With inputs from memory: u64 timestamp, u32 original length, u32 device. */
+  timestamp: 32,
+  originalLength: 40,
+  device: 44,
+} as const
+export const runtimeBytes = 64
+
+/** Bytes of one CPU's counters: whole cache lines. */
+export const counterStride = (counters: number): number => Math.ceil((8 * counters) / 64) * 64
+
+export interface Target {
+  readonly objects: ReadonlyMap<string, ObjectPlace>
+  readonly settings: readonly string[]
+  readonly counters: readonly string[]
+  /** CPUs that have counters. */
+  readonly cpus: number
+  /** Where timestamp, device and original length come from: the kernel, or the runtime's map (for tests). */
+  readonly inputs: 'kernel' | 'memory'
+  /** Instructions the machine has: v3 has 32-bit jumps and atomics, v4 signed division and sign extension. */
+  readonly cpu: 'v3' | 'v4'
+}

@@ -1,0 +1,105 @@
+// Upper bounds of values, as the kernel's verifier knows them (`verified`) and as they are (`real`).
+//
+// An access at a variable offset is accepted if the verifier can bound the offset. Where it can do so itself, no check
+// is emitted; so `verified` follows the verifier's own rules and stays below its strength: no facts from branches,
+// nothing about divisions, byte swaps or calls. Both are sound for every execution.
+
+import type { DominatorTree } from '../../analysis/dominators.js'
+import { bitsOf } from '../../ir/ops.js'
+import { reversePostorder } from '../../ir/order.js'
+import type { Func, Instr } from '../../ir/types.js'
+
+export interface Bounds {
+  readonly verified: ReadonlyMap<Instr, bigint>
+  readonly real: ReadonlyMap<Instr, bigint>
+}
+
+/** Paths that may meet before the verifier is made to forget them. Measured: docs/decisions/0141. */
+const manyPaths = 8
+
+/**
+ * Whether the verifier is kept from knowing what a phi's result is: it would follow every round of a loop, and every
+ * path from a place where many met, on its own.
+ */
+export const isForgotten = (phi: Instr, isHeader: boolean): boolean =>
+  isHeader || phi.args.length >= manyPaths
+
+const u32 = 0xffffffffn
+const u64 = 0xffffffffffffffffn
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+const fill = (v: bigint): bigint => (1n << BigInt(v.toString(2).length)) - (v === 0n ? 2n : 1n)
+
+/** Bounds of every value of a function. */
+export function boundsOf(func: Func, tree: DominatorTree): Bounds {
+  const verified = new Map<Instr, bigint>()
+  const real = new Map<Instr, bigint>()
+  for (const p of func.params) {
+    verified.set(p, u64)
+    real.set(p, (1n << BigInt(bitsOf(p.type))) - 1n)
+  }
+  for (const block of reversePostorder(func)) {
+    const isHeader = block.preds.some(p => tree.dominates(block, p))
+    for (const i of block.instrs) {
+      if (i.type === 'mem' || i.type === 'void') continue
+      const whole = (1n << BigInt(bitsOf(i.type))) - 1n
+      const limit = (known: ReadonlyMap<Instr, bigint>, isReal: boolean): bigint => {
+        if (i.op === 'phi' && isForgotten(i, isHeader)) return isReal ? whole : i.type === 'i64' ? u64 : u32
+        return bound(i, a => known.get(a) ?? u64, isReal)
+      }
+      verified.set(i, limit(verified, false))
+      real.set(i, least(limit(real, true), whole))
+    }
+  }
+  return { verified, real }
+}
+
+function bound(i: Instr, of: (i: Instr) => bigint, isReal: boolean): bigint {
+  const whole = i.type === 'i64' ? u64 : u32
+  const fit = (v: bigint): bigint => (v > whole ? whole : v)
+  const [a, b] = i.args
+  const count = b?.op === 'const' ? BigInt(b.attrs.value) & BigInt(bitsOf(i.type) - 1) : undefined
+  switch (i.op) {
+    case 'const':
+      return BigInt(i.attrs.value)
+    case 'load':
+    case 'state.load':
+      return (1n << BigInt(8 * Number(i.attrs.width))) - 1n
+    case 'setting':
+      return whole
+    case 'and':
+      return least(of(a), of(b))
+    case 'or':
+    case 'xor':
+      return fit(fill(most(of(a), of(b))))
+    case 'add':
+      return fit(of(a) + of(b))
+    case 'mul':
+      return most(of(a), of(b)) > (i.type === 'i64' ? u32 : 0xffffn) ? whole : fit(of(a) * of(b))
+    case 'shl':
+      return count === undefined ? whole : fit(of(a) << count)
+    case 'shru':
+      return count === undefined ? whole : least(of(a), whole) >> count
+    case 'select':
+      return most(of(i.args[1]), of(i.args[2]))
+    case 'phi':
+      return i.args.map(of).reduce(most, 0n)
+    case 'trunc':
+      return least(of(a), u32)
+    case 'zext':
+      return of(a)
+    case 'divu':
+    case 'remu':
+      return isReal ? of(a) : whole
+    case 'bswap16':
+      return isReal ? 0xffffn : u64
+    case 'input':
+      return isReal && i.attrs.name === 'length' ? 0xffffn : i.attrs.name === 'length' ? u64 : whole
+    case 'bswap32':
+    case 'bswap64':
+    case 'call':
+      return isReal ? whole : u64
+    default:
+      return i.type === 'i1' ? 1n : whole
+  }
+}

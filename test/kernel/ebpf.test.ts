@@ -1,0 +1,100 @@
+/** Compiled programs in the kernel: its verifier accepts them, and they do what the reference interpreter does. */
+
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openCapture } from '../../src/device/capture.js'
+import { loadPackets } from '../../src/engine/packets.js'
+import type { PacketStore } from '../../src/engine/packets.js'
+import { Serial } from '../../src/engine/serial.js'
+import { describeDifference, diffStates } from '../../src/state/diff.js'
+import { stateMemory } from '../../src/state/memory.js'
+import { root } from '../../tools/sources.js'
+import { bundledProgram, programNames } from '../programs.js'
+import type { BundledProgram } from '../programs.js'
+import { scenarioFolder, subjectOf } from '../scenario/case.js'
+import type { Settings } from '../scenario/case.js'
+import { KernelMachine, bpfProbe, bytecode } from './machine.js'
+import { requires } from '../requires.js'
+
+const skip = requires('programs with may_goto', '6.9', bpfProbe)
+const seed = 1n
+
+/** Slots of bytecode, and instructions the verifier walks: ceilings, a little above what was last measured. */
+const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = {
+  'busy-forwarder': { slots: 70, verified: 100 },
+  'connection-tracker': { slots: 2400, verified: 600_000 },
+  'ddos-mitigator': { slots: 600, verified: 3000 },
+  forwarder: { slots: 20, verified: 25 },
+  'heavy-hitter': { slots: 720, verified: 12_500 },
+  'key-value-cache': { slots: 1850, verified: 50_000 },
+  'port-knocking': { slots: 680, verified: 6500 },
+  'prefix-forwarder': { slots: 600, verified: 2500 },
+  'source-nat': { slots: 2600, verified: 65_000 },
+  'token-bucket': { slots: 1080, verified: 15_000 },
+}
+
+/** The kernel takes no shorter packet in a test run. */
+const shortest = 14
+
+type Subject = BundledProgram & { readonly settings?: ReadonlyMap<string, bigint> }
+
+/** Runs the packets through interpreter and kernel side by side; the verifier's count. */
+function agree(subject: Subject, store: PacketStore): number {
+  const { artifact, settings, rules } = subject
+  const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }
+  const { stateLayout, rulesLayout } = artifact
+  const serial = new Serial(subject.program, { stateLayout, rulesLayout, ...options })
+  const machine = new KernelMachine(subject, options)
+  try {
+    for (let k = 0; k < store.count; k++) {
+      const packet = store.packet(k)
+      if (packet.bytes.length < shortest) continue
+      const found = machine.process(store.packet(k))
+      const verdict = serial.process(packet)
+      assert.equal(found.verdict, verdict, `verdict of packet ${k}`)
+      assert.deepEqual(Buffer.from(found.bytes), Buffer.from(packet.bytes), `bytes of packet ${k}`)
+    }
+    const state = machine.state()
+    if (Buffer.compare(state, serial.memory.bytes) !== 0) {
+      const copy = stateMemory(new ArrayBuffer(state.length))
+      copy.bytes.set(state)
+      const { differences } = diffStates(
+        { memory: serial.memory, base: 0 },
+        { memory: copy, base: 0 },
+        stateLayout,
+      )
+      assert.fail(differences.map(d => describeDifference(d)).join('\n') || 'bytes of the state differ')
+    }
+    const counted = [...machine.counters()].filter(([, n]) => n !== 0n)
+    assert.deepEqual(new Map(counted), new Map([...serial.counters].filter(([, n]) => n !== 0n)))
+    return machine.verified
+  } finally {
+    machine.close()
+  }
+}
+
+const packetsOf = (capture: string): PacketStore =>
+  loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
+
+for (const name of programNames)
+  test(`${name}: verified, and equal to the interpreter on the bundled capture`, { skip }, () => {
+    const verified = agree(bundledProgram(name), packetsOf(join(root, 'programs/demo/knocking.pcap')))
+    assert.ok(verified <= ceilings[name].verified, `the verifier walks ${verified} instructions`)
+  })
+
+for (const name of programNames)
+  test(`${name}: size of the bytecode`, () => {
+    const slots = bytecode(bundledProgram(name)).code.encoded.bytes.length / 8
+    assert.ok(slots <= ceilings[name].slots, `${slots} slots`)
+  })
+
+for (const name of readdirSync(scenarioFolder)) {
+  const folder = join(scenarioFolder, name)
+  if (!existsSync(join(folder, 'settings.json'))) continue
+  test(`scenario ${name}: equal to the interpreter`, { skip }, () => {
+    const settings = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as Settings
+    agree(subjectOf(settings), packetsOf(join(folder, 'in.pcap')))
+  })
+}

@@ -1,0 +1,160 @@
+// Programs in the kernel, for tests: compiled, loaded, run packet by packet with BPF_PROG_TEST_RUN, and read back.
+
+import { exit, label, mayGoto, mov64, r0 } from '../../src/backend/ebpf/asm.js'
+import { environment } from '../../src/backend/ebpf/maps.js'
+import { encode, link } from '../../src/backend/ebpf/encode.js'
+import { compileFunctions, isRefusal } from '../../src/backend/ebpf/program.js'
+import type { BpfCode } from '../../src/backend/ebpf/program.js'
+import { counterStride, mapNames, runtime } from '../../src/backend/ebpf/target.js'
+import type { Compiled } from '../../src/compile.js'
+import type { ReceivedPacket } from '../../src/ir/access.js'
+import { clearBlock } from '../../src/state/block.js'
+import { stateMemory } from '../../src/state/memory.js'
+import { errno } from '../../src/sys/errno.js'
+import { SystemError } from '../../src/sys/failure.js'
+import { createMap, mapFlags } from '../../src/sys/map.js'
+import type { BpfMap } from '../../src/sys/map.js'
+import { mapMemory } from '../../src/sys/map-memory.js'
+import type { MapMemory } from '../../src/sys/map-memory.js'
+import { loadProgram } from '../../src/sys/program.js'
+import type { BpfProgram } from '../../src/sys/program.js'
+import { testRun } from '../../src/sys/test-run.js'
+import type { Probe } from '../requires.js'
+
+/** Whether programs as we compile them can be loaded here. */
+export function bpfProbe(): Probe {
+  const returnPass = [mayGoto({ label: 'end' }), mov64.imm(r0, 2), label('end'), mov64.imm(r0, 2), exit()]
+  try {
+    loadProgram({
+      type: 'xdp',
+      name: 'probe',
+      instructions: encode(returnPass).bytes,
+      licence: 'GPL',
+    }).close()
+    return 'present'
+  } catch (error) {
+    return error instanceof SystemError && error.errno === errno.EPERM ? 'forbidden' : 'absent'
+  }
+}
+
+export interface MachineOptions {
+  readonly settings?: ReadonlyMap<string, bigint>
+  /** The rules block. */
+  readonly rules?: Uint8Array
+  readonly seed: bigint
+  readonly cpu?: 'v3' | 'v4'
+}
+
+/** Bytecode of a compiled program that takes time and the like from memory. */
+export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = {}) {
+  const { artifact, batch } = compiled
+  const env = environment({
+    objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    rulesBytes: artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0,
+    settings: artifact.settings.map(s => s.name),
+    counters: artifact.counters.map(c => c.name),
+    cpus: 1,
+    inputs: 'memory',
+    cpu: options.cpu ?? 'v3',
+  })
+  const code = compileFunctions([...batch.callees, batch.main], env.target)
+  if (isRefusal(code))
+    throw new Error(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
+  return { env, code }
+}
+
+/** A loaded program with its state. */
+export class KernelMachine {
+  readonly code: BpfCode
+  readonly program: BpfProgram
+  private readonly compiled: Compiled
+  private readonly maps = new Map<string, { map: BpfMap; memory: MapMemory }>()
+
+  constructor(compiled: Compiled, options: MachineOptions) {
+    this.compiled = compiled
+    const { artifact } = compiled
+    const { env, code } = bytecode(compiled, options)
+    this.code = code
+    try {
+      for (const { name, valueSize } of env.maps) {
+        const map = createMap({
+          type: 'array',
+          name,
+          keySize: 4,
+          valueSize,
+          maxEntries: 1,
+          flags: mapFlags.MMAPABLE,
+        })
+        this.maps.set(name, { map, memory: mapMemory(map) })
+      }
+      const block = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
+      clearBlock(block, 0, artifact.stateLayout, options.seed)
+      for (const o of artifact.stateLayout.objects)
+        this.bytes(o.name).set(block.bytes.subarray(o.offset, o.offset + o.size))
+      if (options.rules) this.bytes(mapNames.rules).set(options.rules)
+      artifact.settings.forEach((s, k) => {
+        const value = BigInt.asUintN(64, options.settings?.get(s.name) ?? s.default)
+        this.view(mapNames.settings).setBigUint64(8 * k, value, true)
+      })
+      this.view(mapNames.runtime).setBigUint64(runtime.seed, options.seed, true)
+      const descriptors = new Map([...this.maps].map(([name, { map }]) => [name, map.fd]))
+      this.program = loadProgram({
+        type: 'xdp',
+        name: artifact.name,
+        instructions: link(code.encoded, descriptors),
+        licence: 'GPL',
+        logLevel: 4,
+      })
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Instructions that the verifier walked. */
+  get verified(): number {
+    return Number(/processed (\d+) insns/.exec(this.program.log)?.[1])
+  }
+
+  process(packet: ReceivedPacket): { verdict: number; bytes: Uint8Array } {
+    const view = this.view(mapNames.runtime)
+    view.setBigUint64(runtime.timestamp, packet.timestamp, true)
+    view.setBigUint64(runtime.sequence, packet.sequence - 1n, true)
+    view.setUint32(runtime.originalLength, packet.originalLength, true)
+    view.setUint32(runtime.device, packet.device, true)
+    const { verdict, data } = testRun(this.program, { data: Uint8Array.from(packet.bytes) })
+    return { verdict, bytes: data }
+  }
+
+  /** A copy of the state block. */
+  state(): Uint8Array {
+    const { objects, size } = this.compiled.artifact.stateLayout
+    const block = new Uint8Array(size)
+    for (const o of objects) block.set(this.bytes(o.name).subarray(0, o.size), o.offset)
+    return block
+  }
+
+  counters(): Map<string, bigint> {
+    const names = this.compiled.artifact.counters.map(c => c.name)
+    if (names.length === 0 || counterStride(names.length) === 0) return new Map()
+    const view = this.view(mapNames.counters)
+    return new Map(names.map((n, k) => [n, view.getBigUint64(8 * k, true)]))
+  }
+
+  close(): void {
+    this.program?.close()
+    for (const { map, memory } of this.maps.values()) {
+      memory.unmap()
+      map.close()
+    }
+  }
+
+  private bytes(name: string): Uint8Array {
+    return this.maps.get(name)!.memory.bytes
+  }
+
+  private view(name: string): DataView {
+    const bytes = this.bytes(name)
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+}
