@@ -7,7 +7,9 @@
 // Read serial.ts (the oracle) and packets.ts first.
 
 import type { Program } from '../ir/types.js'
+import { nanosecondsIn } from '../state/declaration.js'
 import type { StateObject } from '../state/declaration.js'
+import { clockSlack } from '../state/format.js'
 import { describeDifference, diffDumps, diffStates } from '../state/diff.js'
 import { dumpState, mergeDumps } from '../state/dump.js'
 import { stateMemory } from '../state/memory.js'
@@ -181,14 +183,15 @@ class Comparison {
   }
 
   sharded(serial: SerialRun): void {
-    let full = evictsOrRefuses(this.subject.artifact, serial.machine)
+    const { artifact } = this.subject
+    let full = evictsOrRefuses(artifact, serial.machine) || outlastsClock(artifact, this.store)
     const all = allOf(this.store)
     const machines = this.found.blocks.map((_, worker) => {
       const own = all.filter(n => this.found.worker[n] === worker)
       const alone = runSerial(this.subject, this.store, this.options, own)
       this.packets(alone, own, worker)
       this.state(worker, alone.machine)
-      full ||= evictsOrRefuses(this.subject.artifact, alone.machine)
+      full ||= evictsOrRefuses(artifact, alone.machine)
       return alone.machine
     })
     this.counters(machines)
@@ -240,6 +243,21 @@ class Comparison {
 function evictsOrRefuses(artifact: Artifact, machine: Serial): boolean {
   return dumpState(machine.memory, 0, artifact.stateLayout).some(
     d => d.kind === 'table' && d.counters.failures + d.counters.evictions > 0,
+  )
+}
+
+/**
+ * True if the run is longer than the clock of an expiring table can tell: an entry that nobody swept reads as present
+ * again then, and shards sweep at other times than the serial run (docs/state.md, expiry).
+ */
+function outlastsClock(artifact: Artifact, store: PacketStore): boolean {
+  if (store.count === 0) return false
+  const { timestamp } = store.packet(store.count - 1)
+  return artifact.stateLayout.objects.some(
+    o =>
+      o.kind === 'table' &&
+      o.expire !== undefined &&
+      timestamp / BigInt(nanosecondsIn[o.expire.unit]) >= BigInt(2 ** 32 - clockSlack),
   )
 }
 

@@ -6,7 +6,7 @@ import type { Strategy } from './strategy.js'
 export const sharded: Strategy = {
   name: 'sharded',
   contract:
-    'equal to the serial run while no table evicts or refuses; otherwise each worker equals the serial run of its own packets',
+    'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets',
   state: 'per-worker',
   prepare({ loops, words, contexts, workers }, slab, count, seq) {
     for (let w = 0; w < workers; w++) words[(slab.lists + w * slab.listBytes) >>> 2] = 0
