@@ -1,6 +1,5 @@
 // Why a program cannot run the way that was asked, with the place in its source.
 
-import { isSlice } from '../analysis/slice.js'
 import type { Compiled } from '../compile.js'
 import { lineStarts, positionAt } from '../diagnostics/lines.js'
 import type { Span } from '../ir/types.js'
@@ -9,7 +8,7 @@ import type { StrategyName } from '../strategy/strategy.js'
 /** The reason in one sentence; undefined if the program itself does not stand in the strategy's way. */
 export function refusal(compiled: Compiled, strategy: StrategyName): string | undefined {
   const { slice, sharding, program } = compiled
-  if (strategy === 'replicated' && !isSlice(slice))
+  if (strategy === 'replicated' && 'reason' in slice)
     return `${program.name} cannot be replicated: ${withPlace(slice, compiled)}`
   if (strategy === 'sharded' && sharding.reason !== undefined)
     return `${program.name} cannot be sharded: ${withPlace({ ...sharding, reason: sharding.reason }, compiled)}`

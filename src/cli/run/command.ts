@@ -1,7 +1,6 @@
 // hairpin run: a capture through a program. README.md beside this file is the help.
 
 import { availableParallelism } from 'node:os'
-import { checkFields, shardFields } from '../../analysis/sharding.js'
 import type { ShardField } from '../../analysis/sharding.js'
 import { openCapture } from '../../device/capture.js'
 import type { CaptureReader } from '../../device/capture.js'
@@ -48,7 +47,7 @@ export const command: Command = {
     const file = onlyArgument(flags, 'PROGRAM')
     const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
     const strategy = chosenStrategy(flags, cores)
-    const fields = fieldsOf(flags, strategy)
+    const fields = await fieldsOf(flags, strategy)
     const outputs = outputsOf(flags)
     const path = captureOf(flags)
     const artifact = fields ? await shardedBy(fields, file, io) : await loadArtifact(file, io)
@@ -139,11 +138,12 @@ function chosenStrategy(flags: Flags, cores: number): Strategy {
 }
 
 /** `--fields source,destination`. */
-function fieldsOf(flags: Flags, strategy: Strategy): ShardField[] | undefined {
+async function fieldsOf(flags: Flags, strategy: Strategy): Promise<ShardField[] | undefined> {
   const given = text(flags, 'fields')
   if (given === undefined) return undefined
   if (strategy.name !== 'sharded')
     throw new UsageError(`--fields is of strategy sharded; strategy ${strategy.name} looks at none`)
+  const { shardFields } = await import('../../analysis/sharding.js')
   return given.split(',').map(name => {
     const field = shardFields.find(f => f === name)
     if (field) return field
@@ -153,6 +153,7 @@ function fieldsOf(flags: Flags, strategy: Strategy): ShardField[] | undefined {
 
 /** The program made to be sharded by these fields; refused where they would split state. */
 async function shardedBy(fields: readonly ShardField[], file: string, io: Io): Promise<Artifact> {
+  const { checkFields } = await import('../../analysis/sharding.js')
   const compiled = await compileProgram(file, io)
   const bad = checkFields(compiled.sharding, fields)
   if (bad)

@@ -1,0 +1,184 @@
+// Runs from end to end, as a user sees them.
+
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { root } from '../../tools/sources.js'
+import { demoCapture, folder, hairpin } from './hairpin.js'
+
+const knocking = 'programs/port-knocking.ts'
+const at = (name: string): string => join(folder, name)
+const call = ['run', knocking, '--in', demoCapture]
+
+test('a run in a pipe says what it found, and nothing on standard error', async () => {
+  const { code, out, err } = await hairpin(call)
+  assert.equal(code, 0)
+  assert.equal(err, '')
+  assert.match(out, /^portKnocking: 850 packets, strategy single, 1 worker$/m)
+  assert.match(out, /^ {2}drop +806 +94\.8 %/m)
+  assert.match(out, /^ {2}received 850 = sum of verdicts, unaccounted 0$/m)
+  assert.match(out, /^ {2}opened +2$/m)
+  assert.match(out, /Mpps, .* Gbit\/s/)
+})
+
+test('what a run writes, a run reads: pcap, pcapng, by verdict, through pipes', async () => {
+  const [all, dropped, rest] = [at('all.pcap'), at('dropped.pcapng'), at('rest.pcap')]
+  const outputs = ['--out', `all=${all}`, '--out', `drop=${dropped}`, '--out', rest]
+  const first = await hairpin([...call, ...outputs])
+  assert.equal(first.code, 0, first.err)
+  assert.deepEqual(readFileSync(all).subarray(24), expectedRecords())
+  const count = async (file: string): Promise<number> =>
+    (JSON.parse((await hairpin(['traffic', 'info', file, '--json'])).out) as { packets: number }).packets
+  assert.equal(await count(all), 850)
+  assert.equal(await count(dropped), 806)
+  assert.equal(await count(rest), 44)
+  const piped = await hairpin([...call, '--out', 'transmit=-'])
+  assert.deepEqual(piped.bytes, readFileSync(rest))
+  assert.match(piped.err, /^portKnocking: 850 packets/)
+  const fed = await hairpin(['run', knocking, '--in', '-', '--json'], { input: readFileSync(all) })
+  assert.deepEqual((JSON.parse(fed.out) as { verdicts: object }).verdicts, {
+    drop: 806,
+    pass: 0,
+    transmit: 44,
+    redirect: 0,
+  })
+})
+
+/** The capture's records with times in nanoseconds, as our writer puts them. */
+function expectedRecords(): Buffer {
+  const records = Buffer.from(readFileSync(join(root, demoCapture)).subarray(24))
+  for (let next = 0; next < records.length; next += 16 + records.readUInt32LE(next + 8))
+    records.writeUInt32LE(records.readUInt32LE(next + 4) * 1000, next + 4)
+  return records
+}
+
+test('parameters change what a program does, addresses and ports spelled as people do', async () => {
+  const closed = await hairpin([...call, '--set', 'first=1', '--set', 'second=0x2', '--json'])
+  assert.equal((JSON.parse(closed.out) as { verdicts: { transmit: number } }).verdicts.transmit, 0)
+  const nat = ['run', 'programs/source-nat.ts', '--in', demoCapture, '--json']
+  const elsewhere = await hairpin([...nat, '--set', 'network=172.16.0.0', '--set', 'mask=255.240.0.0'])
+  assert.equal((JSON.parse(elsewhere.out) as { verdicts: { pass: number } }).verdicts.pass, 850)
+})
+
+test('16 workers: the same result, for correctness only', async () => {
+  const many = await hairpin([...call, '--strategy', 'scr', '--cores', '16'])
+  assert.equal(many.code, 0, many.err)
+  assert.match(many.out, /strategy replicated, 16 workers/)
+  assert.match(many.out, /^ {2}transmit +44 /m)
+  if (availableParallelism() < 16) {
+    assert.match(many.out, /correctness only: 16 workers share \d+ CPUs?, so no rate is given/)
+    assert.doesNotMatch(many.out, /Mpps/)
+  }
+  const virtual = await hairpin([...call, '--strategy', 'rss', '--cores', '7', '--virtual', '--json'])
+  const { mpps, mode, verdicts } = JSON.parse(virtual.out) as { mpps: null; mode: string; verdicts: object }
+  assert.equal(mpps, null)
+  assert.equal(mode, 'virtual')
+  assert.deepEqual(verdicts, { drop: 806, pass: 0, transmit: 44, redirect: 0 })
+})
+
+test('Ctrl-C ends a run with figures of what was done, on one worker and on two', async () => {
+  const big = at('big.pcap')
+  const law = ['--law', 'uniform', '--packets', '1M', '--frame-limit', '64']
+  assert.equal((await hairpin(['traffic', 'make', ...law, '--out', big])).code, 0)
+  const slow = ['run', 'programs/busy-forwarder.ts', '--in', big, '--set', 'iterations=4096', '--json']
+  // A run fills the cache, so that the others begin at once.
+  await hairpin(['run', 'programs/busy-forwarder.ts', '--in', demoCapture])
+  for (const how of [[], ['--strategy', 'shared', '--cores', '2']]) {
+    const { code, out, err } = await hairpin([...slow, ...how], { interruptAfter: 1500 })
+    assert.equal(code, 130, err)
+    assert.match(err, /interrupted; the figures above cover what was processed until then/)
+    const { interrupted, received, unaccounted } = JSON.parse(out) as Record<string, number | boolean>
+    assert.equal(interrupted, true)
+    assert.equal(unaccounted, 0)
+    assert.ok(Number(received) > 0 && Number(received) < 1_000_000, String(received))
+  }
+})
+
+test('a compiled program is kept, and compiled again when its source changes', async () => {
+  const file = at('kept.ts')
+  const cache = at('kept-cache')
+  const env = { HAIRPIN_CACHE: cache }
+  const text = readFileSync(join(root, knocking), 'utf8')
+  const transmitted = async (source: string): Promise<number> => {
+    writeFileSync(file, source)
+    const { out } = await hairpin(['run', file, '--in', demoCapture, '--json'], { env })
+    return (JSON.parse(out) as { verdicts: { transmit: number } }).verdicts.transmit
+  }
+  assert.equal(await transmitted(text), 44)
+  assert.equal(readdirSync(cache).length, 1)
+  assert.equal(await transmitted(text), 44)
+  assert.equal(await transmitted(text.replaceAll('7001', '9999')), 0)
+  assert.equal(readdirSync(cache).length, 2)
+  const none = await hairpin(['run', file, '--in', demoCapture], { env: { HAIRPIN_CACHE: '' } })
+  assert.equal(none.code, 0)
+  assert.ok(!existsSync(join(root, 'undefined')))
+})
+
+test('verify proves port knocking at 1 to 16 workers, in one row for each strategy', async () => {
+  const { code, out } = await hairpin(['verify', knocking, '--in', demoCapture, '--cores', '1..16'])
+  assert.equal(code, 0)
+  assert.match(out, /^portKnocking: every strategy fulfils its contract on 850 packets/)
+  assert.match(out, /^ {2}replicated, history by value +1\.\.16 +exact$/m)
+})
+
+test('the demo: identical first, 80 columns, what to type next', async () => {
+  const { code, out } = await hairpin(['demo'])
+  assert.equal(code, 0)
+  assert.match(out, /^verdicts and state identical to the serial run\n/)
+  assert.match(out, /756 of a real capture and\s+94 merged into it/)
+  assert.match(out, /A file in memory is not where replication pays/)
+  assert.match(out, /hairpin run programs\/port-knocking\.ts --in YOUR\.pcap --strategy scr --cores 2/)
+  for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
+})
+
+test('a trace for people', async () => {
+  const { code, out } = await hairpin(['trace', knocking, '--in', demoCapture, '--packet', '30'])
+  assert.equal(code, 0)
+  assert.match(out, /^packet 30 of programs\/demo\/knocking\.pcap: 62 bytes/)
+  assert.match(out, /^ {2}33 {4}if \(state === CLOSED_3 && knock === third\) return OPEN {2}→ yes$/m)
+  assert.match(out, /^ {2}knocks {2}198\.51\.100\.7 {2}2 → 3$/m)
+  assert.match(out, /^verdict: transmit$/m)
+})
+
+test('build writes the same module every time, and text that says what it is', async () => {
+  const [a, b] = [at('a.wasm'), at('b.wasm')]
+  for (const out of [a, b]) assert.equal((await hairpin(['build', knocking, '--out', out])).code, 0)
+  assert.deepEqual(readFileSync(a), readFileSync(b))
+  assert.ok(WebAssembly.validate(readFileSync(a)))
+  for (const [stage, begins] of [
+    ['ast', /^ImportDeclaration/],
+    ['ir', /^; as the front end makes it/],
+    ['slice', /^; the item: \d+ bytes/],
+    ['expanded', /^; main: /],
+    ['wat', /^\(module \$portKnocking/],
+  ] as const) {
+    const { code, out } = await hairpin(['build', knocking, `--emit=${stage}`])
+    assert.equal(code, 0)
+    assert.match(out, begins)
+  }
+})
+
+test('traffic: the same flags give the same bytes, and info finds what make promised', async () => {
+  const flags = [
+    '--law',
+    'university-1',
+    '--flows',
+    '200',
+    '--packets',
+    '5k',
+    '--knockers',
+    '3',
+    '--seed',
+    '7',
+  ]
+  const made = await hairpin(['traffic', 'make', ...flags, '--out', at('one.pcap')])
+  assert.match(made.out, /5,000 packets of 203 flows/)
+  const again = await hairpin(['traffic', 'make', ...flags, '--out', '-'])
+  assert.deepEqual(again.bytes, readFileSync(at('one.pcap')))
+  const info = await hairpin(['traffic', 'info', '-'], { input: again.bytes })
+  assert.match(info.out, /^-: 5,000 packets/)
+  const laws = await hairpin(['traffic', 'make', '--law', 'list'])
+  assert.match(laws.out, /^ {2}university-1 +EDU1/m)
+})
