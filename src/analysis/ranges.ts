@@ -142,7 +142,8 @@ export class Ranges {
       const both = before && fact ? intersect(before, fact) : fact
       if (both) facts.set(value, both)
       // x - c in lo..hi: x in lo + c..hi + c, if that does not wrap.
-      const c = value.op === 'sub' && value.args[1].op === 'const' ? BigInt(value.args[1].attrs.value) : undefined
+      const c =
+        value.op === 'sub' && value.args[1].op === 'const' ? BigInt(value.args[1].attrs.value) : undefined
       if (c !== undefined && both && both.hi + c <= maxOf(value.type))
         learn(value.args[0], interval(both.lo + c, both.hi + c))
     }

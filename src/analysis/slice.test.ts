@@ -229,3 +229,24 @@ no:
   return %0`
   assert.deepEqual(fields(body), ['source 32@0'])
 })
+
+test('what a rule table says is looked up before the cut, behind state too', () => {
+  const slice = sliced(`${load('x', 4, 0, 'x')}  %v = array.load.i32 %0 object="a" field="value" part=0
+  %t = ne.i1 %v, %0
+  branch %t, look, end
+look:
+  %r = rules.lookup.i32 %x object="routes"
+  %f = ne.i1 %r, %0
+  branch %f, found, end
+found:
+  %d = rules.load.i32 %r object="routes" field="device" part=0
+${store('d')}  jump end
+end:
+  return %0`)
+  assert.ok(isSlice(slice))
+  assert.deepEqual(slice.rules, ['routes'])
+  assert.deepEqual(
+    slice.item.fields.map(f => f.name),
+    ['routes.device'],
+  )
+})

@@ -8,6 +8,7 @@
 // docs/decisions/0080 says why it is done this way. Promises: pure; deterministic; a program that cannot be split comes
 // back as a Refusal with its place.
 
+import { opInfo } from '../ir/ops.js'
 import type { Func, Span } from '../ir/types.js'
 import { buildAdvance } from './advance.js'
 import { blockOf } from './cfg.js'
@@ -26,7 +27,8 @@ import type { ObjectShapes } from './shapes.js'
 import { stateBody } from './slice-body.js'
 import { cutMetadata } from './slice-cut.js'
 import type { Need } from './slice-cut.js'
-import { Data } from './slice-data.js'
+import { Data, isSelector } from './slice-data.js'
+import type { DataNode } from './slice-data.js'
 import { Flow } from './slice-flow.js'
 import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
@@ -55,6 +57,8 @@ export interface Slice {
     readonly headerBits: number
     readonly fields: readonly ItemField[]
   }
+  /** Rule tables whose look-ups are part of the item: state depends on what they said when the item was made. */
+  readonly rules: readonly string[]
   /** Returns i1: 1 if the packet may change state, and then the item has been stored. */
   readonly extract: Func
   /** Applies an item. Not to be called for one without effect. */
@@ -96,6 +100,7 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     const common = { taint: tainted, flow, data, needs, placement }
     return {
       item: itemOf(needs, placement, options.shapes),
+      rules: rulesIn(needs, data),
       extract: buildExtract({ ...common, name: 'extract', body, tree }),
       advance: buildAdvance({ ...common, name: 'advance' }),
       process: main,
@@ -145,4 +150,16 @@ function itemOf(
     .map((need, k) => ({ ...describeNeed(need, shapes), bits: need.bits, offset: placement.offsets[k] }))
     .toSorted((a, b) => a.offset - b.offset)
   return { bytes: placement.bytes, bits: bitsUsed(needs, placement.offsets), headerBits: 1, fields }
+}
+
+/** The rule tables that some field is computed from. */
+function rulesIn(needs: readonly Need[], data: Data): string[] {
+  const rules = new Set<string>()
+  const nodes = new Set<DataNode>(needs.map(n => n.node))
+  for (const node of nodes) {
+    if (!isSelector(node) && opInfo(node.op).effect === 'rules.read') rules.add(String(node.attrs.object))
+    const operands = isSelector(node) || !data.isLeaf(node) ? data.operands(node) : node.args
+    for (const operand of operands) nodes.add(operand)
+  }
+  return [...rules].toSorted()
 }
