@@ -63,11 +63,12 @@ export function compile(file: string, text: string, options: CompileOptions = {}
 /** From checked IR. The program is left as it is. */
 export function assemble(program: Program<StateObject>, options: CompileOptions = {}): Compiled {
   const main = copyOf(functionNamed(program.functions, 'main'))
-  optimise(main, { facts: factsOf(program.objects), ...options })
-  const slice = sliceState(main, {})
+  const facts = factsOf(program.objects)
+  const shapes = shapesOf(program.objects)
+  optimise(main, { facts, ...options })
+  const slice = sliceState(main, { shapes, facts })
   const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
 
-  const shapes = shapesOf(program.objects)
   const source = functionNamed(program.functions, 'main')
   const sharding = analyseSharding(source, shapes)
   const sharing = analyseSharing(source, shapes)

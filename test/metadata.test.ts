@@ -71,8 +71,9 @@ for (const name of programNames) {
     const shapes = shapesOf(program.objects)
     const source = program.functions.find(f => f.name === 'main')!
     const main = copyOf(source)
-    optimise(main, { facts: factsOf(program.objects) })
-    const slice = sliceState(main, { shapes })
+    const facts = factsOf(program.objects)
+    optimise(main, { facts })
+    const slice = sliceState(main, { shapes, facts })
     if (!isSlice(slice)) throw new Error(slice.reason)
     const { item } = slice
     const fields = item.fields.map(f => `${f.name}: ${f.bits} bits, ${f.reason}`).join('\n')

@@ -10,6 +10,8 @@
 
 import { opInfo } from '../ir/ops.js'
 import type { Func, Span } from '../ir/types.js'
+import { fieldBitsOf } from '../transform/pass.js'
+import type { Facts } from '../transform/pass.js'
 import { buildAdvance } from './advance.js'
 import { blockOf } from './cfg.js'
 import { Choices } from './choice.js'
@@ -70,6 +72,8 @@ export interface Slice {
 export interface SliceOptions {
   /** The program's objects, for exact reasons. */
   readonly shapes?: ObjectShapes
+  /** Widths of fields of rule tables. */
+  readonly facts?: Facts
 }
 
 /** Splits an optimised packet function whose calls are expanded. */
@@ -95,7 +99,12 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
       settled,
     })
     const data = new Data(flow, tree, places, congruence)
-    const needs = cutMetadata({ flow, data, taint: tainted, ranges: ranges(body) })
+    const needs = cutMetadata({
+      flow,
+      data,
+      taint: tainted,
+      ranges: ranges(body, { bits: fieldBitsOf(options.facts) }),
+    })
     const placement = placeFields(needs, exclusions(needs, flow, body, tainted))
     const common = { taint: tainted, flow, data, needs, placement }
     return {
