@@ -27,22 +27,24 @@ export function ip(lines: readonly string[], namespace?: string): void {
   })
   if (error !== undefined) throw missing(error)
   if (status === 0) return
-  const text = stderr.trim()
-  const failed = /^Command failed -:(\d+)/m.exec(text)
+  const failed = /^Command failed -:(\d+)/m.exec(stderr)
   const line = lines[failed === null ? 0 : Number(failed[1]) - 1]
-  if (/Unknown device type|Operation not supported/.test(text) && line.startsWith('link add'))
-    throw new Unsupported(
-      'pairs of virtual Ethernet devices',
-      'a kernel with veth (CONFIG_VETH)',
-      `ip says: ${text}`,
-    )
-  throw new IpError(
+  throw explain(
     line,
-    text
+    stderr
       .replace(/^Command failed.*$/m, '')
       .trim()
       .replaceAll('\n', '; '),
   )
+}
+
+function explain(line: string, text: string): Error {
+  const found = `ip says: ${text}`
+  if (/Operation not permitted|Permission denied/.test(text))
+    return new Unsupported('labs', 'root with CAP_NET_ADMIN and CAP_SYS_ADMIN', found)
+  if (/Unknown device type|Operation not supported/.test(text) && line.startsWith('link add'))
+    return new Unsupported('pairs of virtual Ethernet devices', 'a kernel with veth (CONFIG_VETH)', found)
+  return new IpError(line, text)
 }
 
 /** Runs ip and ignores how it ends: for clean-up. */

@@ -9,6 +9,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { setOffloads } from '../sys/ethtool.js'
 import { Unsupported } from '../sys/failure.js'
+import { machine } from '../sys/machine.js'
 import { findInterface, interfaces } from '../sys/interfaces.js'
 import type { NetworkInterface } from '../sys/interfaces.js'
 import { inNamespace, namespacePath } from '../sys/namespace.js'
@@ -164,6 +165,14 @@ export function requireLabs(): void {
   if (process.platform !== 'linux') throw new Unsupported('labs', 'Linux', process.platform)
   if (process.geteuid?.() !== 0)
     throw new Unsupported('labs', 'root', `user ${process.geteuid?.()}`, 'run it with sudo')
+  const { capabilities } = machine()
+  const missing = (['CAP_SYS_ADMIN', 'CAP_NET_ADMIN'] as const).filter(name => !capabilities.includes(name))
+  if (missing.length > 0)
+    throw new Unsupported(
+      'labs',
+      'root with CAP_SYS_ADMIN and CAP_NET_ADMIN',
+      `root without ${missing.join(' and ')}`,
+    )
 }
 
 /** A lab that was made to stay; undefined if there is none of that name. */

@@ -76,11 +76,18 @@ const ENOSYS = 38
 export function bpfError(name: Command, errno: number, explanation?: Explanation): SystemError | Unsupported {
   if (errno === ENOSYS)
     return new Unsupported('bpf(2)', 'Linux 4.8', 'a kernel built without CONFIG_BPF_SYSCALL')
-  const known = explanation?.reason === undefined && errno === EPERM ? missingPrivilege : explanation
+  const known = explanation?.reason === undefined && errno === EPERM ? missingPrivilege(name) : explanation
   return new SystemError(`bpf(${name})`, errno, known)
 }
 
-const missingPrivilege: Explanation = {
-  reason: 'this process may not use BPF',
-  remedy: 'run it as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON',
+function missingPrivilege(name: Command): Explanation {
+  if (/_ID$|STATS/.test(name))
+    return {
+      reason: 'only root may look at all BPF objects',
+      remedy: 'run it as root, or with the capability CAP_SYS_ADMIN',
+    }
+  return {
+    reason: 'this process may not use BPF',
+    remedy: 'run it as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON',
+  }
 }

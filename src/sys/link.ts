@@ -5,6 +5,7 @@
 
 import { Attributes, bpf, bpfError } from './bpf.js'
 import { Descriptor } from './descriptor.js'
+import { errno } from './errno.js'
 import type { BpfProgram } from './program.js'
 import { attachTypes } from './program.js'
 
@@ -63,4 +64,14 @@ export function createTcxLink(
   const type = direction === 'ingress' ? attachTypes.tcx_ingress : attachTypes.tcx_egress
   const attributes = new Attributes(16).u32(0, program.fd).u32(4, interfaceIndex).u32(8, type)
   return new Descriptor(bpf('LINK_CREATE', attributes))
+}
+
+/** Runs a raw_tracepoint program at a tracepoint of the kernel (`xdp_cpumap_enqueue`) while the descriptor is open. */
+export function openRawTracepoint(program: BpfProgram, tracepoint: string): Descriptor {
+  const attributes = new Attributes(16).text(0, tracepoint).u32(8, program.fd)
+  return new Descriptor(
+    bpf('RAW_TRACEPOINT_OPEN', attributes, error =>
+      error === errno.ENOENT ? { reason: `this kernel has no tracepoint ${tracepoint}` } : {},
+    ),
+  )
 }

@@ -11,7 +11,7 @@ import { pageSize } from '../../src/sys/overlay.js'
 import { loadProgram } from '../../src/sys/program.js'
 import { attachXdp } from '../../src/sys/xdp.js'
 import { counterProgram, frame, verdicts } from './counter.js'
-import { withoutLab } from './probes.js'
+import { withoutAfXdp } from './probes.js'
 
 const frames = 64
 const frameSize = 2048
@@ -50,7 +50,7 @@ function consume(ring: Ring): [address: number, length: number][] {
 
 test(
   'packets reach WebAssembly memory through AF_XDP, and leave it again',
-  { skip: withoutLab },
+  { skip: withoutAfXdp },
   async () => {
     const lab = up({
       namespaces: { left: {}, right: {} },

@@ -9,14 +9,15 @@ import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { SystemError, Unsupported } from '../../src/sys/failure.js'
 import { linkIds, linkInfo, links, programInfo, programIds } from '../../src/sys/info.js'
-import { kernel } from '../../src/sys/kernel.js'
+import { findInterface } from '../../src/sys/interfaces.js'
+import { kernel, replaceKernel } from '../../src/sys/kernel.js'
 import { LiveFrameRun, park } from '../../src/sys/live-frames.js'
 import { mountBpfFilesystem, openPinnedLink, unpin } from '../../src/sys/pin.js'
 import { holders } from '../../src/sys/process.js'
 import { attachXdp } from '../../src/sys/xdp.js'
 import { builtFile } from '../../tools/sources.js'
 import { counterProgram, frame, verdicts } from './counter.js'
-import { withoutLab } from './probes.js'
+import { without, withoutLab } from './probes.js'
 
 const skip = withoutLab
 
@@ -41,50 +42,54 @@ function withLab(body: (lab: Lab) => void): void {
   }
 }
 
-test('a program on a veth counts live frames, and goes without a trace', { skip }, () => {
-  const mine: Record<'programs' | 'links', number[]> = { programs: [], links: [] }
-  withLab(lab => {
-    const counter = counterProgram(verdicts.drop)
-    const sender = counterProgram(verdicts.transmit, 'test_sender')
-    const [near, far] = [lab.interface('left', 'a'), lab.interface('right', 'b')]
-    const attachment = lab.inNamespace('right', () => attachXdp(counter.program, 'b', 'auto'))
-    assert.equal(attachment.mode, 'native')
-    assert.equal(attachment.refusal, undefined)
-    const programId = programInfo(counter.program).id
-    assert.deepEqual(lab.interface('right', 'b').xdp, [{ mode: 'native', programId }])
-    const { id } = linkInfo(attachment.link!)
-    mine.links.push(id)
-    mine.programs.push(programId, programInfo(sender.program).id)
-    assert.deepEqual(
-      links().find(link => link.id === id),
-      { id, type: 6, programId, interfaceIndex: far.index },
-    )
-    assert.deepEqual(
-      holders('link', id).map(({ pid }) => pid),
-      [process.pid],
-    )
+test(
+  'a program on a veth counts live frames, and goes without a trace',
+  { skip: without('liveFrames') },
+  () => {
+    const mine: Record<'programs' | 'links', number[]> = { programs: [], links: [] }
+    withLab(lab => {
+      const counter = counterProgram(verdicts.drop)
+      const sender = counterProgram(verdicts.transmit, 'test_sender')
+      const [near, far] = [lab.interface('left', 'a'), lab.interface('right', 'b')]
+      const attachment = lab.inNamespace('right', () => attachXdp(counter.program, 'b', 'auto'))
+      assert.equal(attachment.mode, 'native')
+      assert.equal(attachment.refusal, undefined)
+      const programId = programInfo(counter.program).id
+      assert.deepEqual(lab.interface('right', 'b').xdp, [{ mode: 'native', programId }])
+      const { id } = linkInfo(attachment.link!)
+      mine.links.push(id)
+      mine.programs.push(programId, programInfo(sender.program).id)
+      assert.deepEqual(
+        links().find(link => link.id === id),
+        { id, type: 6, programId, interfaceIndex: far.index },
+      )
+      assert.deepEqual(
+        holders('link', id).map(({ pid }) => pid),
+        [process.pid],
+      )
 
-    lab.inNamespace('left', () => {
-      const parked = park(sender.program, near.index)
-      const run = new LiveFrameRun(sender.program, {
-        data: frame(60),
-        ingress: { interfaceIndex: near.index, queue: 0 },
+      lab.inNamespace('left', () => {
+        const parked = park(sender.program, near.index)
+        const run = new LiveFrameRun(sender.program, {
+          data: frame(60),
+          ingress: { interfaceIndex: near.index, queue: 0 },
+        })
+        assert.ok(run.run(1000))
+        parked.close()
       })
-      assert.ok(run.run(1000))
-      parked.close()
-    })
-    assert.equal(sender.count(), 1000)
-    assert.equal(counter.count(), 1000)
+      assert.equal(sender.count(), 1000)
+      assert.equal(counter.count(), 1000)
 
-    attachment.detach()
-    attachment.detach()
-    assert.deepEqual(lab.interface('right', 'b').xdp, [])
-    counter.close()
-    sender.close()
-  })
-  assert.ok(mine.programs.every(id => ![...programIds()].includes(id)))
-  assert.ok(mine.links.every(id => ![...linkIds()].includes(id)))
-})
+      attachment.detach()
+      attachment.detach()
+      assert.deepEqual(lab.interface('right', 'b').xdp, [])
+      counter.close()
+      sender.close()
+    })
+    assert.ok(mine.programs.every(id => ![...programIds()].includes(id)))
+    assert.ok(mine.links.every(id => ![...linkIds()].includes(id)))
+  },
+)
 
 test('refusals say what is in the way and what to do', { skip }, () => {
   withLab(lab => {
@@ -185,4 +190,32 @@ test('a link dies with its owner, however that ends, unless it is pinned', { ski
     rmdirSync(pins)
     lab.down()
   }
+})
+
+test('a kernel without links for XDP is served over netlink', { skip }, () => {
+  withLab(lab => {
+    const counter = counterProgram(verdicts.pass)
+    const real = kernel()
+    const LINK_CREATE = 28
+    const restore = replaceKernel({
+      ...real,
+      bpf: (command, attributes) => (command === LINK_CREATE ? -22 : real.bpf(command, attributes)),
+    })
+    try {
+      lab.inNamespace('right', () => {
+        for (const mode of ['native', 'generic'] as const) {
+          const attachment = attachXdp(counter.program, 'b', mode)
+          assert.equal(attachment.link, undefined)
+          assert.equal(attachment.mode, mode)
+          assert.throws(() => attachXdp(counter.program, 'b', mode), /the device has a program already/)
+          attachment.detach()
+          attachment.detach()
+          assert.deepEqual(findInterface('b')?.xdp, [])
+        }
+      })
+    } finally {
+      restore()
+      counter.close()
+    }
+  })
 })

@@ -6,11 +6,11 @@ import { Unsupported } from '../../src/sys/failure.js'
 import { attachXdp } from '../../src/sys/xdp.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { counterProgram, frame, verdicts } from './counter.js'
-import { withoutLab } from './probes.js'
+import { without } from './probes.js'
 
 test(
   'live frames leave whole, in turn, at their rate and up to their number',
-  { skip: withoutLab },
+  { skip: without('liveFrames') },
   async () => {
     const lab = up({
       namespaces: { left: {}, right: {} },

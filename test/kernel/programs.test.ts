@@ -21,7 +21,7 @@ import { loadProgram, VerifierRejection } from '../../src/sys/program.js'
 import { testRun } from '../../src/sys/test-run.js'
 import { counterProgram, frame, verdicts } from './counter.js'
 import { exit, instructionBytes, moveImmediate } from '../../src/sys/instruction.js'
-import { withoutBpf } from './probes.js'
+import { without, withoutBpf, withoutLab } from './probes.js'
 
 const skip = withoutBpf
 const key = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffer)
@@ -177,7 +177,7 @@ test('refused type information comes with the kernel’s log', { skip }, () => {
   assert.throws(() => loadBtf(new Uint8Array(40)), BtfRejection)
 })
 
-test('pinned objects outlive their descriptors until they are unpinned', { skip }, () => {
+test('pinned objects outlive their descriptors until they are unpinned', { skip: withoutLab }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-'))
   mountBpfFilesystem(folder)
   try {
@@ -201,4 +201,38 @@ test('pinned objects outlive their descriptors until they are unpinned', { skip 
     kernel().umount(folder, 2)
     rmdirSync(folder)
   }
+})
+
+test('type information is loaded and read back', { skip }, () => {
+  const types = new Uint32Array([1, 1 << 24, 4, 32])
+  const strings = Buffer.from('\0u32\0')
+  const header = new Uint8Array(24)
+  const view = new DataView(header.buffer)
+  view.setUint16(0, 0xeb9f, true)
+  view.setUint8(2, 1)
+  ;[24, 0, types.byteLength, types.byteLength, strings.length].forEach((word, k) =>
+    view.setUint32(4 + 4 * k, word, true),
+  )
+  const bytes = Buffer.concat([header, new Uint8Array(types.buffer), strings])
+  const btf = loadBtf(bytes)
+  assert.deepEqual(Buffer.from(info.btfBytes(btf)), bytes)
+  btf.close()
+})
+
+test('an arena is memory from the start', { skip: without('arena') }, () => {
+  const arena = createMap({
+    type: 'arena',
+    name: 'test_arena',
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: 4,
+    flags: mapFlags.MMAPABLE,
+  })
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
+  const inside = mapMemoryInto(arena, memory.buffer, pageSize)
+  assert.equal(inside.bytes.length, 4 * pageSize)
+  inside.bytes[pageSize] = 1
+  assert.equal(inside.bytes[pageSize], 1)
+  inside.unmap()
+  arena.close()
 })
