@@ -104,15 +104,15 @@ const isWholeBytes = ({ bit, bits }: Field): boolean =>
 /** Stores such a field without reading what stands beside it, which a processor would have to wait for. */
 function storePieces(ctx: PacketContext, base: Instr, field: Field, value: Instr): Change {
   const changes: Change[] = []
-  let at = field.bit / 8
-  let left = field.bits / 8
+  const bytes = value.type === 'i64' ? 8 : 4
+  const raw = swapped(ctx, op(ctx, 'shl', value, 8 * bytes - field.bits), bytes)
+  let done = 0
   for (const width of [4, 2, 1] as const)
-    if (left >= width) {
-      left -= width
-      const rest = left === 0 ? value : op(ctx, 'shru', value, 8 * left)
-      const piece = value.type === 'i64' ? ctx.builder.emit('trunc', [rest]) : rest
-      changes.push(store(ctx, base, at, width, swapped(ctx, piece, width)))
-      at += width
+    if (field.bits / 8 - done >= width) {
+      const rest = done === 0 ? raw : op(ctx, 'shru', raw, 8 * done)
+      const piece = rest.type === 'i64' ? ctx.builder.emit('trunc', [rest]) : rest
+      changes.push(store(ctx, base, field.bit / 8 + done, width, piece))
+      done += width
     }
   return changes.reduce((a, b) => op(ctx, 'add', a, b))
 }

@@ -79,29 +79,6 @@ const swapOnce: Rule = (i, s) => {
   return s.make(x.op, [s.make(i.op, [x.args[0], y.args[0]])])
 }
 
-/** Four bytes of eight, swapped, are four others of the raw value. */
-const swapHalf: Rule = (i, s) => {
-  const [x] = i.args
-  const by = x.op === 'shru' ? constOf(x.args[1]) : 0n
-  const swap = x.op === 'shru' ? x.args[0] : x
-  if (swap.op !== 'bswap64' || by === undefined || by % 8n !== 0n || by > 32n) return undefined
-  // Worth while only if the eight bytes need no swap any more.
-  const narrow = (u: Instr | undefined): boolean =>
-    u?.op === 'trunc' || (u?.op === 'shru' && s.users(u).every(v => v?.op === 'trunc'))
-  if (!s.users(swap).every(narrow)) return undefined
-  const [raw] = swap.args
-  return s.make('bswap32', [s.make('trunc', [s.make('shru', [raw, s.const('i64', 32n - by)])])])
-}
-
-/** Two bytes of four that were swapped: both swaps go. */
-const swapAgain: Rule = (i, s) => {
-  const [x] = i.args
-  if (x.op === 'bswap32') return s.make('shru', [x.args[0], s.const('i32', 16n)])
-  const [y, by] = x.args
-  if (x.op !== 'shru' || y.op !== 'bswap32' || constOf(by) !== 16n) return undefined
-  return s.make('and', [y.args[0], s.const('i32', 0xffffn)])
-}
-
 const first =
   (...rules: Rule[]): Rule =>
   (i, s) => {
@@ -119,6 +96,14 @@ const topByte: Rule = (i, s) => {
   const last = { bswap16: 8n, bswap32: 24n, bswap64: 56n }[x.op]
   if (constOf(y) !== last) return undefined
   return s.make('and', [x.args[0], s.const(x.type, 0xffn)])
+}
+
+/** swap(x << c) = swap(x) >> c for whole bytes: what is loaded is swapped as it is. */
+const swapShifted: Rule = (i, s) => {
+  const [x] = i.args
+  const by = x.op === 'shl' ? constOf(x.args[1]) : undefined
+  if (by === undefined || by % 8n !== 0n || i.op === 'bswap16') return undefined
+  return s.make('shru', [s.make(i.op, [x.args[0]]), x.args[1]])
 }
 
 const swapTwice: Rule = (i, s) => {
@@ -151,8 +136,7 @@ export const byteOrder: Rules = {
   xor: first(swapOnce, maskRaw),
   shru: topByte,
   select: selectRaw,
-  trunc: swapHalf,
-  bswap16: first(swapTwice, swapParts, swapAgain),
-  bswap32: first(swapTwice, swapParts),
-  bswap64: first(swapTwice, swapParts),
+  bswap16: first(swapTwice, swapParts),
+  bswap32: first(swapTwice, swapParts, swapShifted),
+  bswap64: first(swapTwice, swapParts, swapShifted),
 }

@@ -17,7 +17,7 @@ function demanded(x: Instr, bits: bigint, s: Site, depth = maxDepth): Instr | un
     const mask = constOf(x.args[1])
     if (mask !== undefined && (mask & bits) === bits) return demanded(x.args[0], bits, s, depth) ?? x.args[0]
   }
-  if (x.op === 'shru') return shiftedOnce(x, bits, s)
+  if (depth > 0 && (x.op === 'trunc' || x.op === 'shru')) return moved(x, bits, s, depth)
   if (depth === 0 || !upward.has(x.op) || x.type === 'i1' || s.users(x).length !== 1) return undefined
   // A carry can come from any bit below.
   const below = x.op === 'add' || x.op === 'sub' ? fill(bits) : bits
@@ -27,6 +27,16 @@ function demanded(x: Instr, bits: bigint, s: Site, depth = maxDepth): Instr | un
     x.op,
     parts.map((p, k) => p ?? x.args[k]),
   )
+}
+
+/** Of a truncation or a shift to the right by a constant, other bits of the operand count. */
+function moved(x: Instr, bits: bigint, s: Site, depth: number): Instr | undefined {
+  const [from, by] = x.args
+  const count = x.op === 'trunc' ? 0n : constOf(by)
+  if (count === undefined || count >= BigInt(bitsOf(x.type))) return undefined
+  const better = demanded(from, (bits << count) & maxOf(from.type), s, depth - 1)
+  if (better) return s.make(x.op, x.args.with(0, better), x.type)
+  return x.op === 'shru' ? shiftedOnce(x, bits, s) : undefined
 }
 
 /** Half of a shifted value, shifted again, is one shift if what it leaves is all in that half. */

@@ -10,6 +10,7 @@ import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { dropDeadStores } from './dead-stores.js'
 import { fold } from './fold.js'
+import { narrow } from './narrow.js'
 import type { Facts, Pass } from './pass.js'
 import { swapPhis } from './phi-swaps.js'
 import { formSelects } from './select.js'
@@ -34,6 +35,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   'phi-swaps': swapPhis,
   checksums: mergeChecksums,
   'dead-stores': dropDeadStores,
+  narrow,
   sink,
   split,
 }
@@ -76,6 +78,7 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   optimise(func, options)
   run('checksums')
   run('dead-stores')
+  run('narrow')
   run('dce')
   run('sink')
   run('simplify-cfg')

@@ -23,6 +23,7 @@ class Sinking {
   private readonly users = new Map<Instr, Instr[]>()
   /** Blocks at whose start, or in which, the packet may have been written. */
   private readonly written: ReadonlySet<Block>
+  private readonly changed: 'any' | ReadonlySet<string>
 
   constructor(func: Func) {
     this.tree = dominators(func)
@@ -45,6 +46,11 @@ class Sinking {
     )
     for (const b of written) for (const t of b.term.targets) written.add(t)
     this.written = written
+    const all = func.blocks.flatMap(b => b.instrs)
+    const writers = all.filter(i => opInfo(i.op).effect === 'state.write')
+    this.changed = all.some(i => opInfo(i.op).effect === 'call')
+      ? 'any'
+      : new Set(writers.map(i => String(i.attrs.object)))
   }
 
   run(): boolean {
@@ -71,7 +77,8 @@ class Sinking {
   private target(i: Instr, block: Block): Block | undefined {
     const { effect } = opInfo(i.op)
     const isLoad = effect === 'packet.read' && i.attrs.checked === false && i.args[0].op === 'packet'
-    if (!(effect === 'none' || isLoad) || i.op === 'phi' || i.type === 'mem') return undefined
+    const isFixed = i.op === 'state.load' && !this.changes(String(i.attrs.object))
+    if (!(effect === 'none' || isLoad || isFixed) || i.op === 'phi' || i.type === 'mem') return undefined
     let target: Block | undefined
     const need = (b: Block): void => {
       target = target ? this.common(target, b) : b
@@ -86,6 +93,11 @@ class Sinking {
     )
       target = this.tree.parent(target)
     return target === block ? undefined : target
+  }
+
+  /** Whether the function writes an object, as far as it can be seen: what it calls may write any. */
+  private changes(object: string): boolean {
+    return this.changed === 'any' || this.changed.has(object)
   }
 
   /** A load of the packet as received cannot stand where that was written over. */

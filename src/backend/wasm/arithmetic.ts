@@ -72,7 +72,7 @@ export function arithmetic(i: Instr, operands: Operands): Code {
     case 'rems':
       return division(i, operands, wide)
     case 'bswap16':
-      return swap16(operands)
+      return swap16(i.args[0], operands)
     case 'bswap32':
       return swap32(operands)
     case 'bswap64':
@@ -107,21 +107,11 @@ function division(i: Instr, operands: Operands, wide: boolean): Code {
   return [a.set, b.first, type.eqz, if_(result, byZero, quotient)]
 }
 
-function swap16(operands: Operands): Code {
-  const x = operands.hold(0)
-  return [
-    x.first,
-    i32.const(8),
-    i32.shl,
-    i32.const(0xff00),
-    i32.and,
-    x.again,
-    i32.const(8),
-    i32.shr_u,
-    i32.const(0xff),
-    i32.and,
-    i32.or,
-  ]
+/** A 16-bit number times 0x10001 is its two bytes twice; the middle ones stand in the other order. */
+function swap16(x: Instr, operands: Operands): Code {
+  const half: Code = [i32.const(0xffff), i32.and]
+  const clean = Number(x.attrs.width ?? 4) <= 2
+  return [operands.push(0), clean ? [] : half, i32.const(0x10001), i32.mul, i32.const(8), i32.shr_u, half]
 }
 
 function swap32(operands: Operands): Code {

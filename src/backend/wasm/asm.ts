@@ -63,6 +63,8 @@ export type Instr =
   | { readonly kind: 'memory'; readonly op: Opcode; readonly offset: number; readonly align: number }
   | { readonly kind: 'i32'; readonly op: Opcode; readonly value: number }
   | { readonly kind: 'i64'; readonly op: Opcode; readonly value: bigint }
+  | { readonly kind: 'v128'; readonly op: Opcode; readonly value: bigint }
+  | { readonly kind: 'lane'; readonly op: Opcode; readonly lane: number }
   | Block
   | { readonly kind: 'branch'; readonly op: Opcode; readonly target: Label }
   | {
@@ -110,6 +112,9 @@ interface Forms {
   i32: (value: number) => Instr
   /** -2^63..2^64-1 likewise; a number must be a safe integer. */
   i64: (value: bigint | number) => Instr
+  /** 0..2^128-1; the first byte in memory is the lowest. */
+  v128: (value: bigint) => Instr
+  lane: (lane: number) => Instr
   label: (target: Label) => Instr
   labels: (targets: readonly Label[], otherwise: Label) => Instr
   block: never
@@ -153,6 +158,10 @@ function make(op: Opcode): unknown {
         if (signed !== wide && BigInt.asUintN(64, wide) !== wide) throw new RangeError(`i64.const: ${wide}`)
         return { kind: 'i64', op, value: signed }
       }
+    case 'v128':
+      return (value: bigint): Instr => ({ kind: 'v128', op, value: BigInt.asUintN(128, value) })
+    case 'lane':
+      return (lane: number): Instr => ({ kind: 'lane', op, lane })
     case 'label':
       return (target: Label): Instr => ({ kind: 'branch', op, target })
     case 'labels':
@@ -197,6 +206,8 @@ function form<N extends Name>(name: N): Forms[ImmediateOf<N>] {
 export const i32 = space('i32')
 export const i64 = space('i64')
 export const v128 = space('v128')
+export const i8x16 = space('i8x16')
+export const i64x2 = space('i64x2')
 export const local = space('local')
 export const global = space('global')
 export const memory = space('memory')

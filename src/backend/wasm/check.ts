@@ -190,6 +190,8 @@ class Checker {
         break
       case 'i32':
       case 'i64':
+      case 'v128':
+      case 'lane':
         this.#apply(op)
         break
       case 'memory':

@@ -260,6 +260,14 @@ class Decoder {
         return { kind: 'i32', op, value: from.s32() }
       case 'i64':
         return { kind: 'i64', op, value: from.s64() }
+      case 'v128':
+        return {
+          kind: 'v128',
+          op,
+          value: from.raw(16).reduceRight((v, byte) => (v << 8n) | BigInt(byte), 0n),
+        }
+      case 'lane':
+        return { kind: 'lane', op, lane: from.byte() }
       case 'label':
         return { kind: 'branch', op, target: target() }
       case 'labels': {

@@ -248,6 +248,12 @@ class Encoder {
         case 'i64':
           out.s64(instr.value)
           break
+        case 'v128':
+          for (let k = 0n; k < 128n; k += 8n) out.byte(Number((instr.value >> k) & 0xffn))
+          break
+        case 'lane':
+          out.byte(instr.lane)
+          break
         case 'memory':
           out.u32(31 - Math.clz32(instr.align))
           out.u32(instr.offset)

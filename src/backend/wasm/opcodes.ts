@@ -19,6 +19,7 @@ export type ValType = 'i32' | 'i64' | 'v128'
  *   none    nothing                      zero, zeros  one or two reserved zero bytes (memory index)
  *   block   type, body, end              label(s)     branch depths
  *   memarg  log2 alignment, offset       i32, i64     signed LEB128
+ *   v128    16 bytes                     lane         a lane's number
  *   init    data index, zero byte        func, local, global, data   an index
  */
 export type Immediate =
@@ -31,6 +32,8 @@ export type Immediate =
   | 'memarg'
   | 'i32'
   | 'i64'
+  | 'v128'
+  | 'lane'
   | 'init'
   | 'func'
   | 'local'
@@ -158,13 +161,17 @@ const table = {
   'i64.extend16_s': [0xc3, 'none', 'i64 > i64'],
   'i64.extend32_s': [0xc4, 'none', 'i64 > i64'],
 
-  // v128: what copying and comparing 16 bytes at a time needs
+  // v128: what copying and comparing 16 bytes at a time, and swapping bytes, needs
   'v128.load': [0xfd00, 'memarg', 'i32 > v128', 16],
   'v128.store': [0xfd0b, 'memarg', 'i32 v128 >', 16],
+  'v128.const': [0xfd0c, 'v128', '> v128'],
+  'i8x16.swizzle': [0xfd0e, 'none', 'v128 v128 > v128'],
+  'i64x2.extract_lane': [0xfd1d, 'lane', 'v128 > i64'],
   'v128.and': [0xfd4e, 'none', 'v128 v128 > v128'],
   'v128.or': [0xfd50, 'none', 'v128 v128 > v128'],
   'v128.xor': [0xfd51, 'none', 'v128 v128 > v128'],
   'v128.any_true': [0xfd53, 'none', 'v128 > i32'],
+  'v128.load64_zero': [0xfd5d, 'memarg', 'i32 > v128', 8],
 
   // atomics: the address must be a multiple of the width
   'memory.atomic.notify': [0xfe00, 'memarg', 'i32 i32 > i32', 4],

@@ -47,6 +47,10 @@ function use(module: Module, func: Func<'x'>, op: Opcode): Code {
       return [i32.const(-0x8000_0000), drop, i32.const(0x7fff_ffff), drop]
     case 'i64':
       return [i64.const(-(1n << 63n)), drop, i64.const((1n << 63n) - 1n), drop]
+    case 'v128':
+      return [asm.v128.const((0x80n << 120n) | 0x7fn), drop]
+    case 'lane':
+      return [0, 1].map(lane => [operands, { kind: 'lane', op, lane } as const, drops])
     case 'init':
     case 'data': {
       const segment = module.passiveData(`bytes of ${op.name}`, new Uint8Array([0x22, 0x5c, 0x41, 0, 0xff]))

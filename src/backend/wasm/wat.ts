@@ -51,6 +51,10 @@ export function head(instr: Instr, ids: Ids = plainIds): string {
     case 'i32':
     case 'i64':
       return `${name} ${instr.value}`
+    case 'v128':
+      return `${name} i64x2 ${BigInt.asIntN(64, instr.value)} ${BigInt.asIntN(64, instr.value >> 64n)}`
+    case 'lane':
+      return `${name} ${instr.lane}`
     case 'branch':
       return `${name} ${ids.of(instr.target)}`
     case 'table':
