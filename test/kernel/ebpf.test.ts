@@ -15,10 +15,9 @@ import { bundledProgram, programNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { scenarioFolder, subjectOf } from '../scenario/case.js'
 import type { Settings } from '../scenario/case.js'
-import { KernelMachine, bpfProbe, bytecode } from './machine.js'
-import { requires } from '../requires.js'
+import { KernelMachine, bytecode, withoutPrograms } from './machine.js'
 
-const skip = requires('programs with may_goto', '6.9', bpfProbe)
+const skip = withoutPrograms
 const seed = 1n
 
 /** Slots of bytecode, and instructions the verifier walks: ceilings, a little above what was last measured. */

@@ -19,10 +19,11 @@ import type { MapMemory } from '../../src/sys/map-memory.js'
 import { loadProgram } from '../../src/sys/program.js'
 import type { BpfProgram } from '../../src/sys/program.js'
 import { testRun } from '../../src/sys/test-run.js'
+import { requires } from '../requires.js'
 import type { Probe } from '../requires.js'
 
 /** Whether programs as we compile them can be loaded here. */
-export function bpfProbe(): Probe {
+function bpfProbe(): Probe {
   const returnPass = [mayGoto({ label: 'end' }), mov64.imm(r0, 2), label('end'), mov64.imm(r0, 2), exit()]
   try {
     loadProgram({
@@ -36,6 +37,9 @@ export function bpfProbe(): Probe {
     return error instanceof SystemError && error.errno === errno.EPERM ? 'forbidden' : 'absent'
   }
 }
+
+/** The reason to skip a test that runs programs in the kernel; false if it can run. */
+export const withoutPrograms = requires('programs with may_goto', '6.9', bpfProbe)
 
 export interface MachineOptions {
   readonly settings?: ReadonlyMap<string, bigint>

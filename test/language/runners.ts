@@ -8,6 +8,7 @@ import { plan } from '../../src/engine/plan.js'
 import { start } from '../../src/engine/run.js'
 import { Serial } from '../../src/engine/serial.js'
 import { single } from '../../src/strategy/single.js'
+import { KernelMachine, withoutPrograms } from '../kernel/machine.js'
 
 export interface Runner {
   readonly name: string
@@ -29,7 +30,7 @@ function results(c: Compiled, bytes: Uint8Array, block: number, count: number): 
   return Array.from({ length: count }, (_, k) => view.getBigUint64(block + offset + 8 * k, true))
 }
 
-export const runners: readonly Runner[] = [
+const everywhere: readonly Runner[] = [
   {
     name: 'interpreter',
     async run(c, packets, count) {
@@ -60,3 +61,24 @@ export const runners: readonly Runner[] = [
     },
   },
 ]
+
+const inTheKernel: readonly Runner[] = [
+  {
+    name: 'ebpf',
+    async run(c, packets, count) {
+      const machine = new KernelMachine(c, { seed: 1n })
+      try {
+        packets.forEach((bytes, k) => {
+          const sequence = BigInt(k + 1)
+          machine.process({ bytes, originalLength: bytes.length, timestamp: 0n, sequence, device: 0 })
+        })
+        return results(c, machine.state(), 0, count)
+      } finally {
+        machine.close()
+      }
+    },
+  },
+]
+
+/** The kernel's is missing where kernel tests are skipped, which test/kernel reports. */
+export const runners: readonly Runner[] = withoutPrograms ? everywhere : [...everywhere, ...inTheKernel]

@@ -1,8 +1,7 @@
 // Gives every value a register, or a slot of the stack where there are too few.
 //
 // Values in SSA form can be coloured in the order of their definitions: each takes a register that none of those alive
-// with it has. Where none is left, the cheapest of them all by uses lives on the stack instead, whole, and colouring
-// starts again. r2 to r5 are lost at calls; r6 to r9 are kept. Promises: deterministic.
+// with it has. Where none is left, the cheapest of them all by uses lives on the stack instead, whole. r2 to r5 are lost at calls; r6 to r9 are kept. Promises: deterministic.
 
 import type { Register } from './asm.js'
 import { interference } from './liveness.js'
@@ -21,13 +20,12 @@ export interface Allocation {
 
 const lost: readonly Register[] = [2, 3, 4, 5]
 const kept: readonly Register[] = [6, 7, 8, 9]
+const either: readonly Register[] = [...lost, ...kept]
 
 export function allocate(machine: Machine): Allocation {
   const graph = interference(machine)
   const spilled = new Set<Value>()
-  let registers = color(graph, spilled)
-  while (!registers) registers = color(graph, spilled)
-  const found = registers
+  const found = color(graph, spilled)
   const slots = new Map<Value, number>()
   for (const v of graph.values) {
     if (!spilled.has(v)) continue
@@ -50,35 +48,41 @@ export function allocate(machine: Machine): Allocation {
   }
 }
 
-/** One attempt: registers for all that are not spilled; or nothing, with one more value spilled. */
-function color(graph: Interference, spilled: Set<Value>): Map<Value, Register> | undefined {
+/** Registers for all values that do not end up in `spilled`. */
+function color(graph: Interference, spilled: Set<Value>): Map<Value, Register> {
   const registers = new Map<Value, Register>()
   const wishes = new Map<Value, Value[]>()
   for (const v of graph.values) if (v.like) wishes.set(v.like, [...(wishes.get(v.like) ?? []), v])
   for (const v of graph.values) {
-    if (spilled.has(v)) continue
     const neighbours = graph.neighbours.get(v)!
-    const taken = new Set<Register | undefined>()
-    for (const n of neighbours) taken.add(registers.get(n))
-    const allowed = (graph.acrossCalls.has(v) ? kept : [...lost, ...kept]).filter(r => !taken.has(r))
-    if (allowed.length === 0) {
-      spill(v, graph, registers, spilled)
-      return undefined
+    const usable = graph.acrossCalls.has(v) ? kept : either
+    const free = (): Register[] => {
+      const taken = new Set<Register | undefined>()
+      for (const n of neighbours) taken.add(registers.get(n))
+      return usable.filter(r => !taken.has(r))
     }
+    let allowed = free()
+    while (allowed.length === 0) {
+      const victim = cheapest(v, graph, registers, usable)
+      spilled.add(victim)
+      if (victim === v) break
+      registers.delete(victim)
+      allowed = free()
+    }
+    if (allowed.length === 0) continue
     const liked = [v.prefer, ...[v.like, ...(wishes.get(v) ?? [])].map(w => w && registers.get(w))]
     registers.set(v, liked.find(r => r !== undefined && allowed.includes(r)) ?? allowed[0])
   }
   return registers
 }
 
-/** Puts on the stack whichever is used least, by its neighbours: the value, or one whose register it could have. */
-function spill(
+/** Whichever is used least, by its neighbours: the value, or one that has a register it could have. */
+function cheapest(
   value: Value,
   graph: Interference,
   registers: ReadonlyMap<Value, Register>,
-  spilled: Set<Value>,
-): void {
-  const usable = graph.acrossCalls.has(value) ? kept : [...lost, ...kept]
+  usable: readonly Register[],
+): Value {
   let [best, least] = [value, cost(value, graph)]
   for (const n of graph.neighbours.get(value)!) {
     const register = registers.get(n)
@@ -86,7 +90,7 @@ function spill(
     const c = cost(n, graph)
     if (c < least) [best, least] = [n, c]
   }
-  spilled.add(best)
+  return best
 }
 
 const cost = (v: Value, graph: Interference): number =>

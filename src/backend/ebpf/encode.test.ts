@@ -102,7 +102,7 @@ test('jumps go both ways, over two-slot immediates', () => {
   const code = [top, ldImm64(r0, 1n), jeq.imm(r0, 0, end), ja(top), end, exit()]
   assert.equal(
     hex(encode(code).bytes),
-    '18000000010000000000000000000000' + '1500010000000000' + '0500fcff00000000' + '9500000000000000',
+    '1800000001000000000000000000000015000100000000000500fcff000000009500000000000000',
   )
   const decoded = decode(encode(code).bytes)
   assert.equal(listing(decoded!), 'L0:\n  r0 = 0x1 ll\n  if r0 == 0 goto L1\n  goto L0\nL1:\n  exit\n')
