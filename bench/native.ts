@@ -13,6 +13,8 @@ import type { Prepared } from './prepared.js'
 export interface Contestant {
   /** Runs once over all packets; nanoseconds of the program's loop alone. */
   readonly round: () => Promise<number> | number
+  /** The least nanoseconds that each batch took in any round, summed: what others on the machine disturb least. */
+  readonly least: () => Promise<number> | number
   /** Counters (u64 each), verdicts (u32 each), state block and packet data, as they are now. */
   readonly dump: () => Promise<Uint8Array> | Uint8Array
   readonly close: () => void
@@ -50,6 +52,7 @@ export function startNative(
   }
   return {
     round: async () => Number(await ask('round')),
+    least: async () => Number(await ask('least')),
     dump: async () => {
       await ask(`dump ${path('dump')}`)
       return readFileSync(path('dump'))
