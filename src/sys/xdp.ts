@@ -32,7 +32,7 @@ export interface Attachment {
   readonly link: XdpLink | undefined
   /** With mode `auto`: why the program does not run natively. */
   readonly refusal: SystemError | Unsupported | undefined
-  /** Takes the program off the device. Harmless when repeated. */
+  /** Takes the program off the device, even if the link is pinned. Harmless when repeated. */
   detach(): void
 }
 
@@ -103,8 +103,10 @@ function attached(
   const inUse = findInterface(device.index)?.xdp.find(state => state.mode === mode)
   const byLink = link === 'netlink' ? undefined : link
   const detach = (): void => {
-    if (byLink !== undefined) byLink.close()
-    else if (inUse !== undefined) detachProgram(device.index, mode, inUse.programId)
+    if (byLink !== undefined) {
+      if (!byLink.closed) byLink.detach()
+      byLink.close()
+    } else if (inUse !== undefined) detachProgram(device.index, mode, inUse.programId)
   }
   if (inUse === undefined) {
     detach()

@@ -4,16 +4,27 @@
 // Dropping is what it waits by: a frame that came too early costs about as long as a look at the clock, the kernel can
 // interrupt between batches, and no loop has to be proved. State is memory that user space shares.
 
-import type { Instruction } from '../sys/instruction.js'
 import {
+  alu64,
   call,
   exit,
-  instructionBytes,
-  loadMap,
-  loadMapValue,
-  move,
-  moveImmediate,
-} from '../sys/instruction.js'
+  fp,
+  jeq,
+  jge,
+  jgt,
+  jle,
+  jlt,
+  jne,
+  label,
+  ldMap,
+  ldMapValue,
+  ldx,
+  mov64,
+  stx,
+} from '../backend/ebpf/asm.js'
+import { r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '../backend/ebpf/asm.js'
+import type { Code } from '../backend/ebpf/asm.js'
+import { encode, link } from '../backend/ebpf/encode.js'
 import { createMap, mapFlags } from '../sys/map.js'
 import type { BpfMap } from '../sys/map.js'
 import { loadProgram } from '../sys/program.js'
@@ -41,7 +52,6 @@ export const longestPacket = 3072
 /** A packet in its map: u32 length, then the bytes. */
 const packetHeader = 4
 
-const helpers = { lookup: 1, clock: 5, redirectMap: 51, adjustTail: 65, storeBytes: 189 } as const
 const DROP = 1
 
 /** The loaded program with its maps. */
@@ -75,7 +85,8 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
     packets.forEach((bytes, k) =>
       packetMap.update(u32(k), Buffer.concat([u32(bytes.length), bytes, Buffer.alloc(frame - bytes.length)])),
     )
-    const instructions = link(code({ state: stateMap.fd, packets: packetMap.fd, devices: devices.fd, frame }))
+    const fds = { state: stateMap.fd, packets: packetMap.fd, devices: devices.fd }
+    const instructions = link(encode(code(frame)), new Map(Object.entries(fds)))
     const program = loadProgram({ type: 'xdp', name: 'hairpin_live', instructions, licence: 'Apache-2.0' })
     return {
       program,
@@ -95,96 +106,73 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
 
 const u32 = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffer)
 
-/** An instruction, a label, or a jump to one. */
-type Item = Instruction | string | { readonly jump: Instruction; readonly to: string }
-
-function code(fd: { state: number; packets: number; devices: number; frame: number }): Item[] {
-  const load64 = (dst: number, src: number, offset: number): Instruction => [0x79, dst, src, offset, 0]
-  const store64 = (dst: number, offset: number, src: number): Instruction => [0x7b, dst, src, offset, 0]
-  const jump = (opcode: number, dst: number, src: number, immediate: number, to: string): Item => ({
-    jump: [opcode, dst, src, 0, immediate],
-    to,
-  })
-  const [context, states, sent, packet] = [6, 7, 8, 9]
+function code(frame: number): Code {
+  const [context, states, sent, packet] = [r6, r7, r8, r9]
+  const [inTime, send, fits, drop] = ['in time', 'send', 'fits', 'drop'].map(label)
   return [
-    move(context, 1),
-    ...loadMapValue(states, fd.state),
-    load64(sent, states, state.sent),
-    load64(1, states, state.limit),
-    jump(0x3d, sent, 1, 0, 'drop'), // if sent >= limit
+    mov64.reg(context, r1),
+    ldMapValue(states, 'state'),
+    ldx.dw(sent, states, state.sent),
+    ldx.dw(r1, states, state.limit),
+    jge.reg(sent, r1, drop),
 
     // At the first packet of a burst: is it time?
-    load64(1, states, state.burstMask),
-    [0x5f, 1, sent, 0, 0], // &=
-    jump(0x55, 1, 0, 0, 'send'), // if != 0
-    call(helpers.clock),
-    load64(1, states, state.due),
-    jump(0xad, 0, 1, 0, 'drop'), // if now < due
-    [0x1f, 0, 1, 0, 0], // now -= due: lateness
-    load64(2, states, state.latest),
-    jump(0xbd, 0, 2, 0, 'in time'), // if lateness <= latest
-    store64(states, state.latest, 0),
-    'in time',
-    load64(2, states, state.interval),
-    [0x0f, 1, 2, 0, 0], // due += interval
-    store64(states, state.due, 1),
+    ldx.dw(r1, states, state.burstMask),
+    alu64.and.reg(r1, sent),
+    jne.imm(r1, 0, send),
+    call('ktime_get_ns'),
+    ldx.dw(r1, states, state.due),
+    jlt.reg(r0, r1, drop),
+    alu64.sub.reg(r0, r1),
+    ldx.dw(r2, states, state.latest),
+    jle.reg(r0, r2, inTime),
+    stx.dw(states, state.latest, r0),
+    inTime,
+    ldx.dw(r2, states, state.interval),
+    alu64.add.reg(r1, r2),
+    stx.dw(states, state.due, r1),
 
-    'send',
-    move(1, sent),
-    load64(2, states, state.packets),
-    [0x9f, 1, 2, 0, 0], // %=
-    [0x63, 10, 1, -4, 0], // *(u32 *)(fp - 4) = index
-    ...loadMap(1, fd.packets),
-    move(2, 10),
-    [0x07, 2, 0, 0, -4],
-    call(helpers.lookup),
-    jump(0x15, 0, 0, 0, 'drop'), // if no such packet
-    move(packet, 0),
+    send,
+    mov64.reg(r1, sent),
+    ldx.dw(r2, states, state.packets),
+    alu64.mod.reg(r1, r2),
+    stx.w(fp, -4, r1),
+    ldMap(r1, 'packets'),
+    mov64.reg(r2, fp),
+    alu64.add.imm(r2, -4),
+    call('map_lookup_elem'),
+    jeq.imm(r0, 0, drop),
+    mov64.reg(packet, r0),
 
     // Shorten the frame to the packet's length.
-    [0x61, 2, packet, 0, 0],
-    [0x17, 2, 0, 0, fd.frame], // -= frame
-    jump(0x15, 2, 0, 0, 'fits'),
-    move(1, context),
-    call(helpers.adjustTail),
-    jump(0x55, 0, 0, 0, 'drop'),
-    'fits',
-    move(1, context),
-    moveImmediate(2, 0),
-    move(3, packet),
-    [0x07, 3, 0, 0, packetHeader],
-    [0x61, 4, packet, 0, 0],
-    jump(0x15, 4, 0, 0, 'drop'), // lengths that cannot be, for the verifier
-    jump(0x25, 4, 0, fd.frame, 'drop'),
-    call(helpers.storeBytes),
-    jump(0x55, 0, 0, 0, 'drop'),
+    ldx.w(r2, packet, 0),
+    alu64.sub.imm(r2, frame),
+    jeq.imm(r2, 0, fits),
+    mov64.reg(r1, context),
+    call('xdp_adjust_tail'),
+    jne.imm(r0, 0, drop),
+    fits,
+    mov64.reg(r1, context),
+    mov64.imm(r2, 0),
+    mov64.reg(r3, packet),
+    alu64.add.imm(r3, packetHeader),
+    ldx.w(r4, packet, 0),
+    // No packet has such a length, but the verifier cannot know.
+    jeq.imm(r4, 0, drop),
+    jgt.imm(r4, frame, drop),
+    call('xdp_store_bytes'),
+    jne.imm(r0, 0, drop),
 
-    [0x07, sent, 0, 0, 1],
-    store64(states, state.sent, sent),
-    ...loadMap(1, fd.devices),
-    moveImmediate(2, 0),
-    moveImmediate(3, DROP),
-    call(helpers.redirectMap),
-    exit,
+    alu64.add.imm(sent, 1),
+    stx.dw(states, state.sent, sent),
+    ldMap(r1, 'devices'),
+    mov64.imm(r2, 0),
+    mov64.imm(r3, DROP),
+    call('redirect_map'),
+    exit(),
 
-    'drop',
-    moveImmediate(0, DROP),
-    exit,
+    drop,
+    mov64.imm(r0, DROP),
+    exit(),
   ]
-}
-
-function link(items: readonly Item[]): Uint8Array {
-  const places = new Map<string, number>()
-  let at = 0
-  for (const item of items)
-    if (typeof item === 'string') places.set(item, at)
-    else at++
-  const program: Instruction[] = []
-  for (const item of items)
-    if (typeof item === 'string') continue
-    else if ('to' in item) {
-      const [opcode, dst, src, , immediate] = item.jump
-      program.push([opcode, dst, src, places.get(item.to)! - program.length - 1, immediate])
-    } else program.push(item)
-  return instructionBytes(program)
 }

@@ -69,6 +69,8 @@ export const helpers = {
   smp_processor_id: 8,
   redirect: 23,
   redirect_map: 51,
+  xdp_adjust_tail: 65,
+  xdp_store_bytes: 189,
 } as const
 export type Helper = keyof typeof helpers
 
