@@ -155,9 +155,9 @@ test('an MTU that native XDP cannot carry is named, with the way out', { skip },
 
 test('a link dies with its owner, however that ends, unless it is pinned', { skip }, async () => {
   const lab = up(pair)
-  const pins = mkdtempSync(join(tmpdir(), 'hairpin-'))
-  mountBpfFilesystem(pins)
+  const pins = mkdtempSync(join(tmpdir(), 'hairpin-pins-'))
   try {
+    mountBpfFilesystem(pins)
     const place = (file: string): string => JSON.stringify(builtFile(file))
     for (const pinned of [false, true]) {
       const script = `Promise.all([${['src/sys/xdp.ts', 'src/sys/namespace.ts', 'src/sys/pin.ts', 'test/kernel/counter.ts'].map(file => `import(${place(file)})`).join(', ')}])

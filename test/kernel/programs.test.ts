@@ -178,9 +178,9 @@ test('refused type information comes with the kernel’s log', { skip }, () => {
 })
 
 test('pinned objects outlive their descriptors until they are unpinned', { skip: withoutLab }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'hairpin-'))
-  mountBpfFilesystem(folder)
+  const folder = mkdtempSync(join(tmpdir(), 'hairpin-pins-'))
   try {
+    mountBpfFilesystem(folder)
     const counter = counterProgram(verdicts.pass)
     pin(counter.map, join(folder, 'lab/count'))
     pin(counter.program, join(folder, 'program'))
