@@ -1,10 +1,10 @@
 // The promise of the slice on random programs, states and packets: advance after extract changes state as the program
-// does, and a packet without effect changes nothing.
+// does, a packet without effect changes nothing, and packets with equal items do the same to the state.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Host } from '../ir/access.js'
+import type { Host, ReceivedPacket } from '../ir/access.js'
 import { generatePacket, generateProgram, randomOf, sampleShape } from '../ir/generate.js'
 import { prepare } from '../ir/interpret.js'
 import { ModelState } from '../ir/model.js'
@@ -63,6 +63,52 @@ function compare(slice: Slice, seed: number, packets: number): number {
   return effects
 }
 
+/** What the program makes of a packet in fresh state. */
+function transition(main: Func, packet: ReceivedPacket): string {
+  const state = new ModelState(sampleShape)
+  const program = {
+    name: 'p',
+    file: 'p.ts',
+    source: '',
+    objects: [],
+    settings: [],
+    counters: [{ name: 'c' }],
+  }
+  prepare(
+    { ...program, functions: [main] },
+    main.name,
+    hostOf(state),
+  )({ packet: { ...packet, bytes: packet.bytes.slice() } })
+  return state.dump()
+}
+
+/**
+ * Looks for packets with one item among many, all with one sequence number; the program must do the same with them.
+ * Counts such pairs.
+ */
+function equalItems(slice: Slice, seed: number, packets: number): number {
+  const program = { name: 'p', file: 'p.ts', source: '', objects: [], settings: [], counters: [] }
+  const extract = prepare(
+    { ...program, functions: [slice.extract] },
+    'extract',
+    hostOf(new ModelState(sampleShape)),
+  )
+  const random = randomOf(seed)
+  const transitions = new Map<string, string>()
+  let pairs = 0
+  for (let n = 0; n < packets; n++) {
+    const packet = { ...generatePacket(random, n), sequence: 0n }
+    const item = new Uint8Array(slice.item.bytes)
+    const key = `${extract({ packet, item })} ${item.join()}`
+    const now = transition(slice.process, packet)
+    const before = transitions.get(key)
+    if (before !== undefined) pairs++
+    assert.equal(before ?? now, now, key)
+    transitions.set(key, now)
+  }
+  return pairs
+}
+
 const cases = fc.record({
   seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
   size: fc.integer({ min: 3, max: 32 }),
@@ -71,7 +117,7 @@ const cases = fc.record({
 })
 
 test('advance after extract changes state as the program does', () => {
-  const tally = { sliced: 0, refused: 0, effects: 0 }
+  const tally = { sliced: 0, refused: 0, effects: 0, pairs: 0 }
   fc.assert(
     fc.property(cases, ({ seed, size, stores, optimised }) => {
       const options = { size, shape: sampleShape, settings: ['limit'], counters: ['c'], stores }
@@ -91,11 +137,13 @@ test('advance after extract changes state as the program does', () => {
         assert.ok(!inExtract.has(e as never), `${e} in extract`)
       for (const e of ['packet.read', 'packet.write', 'rules.read', 'counter', 'item.write'])
         assert.ok(!inAdvance.has(e as never), `${e} in advance`)
-      tally.effects += compare(slice, seed, 20) ? 1 : 0
+      const effects = compare(slice, seed, 20)
+      tally.effects += effects ? 1 : 0
+      if (effects) tally.pairs += equalItems(slice, seed + 1, 20)
     }),
     { numRuns: 400 * scale },
   )
   // The test would prove nothing if most programs were refused or had no effect.
   assert.ok(tally.sliced > tally.refused, JSON.stringify(tally))
-  assert.ok(tally.effects > tally.sliced / 4, JSON.stringify(tally))
+  assert.ok(tally.effects > tally.sliced / 4 && tally.pairs > tally.effects, JSON.stringify(tally))
 })
