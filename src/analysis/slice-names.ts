@@ -7,23 +7,44 @@ import type { ObjectShapes } from './shapes.js'
 import type { Need, Purpose } from './slice-cut.js'
 import { isSelector } from './slice-data.js'
 import type { DataNode } from './slice-data.js'
+import type { Uses } from './uses.js'
+
+/** What describing a field takes beside the field. */
+export interface NameContext {
+  readonly shapes?: ObjectShapes | undefined
+  /** Uses in the state body. */
+  readonly uses: Uses
+}
 
 export function describeNeed(
-  need: Need,
-  shapes: ObjectShapes | undefined,
+  { node, purposes }: Need,
+  context: NameContext,
 ): { name: string; reason: string; span?: Span } {
-  const { node, purposes } = need
-  const reasons = [...new Set(purposes.map(p => reasonFor(p, shapes)))]
+  const reasons = [...new Set(purposes.map(p => reasonFor(p, context)))]
   const span = isSelector(node) ? testsIn(node.choices[0])[0].cond.span : node.span
   return { name: nameOf(node), reason: reasons.join('; '), ...(span && { span }) }
 }
 
-function reasonFor(purpose: Purpose, shapes: ObjectShapes | undefined): string {
-  if ('choice' in purpose) return 'decides how state changes'
+const decides = 'decides how state changes'
+
+function reasonFor(purpose: Purpose, { shapes, uses }: NameContext): string {
+  if ('choice' in purpose) return decides
   const { user, operand } = purpose
-  const object = String(user.attrs.object ?? '')
-  const keyed = user.op === 'table.find' || user.op === 'table.insert' || user.op === 'table.touch'
-  if (keyed) {
+  // The nearest operation on state that the value reaches, or a branch.
+  const seen = new Map<Instr, number>([[user, operand]])
+  for (const [i, at] of seen) {
+    if (opInfo(i.op).effect.startsWith('state.')) return stateReason(i, at, shapes)
+    for (const use of uses.of(i)) {
+      if (!use.instr) return decides
+      if (!seen.has(use.instr)) seen.set(use.instr, use.operand)
+    }
+  }
+  return 'computed with state'
+}
+
+function stateReason(user: Instr, operand: number, shapes: ObjectShapes | undefined): string {
+  const object = String(user.attrs.object)
+  if (user.op === 'table.find' || user.op === 'table.insert' || user.op === 'table.touch') {
     const shape = shapes?.get(object)
     const keys = user.op === 'table.touch' ? 1 : (shape?.keyLeaves ?? Infinity)
     if (operand < keys) return `key of ${object}`
@@ -31,9 +52,8 @@ function reasonFor(purpose: Purpose, shapes: ObjectShapes | undefined): string {
   }
   if (user.op === 'array.load' || (user.op === 'array.store' && operand === 0)) return `index of ${object}`
   if (user.op === 'table.store' || user.op === 'array.store') return `${object}.${String(user.attrs.field)}`
-  if (user.op === 'pool.give') return `given to ${object}`
-  if (opInfo(user.op).effect.startsWith('state.')) return object
-  return user.name === undefined ? 'computed with state' : `for ${user.name}`
+  if (user.op === 'pool.take') return `time of ${object}`
+  return user.op === 'pool.give' ? `given to ${object}` : object
 }
 
 const infix: Readonly<Record<string, string>> = {

@@ -34,9 +34,11 @@ import type { DataNode } from './slice-data.js'
 import { Flow } from './slice-flow.js'
 import { hoistLoads } from './slice-loads.js'
 import { describeNeed } from './slice-names.js'
+import type { NameContext } from './slice-names.js'
 import { regroup } from './slice-regroup.js'
 import { taint } from './taint.js'
 import type { Taint } from './taint.js'
+import { Uses } from './uses.js'
 
 /** One field of an item. */
 export interface ItemField {
@@ -108,7 +110,7 @@ export function sliceState(main: Func, options: SliceOptions = {}): Slice | Refu
     const placement = placeFields(needs, exclusions(needs, flow, body, tainted))
     const common = { taint: tainted, flow, data, needs, placement }
     return {
-      item: itemOf(needs, placement, options.shapes),
+      item: itemOf(needs, placement, { shapes: options.shapes, uses: new Uses(body) }),
       rules: rulesIn(needs, data),
       extract: buildExtract({ ...common, name: 'extract', body, tree }),
       advance: buildAdvance({ ...common, name: 'advance' }),
@@ -150,13 +152,9 @@ function exclusions(needs: readonly Need[], flow: Flow, body: Func, { dynamic, r
   }
 }
 
-function itemOf(
-  needs: readonly Need[],
-  placement: Placement,
-  shapes: ObjectShapes | undefined,
-): Slice['item'] {
+function itemOf(needs: readonly Need[], placement: Placement, context: NameContext): Slice['item'] {
   const fields = needs
-    .map((need, k) => ({ ...describeNeed(need, shapes), bits: need.bits, offset: placement.offsets[k] }))
+    .map((need, k) => ({ ...describeNeed(need, context), bits: need.bits, offset: placement.offsets[k] }))
     .toSorted((a, b) => a.offset - b.offset)
   return { bytes: placement.bytes, bits: bitsUsed(needs, placement.offsets), headerBits: 1, fields }
 }
