@@ -72,10 +72,10 @@ export function scalarText(type: string, value: Value, bits: number): string {
   if (type === 'EtherType')
     return named(etherTypes, Number(number), `0x${number.toString(16).padStart(4, '0')}`)
   const scalar = scalarNamed(type)
-  if (scalar?.display === 'ipv4' || scalar?.display === 'mac')
-    return String(
-      show({ name: '', type: scalar.field, bytes: scalar.bits / 8, display: scalar.display }, value),
-    )
+  if (scalar?.display === 'ipv4' || scalar?.display === 'mac') {
+    const field = { name: '', type: scalar.field, bytes: scalar.bits / 8, display: scalar.display }
+    return String(show(field, scalar.bits > 32 ? number : Number(number)))
+  }
   return String(scalar?.signed ? BigInt.asIntN(bits, number) : number)
 }
 

@@ -171,34 +171,37 @@ class Reader {
     const stored = this.stateOf(node.left)
     const at = Math.max(-1, ...this.placed(node.left), ...this.placed(node), right?.at ?? -1)
     const given = right?.value ?? this.known(node.right)
-    const value = stored ?? this.textOf(node) ?? given ?? this.written(node.left)
+    const plain = node.operatorToken.kind === ts.SyntaxKind.EqualsToken
+    const computed = plain ? given : this.textOf(node)
+    const value = stored ?? computed ?? this.written(node.left) ?? this.textOf(node)
     if (ts.isIdentifier(node.left)) this.remember(node.left.text, value)
     if (value === undefined) return
     const arrow = stored?.includes('←') ? value : `← ${value}`
     this.notes.set(node, { expression: labelOf(node.left), value: arrow, at: at < 0 ? Infinity : at })
   }
 
-  /** What was written into the packet. */
+  /** What was written into the packet: the bytes of the first stores, which are the field's own. */
   private written(node: Ts.Node): string | undefined {
-    const events = this.values(node)
-    const store = events.find(e => e.instr.op === 'store')
-    if (!store) return undefined
-    const operand = store.instr.args[2]
-    const swapped = operand.op.startsWith('bswap')
-    const value = swapped ? this.valueOf(operand.args[0]) : store.args[2]
     const type = typeName(node, this.context.checker)
     const scalar = scalarNamed(type)
-    if (value === undefined || !scalar || scalar.bits > 32) return undefined
-    return scalarText(type, BigInt.asUintN(scalar.bits, BigInt(value)), scalar.bits)
-  }
-
-  private valueOf(instr: ValueEvent['instr']): Value | undefined {
-    for (const e of this.events) {
-      if (e.kind !== 'value') continue
-      const k = e.instr.args.indexOf(instr)
-      if (k >= 0 && e.args[k] !== undefined) return e.args[k]
+    if (!scalar || scalar.bits % 8 !== 0 || scalar.bits > 64) return undefined
+    const pieces: { at: number; bytes: number[] }[] = []
+    let left = scalar.bits / 8
+    for (const { instr, args } of this.values(node)) {
+      if (instr.op !== 'store' || left <= 0) continue
+      const [base, value] = [args[1], args[2]]
+      if (base === undefined || value === undefined) return undefined
+      const width = Number(instr.attrs.width)
+      const byte = (_: unknown, k: number): number => Number((BigInt(value) >> BigInt(8 * k)) & 0xffn)
+      pieces.push({
+        at: Number(base) + Number(instr.attrs.offset),
+        bytes: Array.from({ length: width }, byte),
+      })
+      left -= width
     }
-    return undefined
+    if (left !== 0) return undefined
+    const bytes = pieces.toSorted((a, b) => a.at - b.at).flatMap(p => p.bytes)
+    return scalarText(type, BigInt(`0x${Buffer.from(bytes).toString('hex')}`), scalar.bits)
   }
 
   private stateOf(node: Ts.Node): string | undefined {
