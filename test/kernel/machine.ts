@@ -1,6 +1,7 @@
 // Programs in the kernel, for tests: compiled, loaded, run packet by packet with BPF_PROG_TEST_RUN, and read back.
 
 import { exit, label, mayGoto, mov64, r0 } from '../../src/backend/ebpf/asm.js'
+import { debugInfo } from '../../src/backend/ebpf/debug.js'
 import { environment } from '../../src/backend/ebpf/maps.js'
 import { encode, link } from '../../src/backend/ebpf/encode.js'
 import { compileFunctions, isRefusal } from '../../src/backend/ebpf/program.js'
@@ -10,6 +11,8 @@ import type { Compiled } from '../../src/compile.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
 import { clearBlock } from '../../src/state/block.js'
 import { stateMemory } from '../../src/state/memory.js'
+import { loadBtf } from '../../src/sys/btf.js'
+import type { Btf } from '../../src/sys/btf.js'
 import { errno } from '../../src/sys/errno.js'
 import { SystemError } from '../../src/sys/failure.js'
 import { createMap, mapFlags } from '../../src/sys/map.js'
@@ -71,6 +74,7 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
 export class KernelMachine {
   readonly code: BpfCode
   readonly program: BpfProgram
+  private readonly btf: Btf
   private readonly compiled: Compiled
   private readonly maps = new Map<string, { map: BpfMap; memory: MapMemory }>()
 
@@ -102,7 +106,15 @@ export class KernelMachine {
       })
       this.view(mapNames.runtime).setBigUint64(runtime.seed, options.seed, true)
       const descriptors = new Map([...this.maps].map(([name, { map }]) => [name, map.fd]))
+      const { program } = compiled
+      const debug = debugInfo(code.functions, [...compiled.batch.callees, compiled.batch.main], {
+        file: program.file,
+        text: program.source,
+        name: program.name,
+      })
+      this.btf = loadBtf(debug.btf)
       this.program = loadProgram({
+        btf: { fd: this.btf.fd, functions: debug.functions, lines: debug.lines },
         type: 'xdp',
         name: artifact.name,
         instructions: link(code.encoded, descriptors),
@@ -147,6 +159,7 @@ export class KernelMachine {
 
   close(): void {
     this.program?.close()
+    this.btf?.close()
     for (const { map, memory } of this.maps.values()) {
       memory.unmap()
       map.close()

@@ -32,7 +32,8 @@ export interface Member {
 }
 
 /** Anything but letters, digits, `_` and `.` becomes `_`. */
-export const typeName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.]/g, '_').replace(/^(?=[0-9])/, '_')
+export const typeName = (name: string): string =>
+  name.replaceAll(/[^A-Za-z0-9_.]/g, '_').replace(/^(?=[0-9])/, '_')
 
 export class Btf {
   private readonly words: number[] = []
@@ -97,7 +98,8 @@ export class Btf {
     for (const [k, word] of [headerBytes, 0, typeBytes, typeBytes, this.stringBytes].entries())
       view.setUint32(4 + 4 * k, word, true)
     this.words.forEach((w, k) => view.setUint32(headerBytes + 4 * k, w, true))
-    for (const [text, at] of this.strings) bytes.set(new TextEncoder().encode(text), headerBytes + typeBytes + at)
+    for (const [text, at] of this.strings)
+      bytes.set(new TextEncoder().encode(text), headerBytes + typeBytes + at)
     return bytes
   }
 
@@ -107,7 +109,13 @@ export class Btf {
     return id
   }
 
-  private type(kind: number, name: string, length: number, sizeOrType: number, rest: readonly number[]): TypeId {
+  private type(
+    kind: number,
+    name: string,
+    length: number,
+    sizeOrType: number,
+    rest: readonly number[],
+  ): TypeId {
     this.words.push(this.string(name), (kind << 24) | length, sizeOrType >>> 0, ...rest)
     return ++this.count
   }

@@ -1,7 +1,7 @@
 // Chooses instructions: an expanded IR function becomes machine code over values (machine.ts).
 //
 // Widening costs nothing, because narrow values are zero-extended, and constants are operands. A comparison that only
-// its block's branch uses becomes the branch. Addresses are memory.ts's and packet.ts's affair, arithmetic
+// its block's branch or a select there uses is made where it is used. Addresses are memory.ts's and packet.ts's affair, arithmetic
 // arithmetic.ts's. Loops are verified as if they had one round: what goes round is made unknown to the verifier at
 // the loop's head, and may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
 
@@ -29,6 +29,7 @@ import {
 } from './asm.js'
 import type { Register } from './asm.js'
 import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
+import { dropUnused } from './unused.js'
 import { isValue, valuesIn } from './machine.js'
 import type { Block, Condition, End, Machine, Operand, Out, Step, Value } from './machine.js'
 import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
@@ -153,7 +154,7 @@ class Selection {
       for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
       block.preds = kept.map(n => block.preds[n])
     }
-    return { name: this.func.name, params, blocks: result }
+    return dropUnused({ name: this.func.name, params, blocks: result })
   }
 
   /** Wires targets and predecessors; an edge from a branch to a block with phis gets a block of its own. */
@@ -208,6 +209,9 @@ class Selection {
       if (b.term.op === 'return') b.term.args.forEach(a => add(a))
     }
     for (const b of order) {
+      for (const { op, args } of b.instrs)
+        if (op === 'select' && this.uses.get(args[0]) === 1 && b.instrs.includes(args[0]))
+          if (isComparison(args[0].op)) this.fused.add(args[0])
       if (b.term.op !== 'branch') continue
       let c = b.term.cond
       while (b.instrs.includes(c) && this.uses.get(c) === 1) {
