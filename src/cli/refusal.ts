@@ -15,6 +15,16 @@ export function refusal(compiled: Compiled, strategy: StrategyName): string | un
   return undefined
 }
 
+/** The strategies that run a program on several workers. */
+export function suitable({ slice, sharding }: Compiled): StrategyName[] {
+  const all: (StrategyName | false)[] = [
+    'extract' in slice && 'replicated',
+    sharding.possible && 'sharded',
+    'shared',
+  ]
+  return all.filter(name => name !== false)
+}
+
 /** A reason with the line it is about. */
 export function withPlace(
   { reason, span }: { readonly reason: string; readonly span?: Span },

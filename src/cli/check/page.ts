@@ -9,7 +9,8 @@ import type { DescribedField, DescribedObject } from './state.js'
 
 export function checkPage(report: CheckReport): string {
   const { program, file, state, rules, parameters, counters, limits } = report
-  const parts: string[][] = [[`${program} (${file})`]]
+  const licence = report.licence === undefined ? '' : `, ${report.licence}`
+  const parts: string[][] = [[`${program} (${file})${licence}`]]
   if (parameters.length)
     parts.push([
       'parameters, set by --set NAME=VALUE',

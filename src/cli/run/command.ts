@@ -25,7 +25,7 @@ import { captureOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { hint } from '../nearest.js'
 import { compileProgram, loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
-import { refusal, withPlace } from '../refusal.js'
+import { refusal, suitable, withPlace } from '../refusal.js'
 import { reportJson, reportText, unaccounted } from './report.js'
 import type { Report } from './report.js'
 import { finalState } from './state.js'
@@ -55,8 +55,10 @@ export const command: Command = {
     const virtual = isSet(flags, 'virtual')
     const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length })
     if ('error' in planned) {
-      const why = refusal(await compileProgram(file, io), strategy.name)
-      throw new Failure(why ?? planned.error, exit.program)
+      const compiled = await compileProgram(file, io)
+      const why = refusal(compiled, strategy.name)
+      const others = suitable(compiled).join(' or ')
+      throw new Failure(why ? `${why}\nIt runs with --strategy ${others}.` : planned.error, exit.program)
     }
     if (isSet(flags, 'plan')) {
       io.out(`${JSON.stringify(planned, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v), 2)}\n`)
@@ -104,7 +106,7 @@ export const command: Command = {
       plan: planned,
       result,
       clamped,
-      notes,
+      notes: [...notes, ...unfilled(flags, artifact)],
       cpus,
       faults,
       state,
@@ -124,6 +126,16 @@ export const command: Command = {
           ? exit.no
           : exit.ok
   },
+}
+
+/** Rule tables that nothing was put into: a program that finds nothing in them is easily taken for broken. */
+function unfilled(flags: Flags, artifact: Artifact): string[] {
+  const filled = texts(flags, 'table').map(t => t.split('=')[0])
+  const empty = artifact.rules.map(r => r.name).filter(name => !filled.includes(name))
+  if (empty.length === 0) return []
+  const which =
+    empty.length === 1 ? `rule table ${empty[0]} is empty` : `rule tables ${empty.join(', ')} are empty`
+  return [`${which}; --table NAME=FILE fills ${empty.length === 1 ? 'it' : 'them'}`]
 }
 
 function chosenStrategy(flags: Flags, cores: number): Strategy {
