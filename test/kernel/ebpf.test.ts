@@ -8,15 +8,12 @@ import { test } from 'node:test'
 import { openCapture } from '../../src/device/capture.js'
 import { loadPackets } from '../../src/engine/packets.js'
 import type { PacketStore } from '../../src/engine/packets.js'
-import { Serial } from '../../src/engine/serial.js'
-import { describeDifference, diffStates } from '../../src/state/diff.js'
 import { programInfo } from '../../src/sys/info.js'
-import { stateMemory } from '../../src/state/memory.js'
 import { root } from '../../tools/sources.js'
 import { bundledProgram, programNames } from '../programs.js'
-import type { BundledProgram } from '../programs.js'
 import { scenarioFolder, subjectOf } from '../scenario/case.js'
 import type { Settings } from '../scenario/case.js'
+import { agree } from './agree.js'
 import { KernelMachine, bytecode, withoutPrograms } from './machine.js'
 
 const skip = withoutPrograms
@@ -36,52 +33,12 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = 
   'token-bucket': { slots: 1050, verified: 4700 },
 }
 
-/** The kernel takes no shorter packet in a test run. */
-const shortest = 14
-
-type Subject = BundledProgram & { readonly settings?: ReadonlyMap<string, bigint> }
-
-/** Runs the packets through interpreter and kernel side by side; the verifier's count. */
-function agree(subject: Subject, store: PacketStore): number {
-  const { artifact, settings, rules } = subject
-  const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }
-  const { stateLayout, rulesLayout } = artifact
-  const serial = new Serial(subject.program, { stateLayout, rulesLayout, ...options })
-  const machine = new KernelMachine(subject, options)
-  try {
-    for (let k = 0; k < store.count; k++) {
-      const packet = store.packet(k)
-      if (packet.bytes.length < shortest) continue
-      const found = machine.process(store.packet(k))
-      const verdict = serial.process(packet)
-      assert.equal(found.verdict, verdict, `verdict of packet ${k}`)
-      assert.deepEqual(Buffer.from(found.bytes), Buffer.from(packet.bytes), `bytes of packet ${k}`)
-    }
-    const state = machine.state()
-    if (Buffer.compare(state, serial.memory.bytes) !== 0) {
-      const copy = stateMemory(new ArrayBuffer(state.length))
-      copy.bytes.set(state)
-      const { differences } = diffStates(
-        { memory: serial.memory, base: 0 },
-        { memory: copy, base: 0 },
-        stateLayout,
-      )
-      assert.fail(differences.map(d => describeDifference(d)).join('\n') || 'bytes of the state differ')
-    }
-    const counted = [...machine.counters()].filter(([, n]) => n !== 0n)
-    assert.deepEqual(new Map(counted), new Map([...serial.counters].filter(([, n]) => n !== 0n)))
-    return machine.verified
-  } finally {
-    machine.close()
-  }
-}
-
 const packetsOf = (capture: string): PacketStore =>
   loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
 
 for (const name of programNames)
   test(`${name}: verified, and equal to the interpreter on the bundled capture`, { skip }, () => {
-    const verified = agree(bundledProgram(name), packetsOf(join(root, 'programs/demo/knocking.pcap')))
+    const verified = agree(bundledProgram(name), packetsOf(join(root, 'programs/demo/knocking.pcap')), seed)
     assert.ok(verified <= ceilings[name].verified, `the verifier walks ${verified} instructions`)
   })
 
@@ -96,7 +53,7 @@ for (const name of readdirSync(scenarioFolder)) {
   if (!existsSync(join(folder, 'settings.json'))) continue
   test(`scenario ${name}: equal to the interpreter`, { skip }, () => {
     const settings = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as Settings
-    agree(subjectOf(settings), packetsOf(join(folder, 'in.pcap')))
+    agree(subjectOf(settings), packetsOf(join(folder, 'in.pcap')), seed)
   })
 }
 
