@@ -48,6 +48,21 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'one packet, line by line: values, state before and after, verdict',
     load: () => import('./trace/command.js'),
   },
+  attach: {
+    group: 'in the kernel',
+    summary: 'run a program on an interface by XDP, until Ctrl-C or pinned',
+    load: () => import('./attach/command.js'),
+  },
+  list: {
+    group: 'in the kernel',
+    summary: 'programs of ours: interface, mode, pins, who holds them',
+    load: () => import('./list/command.js'),
+  },
+  detach: {
+    group: 'in the kernel',
+    summary: 'take them off, by interface or pin, or all',
+    load: () => import('./detach/command.js'),
+  },
   traffic: {
     group: 'captures',
     summary: 'make one by a published law of flow sizes, or say what one holds',

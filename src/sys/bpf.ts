@@ -39,6 +39,7 @@ export const command = {
   LINK_GET_NEXT_ID: 31,
   ENABLE_STATS: 32,
   LINK_DETACH: 34,
+  PROG_BIND_MAP: 35,
 } as const
 
 export type Command = keyof typeof command

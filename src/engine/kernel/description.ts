@@ -1,0 +1,49 @@
+// What a loaded program says of itself: a map bound to it holds its names and layouts, so that any process can list it
+// and read its state, whoever loaded it and whether or not that process still lives.
+
+import { deserialize, serialize } from 'node:v8'
+import { createMap } from '../../sys/map.js'
+import type { BpfMap } from '../../sys/map.js'
+import type { StateObject } from '../../state/declaration.js'
+
+/** Name of the map; a program that has such a map is ours. */
+export const descriptionMap = 'hairpin'
+
+export interface Description {
+  readonly format: 1
+  readonly name: string
+  readonly file: string
+  readonly objects: readonly StateObject[]
+  readonly counters: readonly string[]
+  /** CPUs that have verdicts and counters. */
+  readonly cpus: number
+  /** The kernel's monotonic clock at the start, ns. */
+  readonly start: bigint
+}
+
+const key = new Uint8Array(new ArrayBuffer(4))
+
+/** A map that holds the description. */
+export function writeDescription(description: Description): BpfMap {
+  const bytes = Uint8Array.from(serialize(description))
+  const map = createMap({
+    type: 'array',
+    name: descriptionMap,
+    keySize: 4,
+    valueSize: bytes.length,
+    maxEntries: 1,
+  })
+  map.update(key, bytes)
+  return map
+}
+
+/** The description in a map of that name; undefined if it is none, or of another version of hairpin. */
+export function readDescription(map: BpfMap): Description | undefined {
+  if (map.type !== 'array' || map.keySize !== 4) return undefined
+  try {
+    const found = deserialize(map.lookup(key) ?? new Uint8Array(0)) as Partial<Description> | null
+    return found?.format === 1 ? (found as Description) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,186 @@
+// A compiled program in the kernel: bytecode, maps with their first contents, and the verifier's consent.
+//
+// Strategy `single`: one table set, which whoever runs the program owns. Nothing is attached here; attach.ts in
+// src/sys does that. Everything goes when the loaded program is closed, unless something else in the kernel holds it.
+
+import { encode, link } from '../../backend/ebpf/encode.js'
+import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
+import type { Code } from '../../backend/ebpf/asm.js'
+import { verdictStride, verdictsMap, withEntry } from '../../backend/ebpf/entry.js'
+import { environment } from '../../backend/ebpf/maps.js'
+import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
+import { mapNames, runtime } from '../../backend/ebpf/target.js'
+import type { BatchSource } from '../../backend/wasm/batch.js'
+import { lineStarts, positionAt } from '../../diagnostics/lines.js'
+import { clearBlock } from '../../state/block.js'
+import { stateMemory } from '../../state/memory.js'
+import { bindMap } from '../../sys/bind.js'
+import { possibleCpus } from '../../sys/cpus.js'
+import { createMap, mapFlags } from '../../sys/map.js'
+import type { BpfMap } from '../../sys/map.js'
+import { mapMemory } from '../../sys/map-memory.js'
+import { loadProgram } from '../../sys/program.js'
+import type { BpfProgram } from '../../sys/program.js'
+import type { LineEntry } from '../../sys/verifier-log.js'
+import type { Artifact } from '../artifact.js'
+import { writeDescription } from './description.js'
+
+/** What is loaded: of a compilation, what concerns the kernel. */
+export interface Loadable {
+  readonly artifact: Artifact
+  readonly batch: Pick<BatchSource, 'callees' | 'main'>
+  readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
+}
+
+export interface LoadOptions {
+  readonly settings: ReadonlyMap<string, bigint>
+  /** The rules block. */
+  readonly rules?: Uint8Array
+  readonly seed: bigint
+  /** Keeps the whole log, and asks for one even if the program is accepted. */
+  readonly verboseLog?: boolean
+}
+
+/** The program needs more stack than the kernel has. */
+export class StackExceeded extends Error {}
+
+export interface Bytecode {
+  readonly code: Code
+  readonly bytes: Uint8Array
+  readonly lines: readonly LineEntry[]
+}
+
+export interface LoadedProgram {
+  readonly program: BpfProgram
+  /** By name, `.settings` and the like included; `hairpin` is the description. */
+  readonly maps: ReadonlyMap<string, BpfMap>
+  /** Slots of bytecode. */
+  readonly slots: number
+  close(): void
+}
+
+/** Bytecode and the maps it needs. */
+export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: number) {
+  const cpus = possibleCpus()
+  const { target, maps } = environment({
+    objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    rulesBytes,
+    settings: artifact.settings.map(s => s.name),
+    counters: artifact.counters.map(c => c.name),
+    cpus,
+    inputs: 'kernel',
+    cpu: 'v3',
+  })
+  const compiled = compileFunctions([...batch.callees, batch.main], target)
+  if (isRefusal(compiled)) {
+    const names = compiled.variables.length ? `; on the stack are ${compiled.variables.join(', ')}` : ''
+    throw new StackExceeded(
+      `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
+    )
+  }
+  const code = withEntry(compiled.code, cpus)
+  return {
+    encoded: encode(code),
+    lines: linesOf(code, program),
+    maps: [...maps, { name: verdictsMap, valueSize: verdictStride * cpus }],
+    cpus,
+  }
+}
+
+/** Where in the source instructions come from. */
+function linesOf(code: Code, { file, source }: Loadable['program']): LineEntry[] {
+  const starts = lineStarts(source)
+  const lines: LineEntry[] = []
+  let slot = 0
+  for (const item of code) {
+    if (!isLabel(item) && item.origin) {
+      const { line, column } = positionAt(starts, item.origin.at)
+      const last = lines.at(-1)
+      if (last?.line !== line || last.column !== column) lines.push({ instruction: slot, file, line, column })
+    }
+    slot += slotsOf(item)
+  }
+  return lines
+}
+
+/** Has the verifier look at it, with maps ready for packets. Throws what loadProgram and createMap throw. */
+export function load(
+  subject: Loadable,
+  options: LoadOptions,
+  onLines?: (lines: readonly LineEntry[]) => void,
+): LoadedProgram {
+  const { artifact, program: source } = subject
+  const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
+  const { encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes)
+  onLines?.(lines)
+  const maps = new Map<string, BpfMap>()
+  let program: BpfProgram | undefined
+  const close = (): void => {
+    program?.close()
+    for (const map of maps.values()) map.close()
+  }
+  try {
+    for (const { name, valueSize } of wanted)
+      maps.set(
+        name,
+        createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags: mapFlags.MMAPABLE }),
+      )
+    const start = process.hrtime.bigint()
+    fill(maps, artifact, options, start)
+    const descriptors = new Map([...maps].map(([name, { fd }]) => [name, fd]))
+    program = loadProgram({
+      type: 'xdp',
+      name: artifact.name,
+      instructions: link(encoded, descriptors),
+      licence: /GPL/.test(source.licence ?? '') ? 'GPL' : (source.licence ?? 'none'),
+      logLevel: options.verboseLog ? 6 : 4,
+      ...(options.verboseLog && { wholeLog: true, refusalLogLevel: 2 as const }),
+    })
+    const { name, file, objects, counters } = artifact
+    const description = writeDescription({
+      format: 1,
+      name,
+      file,
+      objects: objects.filter(o => o.kind !== 'rules'),
+      counters: counters.map(c => c.name),
+      cpus,
+      start,
+    })
+    maps.set(description.name, description)
+    for (const map of maps.values()) bindMap(program, map)
+    return { program, maps, slots: encoded.bytes.length / 8, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+function fill(
+  maps: ReadonlyMap<string, BpfMap>,
+  artifact: Artifact,
+  { settings, rules, seed }: LoadOptions,
+  start: bigint,
+): void {
+  const write = (name: string, action: (bytes: Uint8Array, view: DataView) => void): void => {
+    const memory = mapMemory(maps.get(name)!)
+    const { bytes } = memory
+    action(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
+    memory.unmap()
+  }
+  const block = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
+  clearBlock(block, 0, artifact.stateLayout, seed)
+  for (const { name, offset, size } of artifact.stateLayout.objects)
+    write(name, bytes => bytes.set(block.bytes.subarray(offset, offset + size)))
+  if (rules) write(mapNames.rules, bytes => bytes.set(rules))
+  if (artifact.settings.length)
+    write(mapNames.settings, (_, view) => {
+      artifact.settings.forEach((s, k) => {
+        view.setBigUint64(8 * k, BigInt.asUintN(64, settings.get(s.name) ?? s.default), true)
+      })
+    })
+  write(mapNames.runtime, (_, view) => {
+    view.setBigUint64(runtime.seed, seed, true)
+    view.setBigUint64(runtime.start, start, true)
+    view.setBigUint64(runtime.sequence, BigInt.asUintN(64, -1n), true)
+  })
+}
