@@ -1,7 +1,7 @@
 // A compiled program in the kernel: bytecode, maps with their first contents, and the verifier's consent.
 //
-// Strategy `single`: one table set, which whoever runs the program owns. Nothing is attached here; attach.ts in
-// src/sys does that. Everything goes when the loaded program is closed, unless something else in the kernel holds it.
+// Strategy `single`: one table set, which whoever runs the program owns. Nothing is attached here; src/sys/xdp.ts
+// does that. Everything goes when the loaded program is closed, unless something else in the kernel holds it.
 
 import { encode, link } from '../../backend/ebpf/encode.js'
 import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
@@ -43,12 +43,6 @@ export interface LoadOptions {
 
 /** The program needs more stack than the kernel has. */
 export class StackExceeded extends Error {}
-
-export interface Bytecode {
-  readonly code: Code
-  readonly bytes: Uint8Array
-  readonly lines: readonly LineEntry[]
-}
 
 export interface LoadedProgram {
   readonly program: BpfProgram
