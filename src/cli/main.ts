@@ -43,6 +43,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'prove every strategy equal to the serial run',
     load: () => import('./verify/command.js'),
   },
+  test: {
+    group: 'run a program',
+    summary: 'compare the packets it keeps with a capture of what they should be',
+    load: () => import('./test/command.js'),
+  },
   trace: {
     group: 'run a program',
     summary: 'one packet, line by line: values, state before and after, verdict',
