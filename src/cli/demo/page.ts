@@ -64,7 +64,7 @@ export function demoPage(d: Demonstration, hairpin: string): string {
     ...timingText(d),
     '',
     'next',
-    `  ${hairpin} run ${d.file} --in YOUR.pcap --strategy scr --cores 2`,
+    `  ${hairpin} run ${d.file} --in YOUR.pcap -s scr -c 2`,
     `  ${hairpin} check ${d.file}`,
     `  ${hairpin} verify ${d.file} --in YOUR.pcap --cores 1..16`,
     `  ${hairpin} --help`,
