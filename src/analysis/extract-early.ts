@@ -11,6 +11,7 @@ import { outcomesIn } from './choice.js'
 import type { Choice } from './choice.js'
 import type { DominatorTree } from './dominators.js'
 import type { Loop } from './loops.js'
+import { Refused } from './refusal.js'
 import type { Data } from './slice-data.js'
 import type { Flow } from './slice-flow.js'
 import type { Taint } from './taint.js'
@@ -63,7 +64,7 @@ export class Early {
     }
     if (i.op !== 'phi') return this.emit(i, a => this.value(a))
     const selection = data.selection(i)
-    if (!selection) throw new Error(`no way to choose ${i.op} ${i.id} early`)
+    if (!selection) throw refuse(i)
     const outcomes = outcomesIn(selection.choice)
     return this.decide(selection.choice, o =>
       this.value(selection.operands[outcomes.findIndex(x => x === o)]),
@@ -160,3 +161,11 @@ export class Early {
     return b.read(result)
   }
 }
+
+const refuse = (i: Instr): Refused =>
+  new Refused({
+    kind: 'state-guarded',
+    reason:
+      'this value is chosen behind a loop that only some packets come to, and state decides whether it is needed',
+    ...(i.span && { span: i.span }),
+  })

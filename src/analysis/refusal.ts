@@ -9,6 +9,8 @@ export type RefusalKind =
   | 'state-address'
   /** The key of a rule table that state depends on depends on state. */
   | 'state-rule'
+  /** State decides whether a value is needed that is chosen behind a loop which only some packets come to. */
+  | 'state-guarded'
 
 /** The reason is one sentence for the author, without the place; `span` is the place, `notes` explain it further. */
 export interface Refusal {

@@ -30,6 +30,17 @@ const programs: Readonly<Record<string, string>> = {
       if (ip) second.set(0, 0)
       return Verdict.Drop
     }`,
+  'a value chosen behind a loop and needed or not as state decides is refused, not given up on': `
+    const entries = table({ key: ipv6, value: { port: port, large: bool }, capacity: 2 })
+    export default function program(packet: Packet): Verdict {
+      const entry = entries.upsert(packet.ipv6?.source ?? ipv6('::2'))
+      if (entry) {
+        const known = entries.get(packet.ipv6?.source ?? ipv6('::2'))
+        entry.large = (packet.ipv6?.tcp?.payload.u8(24) ?? u16(known?.port ?? 0)) > 170
+        for (let i = 0; i < 12; i += 2) entry.large = false
+      }
+      return Verdict.Pass
+    }`,
   'a loop may negate its counter': `
     const last = cell(u32)
     export default function program(packet: Packet): Verdict {
@@ -38,8 +49,21 @@ const programs: Readonly<Record<string, string>> = {
     }`,
 }
 
-const imports =
-  'type Packet, Verdict, array, cell, counter, milliseconds, parameter, pool, random, table, u8, u16, u32, u64, i32, i64, bool'
+const imports = [
+  ...[
+    'type Packet',
+    'Verdict',
+    'array',
+    'cell',
+    'counter',
+    'milliseconds',
+    'parameter',
+    'pool',
+    'random',
+    'table',
+  ],
+  ...['u8', 'u16', 'u32', 'u64', 'i32', 'i64', 'bool', 'ipv4', 'ipv6', 'port'],
+].join(', ')
 
 for (const [name, source] of Object.entries(programs))
   test(name, async () => {

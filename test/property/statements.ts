@@ -77,7 +77,7 @@ function one(scope: Scope, depth: number): Tree[] {
     [5 * nested, () => bindView(scope, depth)],
     [2 * nested, () => [loop(scope, depth)]],
     [nested, () => [choose(scope, depth)]],
-    [writable.length ? 3 : 0, () => [writeField(scope, draw.pick(writable))]],
+    [writable.length ? 3 : 0, () => writeFields(scope, writable)],
     [entries.length ? 8 : 0, () => [changeField(scope, draw.pick(entries))]],
     [free.length ? 4 : 0, () => [change(scope, draw.pick(free))]],
     [free.length ? 4 * nested : 0, () => held(scope, draw.pick(free), depth)],
@@ -186,6 +186,17 @@ function choose(scope: Scope, depth: number): Tree {
     )
   if (draw.chance(1, 2)) parts.push(' default: ', inner(scope, depth, { inSwitch: true }))
   return statement(...parts, ' }')
+}
+
+/** A few writes to the packet in a row, now and then to the same bytes. */
+function writeFields(
+  scope: Scope,
+  writable: readonly { readonly name: string; readonly type: Scalar }[],
+): Tree[] {
+  const field = scope.draw.pick(writable)
+  return Array.from({ length: 1 + scope.draw.below(3) }, () =>
+    writeField(scope, scope.draw.chance(1, 2) ? field : scope.draw.pick(writable)),
+  )
 }
 
 function writeField(scope: Scope, field: { readonly name: string; readonly type: Scalar }): Tree {
