@@ -134,13 +134,10 @@ function writeLog(path: string, text: string): void {
   }
 }
 
-const walked = (loaded: LoadedProgram): number =>
-  Number(/processed (\d+) insns/.exec(loaded.program.log)?.[1] ?? 0)
-
 /** What --dry-run says. */
 function report(loaded: LoadedProgram, name: string, json: boolean, io: Io): number {
-  const { jitedBytes } = programInfo(loaded.program)
-  const figures = { instructions: loaded.slots, verified: walked(loaded), nativeBytes: jitedBytes }
+  const { jitedBytes, verifiedInstructions } = programInfo(loaded.program)
+  const figures = { instructions: loaded.slots, verified: verifiedInstructions, nativeBytes: jitedBytes }
   loaded.close()
   if (json) io.out(`${JSON.stringify({ event: 'verified', program: name, ...figures })}\n`)
   else

@@ -127,8 +127,8 @@ export function load(
       name: artifact.name,
       instructions: link(encoded, descriptors),
       licence: /GPL/.test(source.licence ?? '') ? 'GPL' : (source.licence ?? 'none'),
-      logLevel: options.verboseLog ? 6 : 4,
-      ...(options.verboseLog && { wholeLog: true, refusalLogLevel: 2 as const }),
+      // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
+      ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
     })
     const { name, file, objects, counters } = artifact
     const description = writeDescription({
