@@ -129,7 +129,7 @@ test('the demo: identical first, 80 columns, what to type next', async () => {
   assert.match(out, /^verdicts and state identical to the serial run\n/)
   assert.match(out, /756 of a real capture and\s+94 merged into it/)
   assert.match(out, /A file in memory is not where replication pays/)
-  assert.match(out, /hairpin run programs\/port-knocking\.ts --in YOUR\.pcap --strategy scr --cores 2/)
+  assert.match(out, /hairpin run programs\/port-knocking\.ts --in YOUR\.pcap -s scr -c 2/)
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
 })
 
