@@ -29,6 +29,8 @@ export interface Kernel {
   /** Moves the calling thread, and no other, into the namespace behind a descriptor. */
   setns(fd: number, kind: number): number
   unshare(flags: number): number
+  /** clock_gettime(2): nanoseconds, or a negative error number. */
+  clock(clock: number): bigint
   /** Pins the calling thread to the CPUs of a bit mask. */
   setAffinity(mask: Bytes): number
   mount(source: string, target: string, type: string, flags: number): number

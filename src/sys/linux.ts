@@ -58,6 +58,7 @@ function bind(koffi: typeof Koffi, bpfNumber: number): Kernel {
   const setns = bound('int setns(int fd, int kind)')
   const unshare = bound('int unshare(int flags)')
   const setAffinity = bound('int sched_setaffinity(int thread, size_t length, void *mask)')
+  const clock = bound('int clock_gettime(int clock, void *time)')
   const mount = bound('int mount(str source, str target, str type, unsigned long flags, void *data)')
   const umount = bound('int umount2(str target, int flags)')
   return {
@@ -81,6 +82,11 @@ function bind(koffi: typeof Koffi, bpfNumber: number): Kernel {
     ioctl,
     setns,
     unshare,
+    clock(number) {
+      const time = new BigInt64Array(2)
+      const result = clock(number, new Uint8Array(time.buffer))
+      return result < 0 ? BigInt(result) : time[0] * 1_000_000_000n + time[1]
+    },
     setAffinity: mask => setAffinity(0, mask.length, mask),
     mount: (source, target, type, flags) => mount(source, target, type, flags, null),
     umount,

@@ -62,12 +62,14 @@ export const fetch = 0x01
 /** The source register of a 64-bit immediate says what it stands for; that of a call, what is called. */
 export const pseudo = { map: 1, mapValue: 2, func: 4, call: 1 } as const
 
-/** Kernel helpers that compiled programs call. */
+/** Kernel helpers that our programs call. */
 export const helpers = {
   map_lookup_elem: 1,
   ktime_get_ns: 5,
   smp_processor_id: 8,
+  tail_call: 12,
   redirect: 23,
+  xdp_adjust_head: 44,
   redirect_map: 51,
   xdp_adjust_tail: 65,
   xdp_store_bytes: 189,

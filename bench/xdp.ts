@@ -1,0 +1,114 @@
+/**
+ * Each of the paper's programs as XDP against hand-written C, in nanoseconds a packet:
+ * `node dist/bench/xdp.js [--mode one,many,live] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
+ *
+ * The C is compiled by `clang -O2 -target bpf -mcpu=v3`, once over BPF_MAP_TYPE_HASH as one would write it, and once
+ * over our own table layout. All run the same packets over state that is already there, in turn, in one run; every
+ * figure is net of an empty program that was measured right before it. Before anything is measured, builds of the same
+ * code that take their time from memory must agree with each other in every verdict and entry.
+ *
+ * The program under test is what `attach` loads: it also counts verdicts, which the C does not.
+ */
+
+import { parseArgs } from 'node:util'
+import { compare, formatComparison } from '../src/measure/compare.js'
+import type { BenchmarkRecord } from '../src/measure/record.js'
+import { formatTable } from '../src/measure/table.js'
+import { programInfo } from '../src/sys/info.js'
+import { testRun } from '../src/sys/test-run.js'
+import { compilerVersion } from './baseline/build.js'
+import { differences } from './xdp/check.js'
+import type { Contestant } from './xdp/contestant.js'
+import { modeLive } from './xdp/live.js'
+import { modeMany, modeOne } from './xdp/measure.js'
+import { loadNative } from './xdp/native.js'
+import { compileBundled, loadOurs } from './xdp/ours.js'
+import { packetsOf, programs } from './xdp/packets.js'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mode: { type: 'string', default: 'one,many' },
+    rounds: { type: 'string', default: '11' },
+    repeat: { type: 'string', default: '500000' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const compiler = compilerVersion()
+if (compiler === undefined) {
+  console.error('the baselines need clang, which is not installed')
+  process.exit(2)
+}
+const repeat = Number(values.repeat)
+const makers = { one: modeOne, many: modeMany, live: modeLive }
+const wanted = values.mode.split(',') as (keyof typeof makers)[]
+/** One under which no insertion of these flows displaces an entry, which the C cannot. */
+const seed = 1n
+
+interface Row {
+  readonly cells: readonly string[]
+}
+const rows: Row[] = []
+const records: BenchmarkRecord[] = []
+let failed = false
+
+function contestants(name: string, check: boolean): Contestant[] {
+  const compiled = compileBundled(name)
+  const inputs = { settings: packetsOf(name).settings, seed, check }
+  const { artifact } = compiled
+  return [
+    loadOurs(compiled, inputs),
+    loadNative(name, 'hash', artifact, inputs),
+    loadNative(name, 'cuckoo', artifact, inputs),
+  ]
+}
+
+async function measure(name: string): Promise<void> {
+  const packets = packetsOf(name)
+  const checked = contestants(name, true)
+  const different = differences(checked, packets)
+  checked.forEach(c => c.close())
+  if (different.length) {
+    console.error(`${name}: these are not the same program\n  ${different.join('\n  ')}`)
+    failed = true
+    return
+  }
+  const all = contestants(name, false)
+  for (const { program } of all) for (const data of packets.before) testRun(program, { data })
+  const figures: (readonly BenchmarkRecord[])[] = []
+  for (const which of wanted) {
+    const mode = makers[which](packets, repeat)
+    const comparison = await compare(
+      all.map(({ name: candidate, program }) => ({ name: candidate, run: () => mode.measure(program) })),
+      {
+        rounds: Number(values.rounds),
+        warmup: 1,
+        unit: 'ns/packet',
+        parameters: { program: name, mode: which, repeat, compiler: `${compiler} -O2 -mcpu=v3` },
+      },
+    )
+    mode.close()
+    figures.push(comparison.records)
+    records.push(...comparison.records)
+    if (!values.json) process.stdout.write(`${name}, ${which}\n${formatComparison(comparison)}\n`)
+  }
+  all.forEach(({ name: candidate, program }, k) => {
+    const { verifiedInstructions, jitedBytes, translatedBytes } = programInfo(program)
+    const cells = figures.flatMap(f => {
+      const ratio = f[0].summary.median / f[k].summary.median
+      return [f[k].summary.median.toFixed(1), k === 0 ? '' : ratio.toFixed(3)]
+    })
+    const sizes = [translatedBytes / 8, jitedBytes, verifiedInstructions].map(String)
+    rows.push({ cells: [k === 0 ? name : '', candidate, ...cells, ...sizes] })
+  })
+  all.forEach(c => c.close())
+}
+
+for (const name of positionals.length ? positionals : programs) await measure(name)
+if (values.json) console.log(JSON.stringify(records, null, 1))
+else {
+  const head = ['', 'ns a packet', ...wanted.flatMap(m => [m, 'ratio']), 'xlated', 'jited B', 'verified']
+  const table = formatTable([head, ...rows.map(r => [...r.cells])], `ll${'rr'.repeat(wanted.length)}rrr`)
+  process.stdout.write(`${table}\n\nratio: hairpin over this C\n`)
+}
+if (failed) process.exitCode = 1
