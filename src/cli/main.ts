@@ -63,6 +63,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'programs of ours: interface, mode, pins, who holds them',
     load: () => import('./list/command.js'),
   },
+  top: {
+    group: 'in the kernel',
+    summary: 'what they do, live: verdicts, CPUs, tables, counters, losses',
+    load: () => import('./top/command.js'),
+  },
   detach: {
     group: 'in the kernel',
     summary: 'take them off, by interface or pin, or all',

@@ -10,7 +10,7 @@ import type { FieldDecl } from './declaration.js'
 import { readField } from './field.js'
 import type { FieldValue } from './field.js'
 import { poolHeader } from './format.js'
-import type { ArrayLayout, HashLayout, PoolLayout, StateLayout } from './layout.js'
+import type { ArrayLayout, HashLayout, PoolLayout, StateLayout, StateObjectLayout } from './layout.js'
 import { load32 } from './memory.js'
 import type { StateMemory } from './memory.js'
 import { Pool } from './pool.js'
@@ -39,6 +39,8 @@ export interface DumpedTable {
   readonly count: number
   readonly counters: Readonly<Record<(typeof tableCounters)[number], number>>
   readonly entries: readonly DumpedEntry[]
+  /** Entries that are left out, because more were found than asked for. */
+  readonly omitted: number
 }
 
 export interface DumpedArray {
@@ -64,16 +66,24 @@ export function dumpState(
   layout: StateLayout,
   timestamp?: bigint,
 ): Dump[] {
-  return layout.objects.map(object => {
-    const at = base + object.offset
-    if (object.kind === 'table') return dumpTable(new Table(memory, at, object), timestamp)
-    if (object.kind === 'array') {
-      const array = new StateArray(memory, at, object)
-      const elements = Array.from({ length: object.length }, (_, i) => array.get(i)!)
-      return { kind: 'array', layout: object, elements }
-    }
-    return dumpPool(new Pool(memory, at, object))
-  })
+  return layout.objects.map(object => dumpObject(memory, base + object.offset, object, timestamp))
+}
+
+/** One object whose first byte is at `at`; `most` bounds the entries of a table, as in `dumpTable`. */
+export function dumpObject(
+  memory: StateMemory,
+  at: number,
+  object: StateObjectLayout,
+  timestamp?: bigint,
+  most?: number,
+): Dump {
+  if (object.kind === 'table') return dumpTable(new Table(memory, at, object), timestamp, undefined, most)
+  if (object.kind === 'array') {
+    const array = new StateArray(memory, at, object)
+    const elements = Array.from({ length: object.length }, (_, i) => array.get(i)!)
+    return { kind: 'array', layout: object, elements }
+  }
+  return dumpPool(new Pool(memory, at, object))
 }
 
 export function dumpPool(pool: Pool): DumpedPool {
@@ -81,18 +91,23 @@ export function dumpPool(pool: Pool): DumpedPool {
   return { kind: 'pool', layout: pool.layout, counters, free: pool.free() }
 }
 
-/** A table's entries, sorted by key; `keep` may leave slots out. */
+/** A table's entries, sorted by key; `keep` may leave slots out, and of the rest only the first `most` are there. */
 export function dumpTable(
   table: Table,
   timestamp?: bigint,
   keep: (slot: number) => boolean = () => true,
+  most = Infinity,
 ): DumpedTable {
   const { memory, base, layout } = table
   const { keyOffset, keyBytes, touchedTimeOffset, touchedSeqOffset, expire } = layout
   const now = expire && timestamp !== undefined ? clockAt(timestamp, expire.unit) : undefined
-  const entries: DumpedEntry[] = []
+  let entries: DumpedEntry[] = []
+  let found = 0
   for (const slot of table.occupied()) {
     if ((now !== undefined && table.isExpired(slot, now)) || !keep(slot)) continue
+    found++
+    // Cut now and then, so that a bounded dump of a huge table takes little memory.
+    if (entries.length >= 2 * most + 1024) entries = firstOf(entries, most)
     const at = base + slot
     entries.push({
       bytes: memory.bytes.slice(at + keyOffset, at + keyOffset + keyBytes),
@@ -102,10 +117,14 @@ export function dumpTable(
       ...(touchedSeqOffset >= 0 && { touchedSeq: load32(memory, at + touchedSeqOffset) }),
     })
   }
-  entries.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
   const counters = countersOf(tableCounters, word => table.header(word))
-  return { kind: 'table', layout, count: table.count, counters, entries }
+  const first = firstOf(entries, most)
+  const omitted = found - first.length
+  return { kind: 'table', layout, count: table.count, counters, entries: first, omitted }
 }
+
+const firstOf = (entries: DumpedEntry[], most: number): DumpedEntry[] =>
+  entries.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).slice(0, most)
 
 const countersOf = <K extends string>(names: readonly K[], value: (name: K) => number): Record<K, number> =>
   Object.fromEntries(names.map(name => [name, value(name)])) as Record<K, number>
@@ -134,7 +153,9 @@ export function dumpToJson(dump: Dump): object {
       key: showFields(key, entry.key, scalarKey),
       ...(value.length > 0 && { value: showFields(value, entry.value, scalarValue) }),
     }))
-    return { name, kind: 'table', capacity, count: entries.length, ...dump.counters, entries }
+    const { omitted, counters } = dump
+    const count = entries.length + omitted
+    return { name, kind: 'table', capacity, count, ...counters, ...(omitted > 0 && { omitted }), entries }
   }
   const shown = dump.elements.map(element => showFields(value, element, scalarValue))
   if (dump.layout.cell) return { name, kind: 'cell', value: shown[0] }
@@ -191,7 +212,8 @@ export function mergeDumps(workers: readonly (readonly Dump[])[]): Dump[] {
       entries.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
       const count = tables.reduce((sum, table) => sum + table.count, 0)
       const counters = countersOf(tableCounters, name => tables.reduce((sum, t) => sum + t.counters[name], 0))
-      return { ...first, entries, count, counters }
+      const omitted = tables.reduce((sum, table) => sum + table.omitted, 0)
+      return { ...first, entries, count, counters, omitted }
     }
     if (first.kind === 'pool') return first
     const arrays = all as DumpedArray[]

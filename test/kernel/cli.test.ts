@@ -55,8 +55,7 @@ const programsOn = (): readonly { readonly mode: string }[] => lab.interface('ri
 interface Listed {
   readonly programs: readonly {
     readonly program: string
-    readonly interface: string | null
-    readonly mode: string | null
+    readonly interfaces: readonly { readonly name: string; readonly mode: string }[]
     readonly pins: readonly string[]
     readonly holders: readonly { readonly pid: number }[]
   }[]
@@ -65,7 +64,7 @@ interface Listed {
 async function listed(): Promise<Listed['programs']> {
   const { code, out, err } = await hairpin('list', '--json')
   assert.equal(code, 0, err)
-  return (JSON.parse(out) as Listed).programs.filter(p => p.interface === 'b')
+  return (JSON.parse(out) as Listed).programs.filter(p => p.interfaces.some(i => i.name === 'b'))
 }
 
 for (const name of programNames)
@@ -97,8 +96,8 @@ test('attach in the foreground, with traffic, until Ctrl-C', { skip }, async () 
   await once(child.stdout, 'data')
   assert.match(lines[0], /"event":"attached".*"interface":"b","mode":"native","by":"link"/)
   assert.deepEqual(
-    (await listed()).map(p => [p.program, p.mode, p.holders.some(h => h.pid === child.pid)]),
-    [['forwarder', 'native', true]],
+    (await listed()).map(p => [p.program, p.interfaces, p.holders.some(h => h.pid === child.pid)]),
+    [['forwarder', [{ name: 'b', mode: 'native' }], true]],
   )
   // Whether it is answered does not matter: asking for the address is a packet.
   const send = 'for i in 1 2 3; do echo x > /dev/udp/10.9.0.2/9; sleep 0.1; done'
@@ -109,9 +108,16 @@ test('attach in the foreground, with traffic, until Ctrl-C', { skip }, async () 
     event: string
     packets: number
     verdicts: Record<string, number>
+    received: number
+    drops: Record<string, number>
+    unaccounted: number
   }
   assert.equal(end.event, 'ended')
   assert.ok(end.packets > 0)
+  assert.equal(end.received, end.packets)
+  // A veth takes back only what its peer polls for, and the peer has no program: the driver counts the loss.
+  assert.deepEqual(end.drops, { program: 0, aborted: 0, transmit: end.verdicts.transmit })
+  assert.equal(end.unaccounted, 0)
   assert.equal(
     end.packets,
     Object.values(end.verdicts).reduce((a, b) => a + b),

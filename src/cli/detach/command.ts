@@ -25,30 +25,30 @@ export const command: Command = {
         removePins(which)
       }
       for (const found of chosen) detachOwn(found)
-      const detached = chosen.map(({ programId, description, device, pins }) => ({
+      const detached = chosen.map(({ programId, description, devices, pins }) => ({
         programId,
         program: description.name,
-        interface: device?.name ?? null,
+        interfaces: devices.map(d => d.name),
         pins,
       }))
       if (isSet(flags, 'json')) io.out(`${JSON.stringify({ detached })}\n`)
       else if (detached.length === 0)
         io.out(which === undefined ? 'nothing to detach\n' : `removed pins ${which}\n`)
       else
-        for (const { program, interface: name, pins } of detached)
+        for (const { program, interfaces, pins } of detached)
           io.out(
-            `${program}: off ${name ?? 'its interface'}${pins.length ? `, pins ${pins.join(', ')} removed` : ''}\n`,
+            `${program}: off ${interfaces.join(', ') || 'its interface'}${pins.length ? `, pins ${pins.join(', ')} removed` : ''}\n`,
           )
       return exit.ok
     })
   },
 }
 
-const isCalled = ({ device, pins }: OwnProgram, which: string): boolean =>
-  pins.includes(which) || device?.name === which
+const isCalled = ({ devices, pins }: OwnProgram, which: string): boolean =>
+  pins.includes(which) || devices.some(d => d.name === which)
 
 function unknown(which: string, own: readonly OwnProgram[]): Failure {
-  const known = own.flatMap(({ device, pins }) => [...pins, ...(device ? [device.name] : [])])
+  const known = own.flatMap(({ devices, pins }) => [...pins, ...devices.map(d => d.name)])
   return new Failure(
     `no program of hairpin is pinned as or attached to ${which}; there is ${known.join(', ') || 'none'}.${hint(which, known)}`,
     exit.no,

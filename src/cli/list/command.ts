@@ -18,7 +18,7 @@ export const command: Command = {
     const found = withKernel(ownPrograms)
     if (isSet(flags, 'json')) io.out(`${JSON.stringify({ programs: found.map(jsonOf) })}\n`)
     else if (found.length === 0) io.out('no program of hairpin is loaded\n')
-    else io.out(`${grid(columns, found.map(rowOf))}\n`)
+    else io.out(`${grid(columns, found.flatMap(rowsOf))}\n`)
     return exit.ok
   },
 }
@@ -28,29 +28,30 @@ const columns = ['interface', 'mode', 'program', 'id', 'pinned as', 'held by'].m
   right: title === 'id',
 }))
 
-const placeOf = ({ device, elsewhere }: OwnProgram): string =>
-  device?.name ?? (elsewhere ? '(other namespace)' : '(none)')
+/** A program as often as it has devices, and once if it has none. */
+const placesOf = ({ devices, elsewhere }: OwnProgram): { name: string; mode: string }[] => [
+  ...devices,
+  ...(elsewhere > 0 ? [{ name: '(other namespace)', mode: '-' }] : []),
+  ...(devices.length === 0 && elsewhere === 0 ? [{ name: '(none)', mode: '-' }] : []),
+]
 
-function rowOf(found: OwnProgram): string[] {
-  const { device, description, programId, pins, holders } = found
-  return [
-    placeOf(found),
-    device?.mode ?? '-',
-    description.name,
-    String(programId),
-    pins.join(', ') || '-',
-    holders.map(({ pid, command: name }) => `${name} ${pid}`).join(', ') || '-',
-  ]
-}
+const rowsOf = (found: OwnProgram): string[][] =>
+  placesOf(found).map(({ name, mode }) => [
+    name,
+    mode,
+    found.description.name,
+    String(found.programId),
+    found.pins.join(', ') || '-',
+    found.holders.map(({ pid, command: owner }) => `${owner} ${pid}`).join(', ') || '-',
+  ])
 
-const jsonOf = ({ programId, description, tag, device, elsewhere, pins, holders }: OwnProgram): object => ({
+const jsonOf = ({ programId, description, tag, devices, elsewhere, pins, holders }: OwnProgram): object => ({
   programId,
   program: description.name,
   file: description.file,
   tag,
-  interface: device?.name ?? null,
-  mode: device?.mode ?? null,
-  otherNamespace: elsewhere,
+  interfaces: devices.map(({ name, mode }) => ({ name, mode })),
+  otherNamespace: elsewhere > 0,
   pins,
   holders,
 })

@@ -5,16 +5,7 @@
 
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import {
-  linkInfo,
-  links,
-  openLink,
-  openMap,
-  openProgram,
-  programInfo,
-  programs,
-  xdpLinkType,
-} from '../../sys/info.js'
+import { linkInfo, links, openLink, openMap, programInfo, programs, xdpLinkType } from '../../sys/info.js'
 import { interfaces } from '../../sys/interfaces.js'
 import {
   bpfFilesystem,
@@ -47,40 +38,49 @@ export interface OwnProgram {
   readonly description: Description
   readonly tag: string
   readonly mapIds: readonly number[]
-  /** The device in this namespace; undefined if there is none. */
-  readonly device: AttachedTo | undefined
-  readonly linkId: number | undefined
-  /** True if the link has a device that this namespace does not show. */
-  readonly elsewhere: boolean
+  /** Devices in this namespace. */
+  readonly devices: readonly AttachedTo[]
+  readonly linkIds: readonly number[]
+  /** Links with a device that this namespace does not show. */
+  readonly elsewhere: number
   /** Names it is pinned under. */
   readonly pins: readonly string[]
   /** Processes that hold it. */
   readonly holders: readonly Holder[]
 }
 
+/** What there is to know of a program without asking every process whether it holds it. */
+export type SeenProgram = Omit<OwnProgram, 'holders'>
+
 /** All programs of ours on this machine, by id. */
-export function ownPrograms(): OwnProgram[] {
+export const ownPrograms = (): OwnProgram[] =>
+  seenPrograms().map(seen => {
+    const held = [...holders('prog', seen.programId), ...seen.linkIds.flatMap(id => holders('link', id))]
+    return { ...seen, holders: held.filter(({ pid }, k) => held.findIndex(h => h.pid === pid) === k) }
+  })
+
+/** The same without holders, which take a walk through all processes to find. */
+export function seenPrograms(): SeenProgram[] {
   const devices = interfaces()
   const allLinks = links().filter(l => l.type === xdpLinkType)
   const pins = pinnedPrograms()
   return programs().flatMap(({ id, type, tag, mapIds }) => {
     const description = type === 'xdp' ? descriptionOf(mapIds) : undefined
     if (!description) return []
-    const link = allLinks.find(l => l.programId === id)
-    const device = devices.flatMap(({ index, name, xdp }) =>
+    const own = allLinks.filter(l => l.programId === id)
+    const here = devices.flatMap(({ index, name, xdp }) =>
       xdp.filter(x => x.programId === id).map(({ mode }) => ({ index, name, mode })),
-    )[0]
-    const held = [...holders('prog', id), ...(link ? holders('link', link.id) : [])]
+    )
+    const attached = own.filter(l => l.interfaceIndex !== 0).length
     return {
       programId: id,
       description,
       tag,
       mapIds,
-      device,
-      linkId: link?.id,
-      elsewhere: !device && (link?.interfaceIndex ?? 0) !== 0,
+      devices: here,
+      linkIds: own.map(l => l.id),
+      elsewhere: Math.max(0, attached - here.length),
       pins: [...new Set(pins.filter(p => p.programId === id).map(p => p.name))],
-      holders: held.filter(({ pid }, k) => held.findIndex(h => h.pid === pid) === k),
     }
   })
 }
@@ -106,7 +106,7 @@ interface Pinned {
 function pinnedPrograms(): Pinned[] {
   return pinned(pinFolder).flatMap(path => {
     const name = basename(dirname(path))
-    if (basename(path) === 'link') {
+    if (/^link(-\d+)?$/.test(basename(path))) {
       const link = openPinnedLink(path)
       const { programId } = linkInfo(link)
       link.close()
@@ -130,12 +130,17 @@ export function preparePins(): void {
 }
 
 /** Pins maps first and then what keeps the program attached; takes all away again if one fails. */
-export function pinProgram(name: string, { program, maps }: LoadedProgram, { link }: Attachment): void {
+export function pinProgram(
+  name: string,
+  { program, maps }: LoadedProgram,
+  attachments: readonly Attachment[],
+): void {
   const folder = join(pinFolder, name)
   try {
     for (const [map, descriptor] of maps) pin(descriptor, join(folder, 'maps', pinNameOf(map)))
     pin(program, join(folder, 'program'))
-    if (link) pin(link, join(folder, 'link'))
+    for (const { link, interfaceIndex } of attachments)
+      if (link) pin(link, join(folder, `link-${interfaceIndex}`))
   } catch (error) {
     removePins(name)
     throw error
@@ -157,27 +162,15 @@ export function removePins(name: string): void {
     }
 }
 
-/** Takes a program off its device and removes its pins. A process that holds it notices and ends. */
-export function detachOwn({ programId, linkId, device, pins }: OwnProgram): void {
-  const link = linkId === undefined ? undefined : openLink(linkId)
-  if (link) {
+/** Takes a program off its devices and removes its pins. A process that holds it notices and ends. */
+export function detachOwn({ programId, linkIds, devices, pins }: SeenProgram): void {
+  for (const id of linkIds) {
+    const link = openLink(id)
+    if (!link) continue
     if (linkInfo(link).interfaceIndex !== 0) link.detach()
     link.close()
-  } else if (device && device.mode !== 'hardware') detachProgram(device.index, device.mode, programId)
-  for (const name of pins) removePins(name)
-}
-
-/** Values of a program's maps by name, copied. */
-export function readMaps(programId: number): Map<string, Uint8Array> {
-  const program = openProgram(programId)
-  if (!program) return new Map()
-  const found = new Map<string, Uint8Array>()
-  for (const id of programInfo(program).mapIds) {
-    const map = openMap(id)
-    const value = map?.lookup(new Uint8Array(new ArrayBuffer(4)))
-    if (map && value) found.set(map.name, value)
-    map?.close()
   }
-  program.close()
-  return found
+  // What no link holds was attached over netlink.
+  for (const { index, mode } of devices) if (mode !== 'hardware') detachProgram(index, mode, programId)
+  for (const name of pins) removePins(name)
 }

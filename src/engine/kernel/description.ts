@@ -4,17 +4,23 @@
 import { deserialize, serialize } from 'node:v8'
 import { createMap } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
-import type { StateObject } from '../../state/declaration.js'
+import type { ReplicatedObject, RulesDecl } from '../../state/declaration.js'
+import type { SettingInfo } from '../artifact.js'
 
 /** Name of the map; a program that has such a map is ours. */
 export const descriptionMap = 'hairpin'
 
 export interface Description {
-  readonly format: 1
+  readonly format: 2
   readonly name: string
   readonly file: string
-  readonly objects: readonly StateObject[]
+  /** State, in the order of the program's layout. */
+  readonly objects: readonly ReplicatedObject[]
+  readonly rules: readonly RulesDecl[]
+  readonly settings: readonly SettingInfo[]
   readonly counters: readonly string[]
+  /** Ids of the maps by the names they have in the program, of which the kernel keeps 15 characters. */
+  readonly maps: ReadonlyMap<string, number>
   /** CPUs that have verdicts and counters. */
   readonly cpus: number
   /** The kernel's monotonic clock at the start, ns. */
@@ -42,7 +48,7 @@ export function readDescription(map: BpfMap): Description | undefined {
   if (map.type !== 'array' || map.keySize !== 4) return undefined
   try {
     const found = deserialize(map.lookup(key) ?? new Uint8Array(0)) as Partial<Description> | null
-    return found?.format === 1 ? (found as Description) : undefined
+    return found?.format === 2 ? (found as Description) : undefined
   } catch {
     return undefined
   }

@@ -1,36 +1,41 @@
-// Verdicts and counters of a program in the kernel, added up over CPUs.
+// Verdicts and counters of a program in the kernel: by CPU, and added up over CPUs.
 
 import { verdictNames, verdictStride, verdictsMap } from '../../backend/ebpf/entry.js'
 import { counterStride, mapNames } from '../../backend/ebpf/target.js'
-import type { BpfMap } from '../../sys/map.js'
 
 export interface Figures {
   readonly packets: bigint
   readonly verdicts: ReadonlyMap<string, bigint>
   readonly counters: ReadonlyMap<string, bigint>
+  /** Packets by the number of the CPU that ran the program on them. */
+  readonly byCpu: readonly bigint[]
 }
 
-/** As they are now. `counters` are the names in the program's order. */
+/** As they are now. `value` gives a map's bytes by its name, `counters` are the names in the program's order. */
 export function figuresOf(
-  maps: ReadonlyMap<string, BpfMap>,
+  value: (map: string) => Uint8Array | undefined,
   counters: readonly string[],
   cpus: number,
 ): Figures {
-  const sums = (name: string, names: readonly string[], stride: number): Map<string, bigint> => {
-    const value = maps.get(name)?.lookup(new Uint8Array(new ArrayBuffer(4)))
-    if (!value) return new Map(names.map(n => [n, 0n]))
-    const view = new DataView(value.buffer, value.byteOffset, value.length)
-    const sum = (k: number): bigint =>
-      Array.from({ length: cpus }, (_, cpu) => view.getBigUint64(cpu * stride + 8 * k, true)).reduce(
-        (a, b) => a + b,
-        0n,
-      )
-    return new Map(names.map((n, k) => [n, sum(k)]))
+  const byCpu = (name: string, columns: number, stride: number): bigint[][] => {
+    const bytes = value(name)
+    const view = bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    return Array.from({ length: cpus }, (_, cpu) =>
+      Array.from({ length: columns }, (_, k) => view?.getBigUint64(cpu * stride + 8 * k, true) ?? 0n),
+    )
   }
-  const verdicts = sums(verdictsMap, verdictNames, verdictStride)
+  const verdicts = byCpu(verdictsMap, verdictNames.length, verdictStride)
+  const counted = byCpu(mapNames.counters, counters.length, counterStride(counters.length))
+  const packets = verdicts.map(sum)
   return {
-    packets: [...verdicts.values()].reduce((a, b) => a + b, 0n),
-    verdicts,
-    counters: sums(mapNames.counters, counters, counterStride(counters.length)),
+    packets: sum(packets),
+    verdicts: columnSums(verdictNames, verdicts),
+    counters: columnSums(counters, counted),
+    byCpu: packets,
   }
 }
+
+const sum = (numbers: readonly bigint[]): bigint => numbers.reduce((a, b) => a + b, 0n)
+
+const columnSums = (names: readonly string[], rows: readonly (readonly bigint[])[]): Map<string, bigint> =>
+  new Map(names.map((name, k) => [name, sum(rows.map(row => row[k]))]))

@@ -16,6 +16,7 @@ import { clearBlock } from '../../state/block.js'
 import { stateMemory } from '../../state/memory.js'
 import { bindMap } from '../../sys/bind.js'
 import { possibleCpus } from '../../sys/cpus.js'
+import { mapInfo } from '../../sys/info.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
@@ -24,6 +25,7 @@ import type { BpfProgram } from '../../sys/program.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { Artifact } from '../artifact.js'
 import { writeDescription } from './description.js'
+import type { Description } from './description.js'
 
 /** What is loaded: of a compilation, what concerns the kernel. */
 export interface Loadable {
@@ -48,6 +50,8 @@ export interface LoadedProgram {
   readonly program: BpfProgram
   /** By name, `.settings` and the like included; `hairpin` is the description. */
   readonly maps: ReadonlyMap<string, BpfMap>
+  /** What it says of itself to others. */
+  readonly description: Description
   /** Slots of bytecode. */
   readonly slots: number
   close(): void
@@ -130,19 +134,23 @@ export function load(
       // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
       ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
     })
-    const { name, file, objects, counters } = artifact
-    const description = writeDescription({
-      format: 1,
+    const { name, file, objects, rules, settings, counters } = artifact
+    const description: Description = {
+      format: 2,
       name,
       file,
       objects: objects.filter(o => o.kind !== 'rules'),
+      rules,
+      settings,
       counters: counters.map(c => c.name),
+      maps: new Map([...maps].map(([key, map]) => [key, mapInfo(map).id])),
       cpus,
       start,
-    })
-    maps.set(description.name, description)
+    }
+    const described = writeDescription(description)
+    maps.set(described.name, described)
     for (const map of maps.values()) bindMap(program, map)
-    return { program, maps, slots: encoded.bytes.length / 8, close }
+    return { program, maps, description, slots: encoded.bytes.length / 8, close }
   } catch (error) {
     close()
     throw error

@@ -1,0 +1,129 @@
+// One look at all our programs in the kernel, as plain data, and what happened between two looks.
+
+import { seenPrograms } from '../../engine/kernel/attached.js'
+import type { AttachedTo, SeenProgram } from '../../engine/kernel/attached.js'
+import { driverCounts } from '../../engine/kernel/driver.js'
+import type { DriverCounts } from '../../engine/kernel/driver.js'
+import type { Figures } from '../../engine/kernel/figures.js'
+import { openReading } from '../../engine/kernel/reading.js'
+import type { Occupancy, Reading } from '../../engine/kernel/reading.js'
+import { openProgram, programInfo } from '../../sys/info.js'
+import { interfaces } from '../../sys/interfaces.js'
+import type { InterfaceCounters } from '../../sys/interfaces.js'
+
+/** A program at one moment. */
+export interface ProgramSample {
+  readonly programId: number
+  readonly name: string
+  readonly devices: readonly AttachedTo[]
+  readonly elsewhere: number
+  readonly pins: readonly string[]
+  /** Nanoseconds since it was loaded. */
+  readonly age: bigint
+  readonly figures: Figures
+  readonly tables: readonly Occupancy[]
+  /** Runs and nanoseconds that the kernel counted while statistics were on. */
+  readonly runs: { readonly count: bigint; readonly time: bigint }
+}
+
+export interface DeviceSample {
+  readonly name: string
+  readonly counters: InterfaceCounters
+  readonly driver: DriverCounts
+}
+
+export interface Sample {
+  /** Milliseconds of this process's clock. */
+  readonly at: number
+  readonly programs: readonly ProgramSample[]
+  /** Devices of this namespace that a program is on, by name. */
+  readonly devices: ReadonlyMap<string, DeviceSample>
+}
+
+/** Looks again and again, with maps that stay mapped as long as their program is there. */
+export class Sampler {
+  readonly #wanted: readonly string[]
+  readonly #readings = new Map<number, Reading>()
+
+  /** `wanted` are interfaces, pins or programs by name; none means all. */
+  constructor(wanted: readonly string[]) {
+    this.#wanted = wanted
+  }
+
+  /** The programs that are shown. */
+  programs(): SeenProgram[] {
+    const all = seenPrograms()
+    return this.#wanted.length === 0 ? all : all.filter(p => this.#wanted.some(w => isCalled(p, w)))
+  }
+
+  look(): Sample {
+    const seen = this.programs()
+    for (const [id, reading] of this.#readings)
+      if (!seen.some(p => p.programId === id)) {
+        reading.close()
+        this.#readings.delete(id)
+      }
+    const names = new Set(seen.flatMap(p => p.devices.map(d => d.name)))
+    const devices = interfaces()
+      .filter(({ name }) => names.has(name))
+      .map(({ name, counters }) => [name, { name, counters, driver: driverCounts(name) }] as const)
+    return { at: performance.now(), programs: seen.map(p => this.#sample(p)), devices: new Map(devices) }
+  }
+
+  close(): void {
+    for (const reading of this.#readings.values()) reading.close()
+    this.#readings.clear()
+  }
+
+  #sample({ programId, description, devices, elsewhere, pins }: SeenProgram): ProgramSample {
+    let reading = this.#readings.get(programId)
+    if (!reading) this.#readings.set(programId, (reading = openReading(description)))
+    const program = openProgram(programId)
+    const { runCount: count, runTime: time } = program ? programInfo(program) : { runCount: 0n, runTime: 0n }
+    program?.close()
+    return {
+      programId,
+      name: description.name,
+      devices,
+      elsewhere,
+      pins,
+      age: reading.age(),
+      figures: reading.figures(),
+      tables: reading.occupancies(),
+      runs: { count, time },
+    }
+  }
+}
+
+/** Whether a word on the command line means this program: its interface, its pin, or its name. */
+export const isCalled = ({ devices, pins, description }: SeenProgram, word: string): boolean =>
+  devices.some(d => d.name === word) || pins.includes(word) || description.name === word
+
+/** A program at two moments; `before` is undefined at the first look. */
+export interface Change {
+  readonly now: ProgramSample
+  readonly before: ProgramSample | undefined
+  /** Between the looks; 0 at the first. */
+  readonly seconds: number
+}
+
+export const changesOf = (now: Sample, before: Sample | undefined): Change[] =>
+  now.programs.map(program => {
+    const earlier = before?.programs.find(p => p.programId === program.programId)
+    return {
+      now: program,
+      before: earlier,
+      seconds: before && earlier ? (now.at - before.at) / 1000 : 0,
+    }
+  })
+
+/** How many a second; undefined at the first look. */
+export const rate = (now: bigint, before: bigint | undefined, seconds: number): number | undefined =>
+  before === undefined || seconds <= 0 ? undefined : Number(now - before) / seconds
+
+/** Mean nanoseconds of a run since the last look, as the kernel's statistics have it; undefined without any. */
+export function timePerRun({ now, before }: Change): number | undefined {
+  if (!before) return undefined
+  const runs = now.runs.count - before.runs.count
+  return runs > 0n ? Number(now.runs.time - before.runs.time) / Number(runs) : undefined
+}

@@ -1,0 +1,160 @@
+// Reading an attached program while it runs: verdicts, counters, how full its state is, and the state itself.
+//
+// Maps are mapped into memory once, so that a look costs no system call, however many entries there are. The program
+// goes on meanwhile: every word is as it was at some moment, an entry may be half written, and while a table moves
+// entries to make room one may be seen twice or be missed. A dump notices such moves, by the version in the table's
+// header, and begins again; what is still unsure after that is named. Read description.ts first.
+
+import { dumpObject } from '../../state/dump.js'
+import type { Dump } from '../../state/dump.js'
+import { poolHeader, tableHeader } from '../../state/format.js'
+import { layoutState } from '../../state/layout.js'
+import type { StateObjectLayout } from '../../state/layout.js'
+import { load32 } from '../../state/memory.js'
+import type { StateMemory } from '../../state/memory.js'
+import { openMap } from '../../sys/info.js'
+import { mapFlags } from '../../sys/map.js'
+import { mapMemory } from '../../sys/map-memory.js'
+import type { MapMemory } from '../../sys/map-memory.js'
+import type { Description } from './description.js'
+import { figuresOf } from './figures.js'
+import type { Figures } from './figures.js'
+
+/** How full an object is, from its header. Arrays and cells are not there: they are always whole. */
+export type Occupancy =
+  | {
+      readonly name: string
+      readonly kind: 'table'
+      readonly capacity: number
+      /** Entries present, dead ones included. */
+      readonly count: number
+      readonly failures: number
+      readonly evictions: number
+      readonly expiries: number
+      readonly displacements: number
+    }
+  | {
+      readonly name: string
+      readonly kind: 'pool'
+      readonly capacity: number
+      /** Numbers that are taken. */
+      readonly count: number
+      readonly exhausted: number
+      readonly rejected: number
+    }
+
+export interface ReadOptions {
+  /** Of every table, so many entries with the smallest keys; all if absent. */
+  readonly most?: number
+}
+
+export interface ReadState {
+  readonly dump: Dump
+  /** Entries were moved every time it was read: one may be there twice or be missing. */
+  readonly unsure: boolean
+}
+
+/** Dumps of a table that moves entries are begun again so often. */
+const attempts = 3
+
+/** A program with its maps in memory. */
+export class Reading {
+  readonly description: Description
+  readonly #layouts: readonly StateObjectLayout[]
+  readonly #memory: ReadonlyMap<string, MapMemory>
+
+  /** Use `openReading`. */
+  constructor(description: Description, memory: ReadonlyMap<string, MapMemory>) {
+    this.description = description
+    this.#memory = memory
+    const laid = layoutState(description.objects)
+    this.#layouts = laid.ok ? laid.layout.objects : []
+  }
+
+  /** Nanoseconds since it was loaded: the time its packets have now. */
+  age(): bigint {
+    return process.hrtime.bigint() - this.description.start
+  }
+
+  figures(): Figures {
+    const { counters, cpus } = this.description
+    return figuresOf(name => this.#memory.get(name)?.bytes, counters, cpus)
+  }
+
+  /** Names of the state objects, in the program's order. */
+  get names(): string[] {
+    return this.#layouts.map(({ name }) => name)
+  }
+
+  occupancies(): Occupancy[] {
+    return this.#layouts.flatMap((layout): Occupancy[] => {
+      const memory = this.#stateOf(layout)
+      if (!memory || layout.kind === 'array') return []
+      const { name } = layout
+      const word = (offset: number): number => load32(memory, offset)
+      if (layout.kind === 'pool') {
+        const { available, exhausted, rejected } = poolHeader
+        const count = layout.count - word(available)
+        const counted = { exhausted: word(exhausted), rejected: word(rejected) }
+        return [{ name, kind: 'pool', capacity: layout.count, count, ...counted }]
+      }
+      const { count, failures, evictions, expiries, displacements } = tableHeader
+      return [
+        {
+          name,
+          kind: 'table',
+          capacity: layout.capacity,
+          count: word(count),
+          failures: word(failures),
+          evictions: word(evictions),
+          expiries: word(expiries),
+          displacements: word(displacements),
+        },
+      ]
+    })
+  }
+
+  /** An object by its name, as it is now: what has expired is left out. Undefined if there is none. */
+  read(name: string, { most }: ReadOptions = {}): ReadState | undefined {
+    const layout = this.#layouts.find(l => l.name === name)
+    const memory = layout && this.#stateOf(layout)
+    if (!memory) return undefined
+    for (let attempt = 1; ; attempt++) {
+      const before = load32(memory, tableHeader.version)
+      const dump = dumpObject(memory, 0, layout, this.age(), most)
+      const still = layout.kind !== 'table' || load32(memory, tableHeader.version) === before
+      if ((still && before % 2 === 0) || layout.kind !== 'table') return { dump, unsure: false }
+      if (attempt === attempts) return { dump, unsure: true }
+    }
+  }
+
+  /** Bytes of a map that is no state object, `.settings` and the like, in place; undefined if there is none. */
+  bytes(map: string): Uint8Array | undefined {
+    return this.#memory.get(map)?.bytes
+  }
+
+  close(): void {
+    for (const memory of this.#memory.values()) memory.unmap()
+  }
+
+  #stateOf({ name }: StateObjectLayout): StateMemory | undefined {
+    const bytes = this.#memory.get(name)?.bytes
+    return bytes && { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+  }
+}
+
+/** Maps what a program has into memory. What has gone meanwhile reads as nothing. */
+export function openReading(description: Description): Reading {
+  const memory = new Map<string, MapMemory>()
+  try {
+    for (const [name, id] of description.maps) {
+      const map = openMap(id)
+      if (map && map.flags & mapFlags.MMAPABLE) memory.set(name, mapMemory(map))
+      map?.close()
+    }
+  } catch (error) {
+    for (const mapped of memory.values()) mapped.unmap()
+    throw error
+  }
+  return new Reading(description, memory)
+}
