@@ -52,6 +52,8 @@ export interface CompileOptions {
   readonly without?: readonly string[]
   /** Fields to shard by, of those that may be used (analysis/sharding.ts, checkFields); all of them if left out. */
   readonly fields?: readonly ShardField[]
+  /** Whether it is to be replicated over a transport that loses frames: a loop more, nothing slower otherwise. */
+  readonly recovery?: boolean
 }
 
 /** From source text. */
@@ -90,6 +92,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     callees: functions.slice(0, -parts.length),
     main: functionNamed(functions, 'main'),
     ...(steering && { steer: steeringOf(steering) }),
+    ...(options.recovery && { recovery: true }),
     ...(isSlice(slice) && {
       slice: {
         extract: functionNamed(functions, 'extract'),
@@ -109,6 +112,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     settings: program.settings,
     counters: program.counters,
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
+    ...(isSlice(slice) && options.recovery && { recovery: true }),
     ...(steering && { steering }),
   }
   return { program, artifact, batch, slice, sharding, sharing }

@@ -40,6 +40,17 @@ export const linkFlags = {
 /** Verdict numbers, XDP's. */
 export const verdictNumber = { aborted: 0, drop: 1, pass: 2, transmit: 3, redirect: 4 } as const
 
+/**
+ * Why a packet was dropped, in bits 8.. of the verdict word of a drop: 0 is the program's own verdict. The others come
+ * from replication over a lossy transport (docs/recovery.md).
+ */
+export const dropReason = { program: 0, lost: 1, recovering: 2, unrecoverable: 3, late: 4 } as const
+export type DropReason = keyof typeof dropReason
+
+/** The reason of a drop's verdict word. */
+export const reasonOf = (word: number): DropReason =>
+  (Object.keys(dropReason) as DropReason[]).find(name => dropReason[name] === word >>> 8) ?? 'program'
+
 /** Where one batch of packets lives. Addresses are byte offsets into the memory, lengths are bytes. */
 export interface Slab {
   /** Address of the descriptors, multiple of 8. */

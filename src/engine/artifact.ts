@@ -29,6 +29,8 @@ export interface Artifact {
   readonly counters: readonly { readonly name: string; readonly description?: string }[]
   /** Items and frames of the history; absent if the program cannot be replicated. */
   readonly item?: FrameLayout
+  /** It can recover lost frames. */
+  readonly recovery?: boolean
   /** The fields to shard by; absent if the program cannot be sharded. */
   readonly steering?: SteeringFields
 }

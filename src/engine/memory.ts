@@ -3,6 +3,7 @@
 // One WebAssembly memory of fixed size holds the control words, each worker's context, settings, counters and state,
 // the rules, and a ring of slabs. Nothing is ever moved and the memory never grows. Read plan.ts first.
 
+import { logBytes } from '../backend/wasm/log.js'
 import { contextBytes } from '../backend/wasm/memory.js'
 import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
@@ -58,6 +59,8 @@ export interface MemoryMap {
   /** For history by value: the sequencer's ring, and a descriptor with room for one frame behind it. */
   readonly ring: number
   readonly flushFrame: number
+  /** For loss recovery: worker 0's log; the others follow, each `logBytes` further. 0 without. */
+  readonly logs: number
   readonly slabs: readonly EngineSlab[]
 }
 
@@ -83,6 +86,8 @@ export interface MemoryNeeds {
   /** Bytes of a frame's header if history travels by value, else 0; and of the ring. */
   readonly frameHeader: number
   readonly ringBytes: number
+  /** Entries of each worker's log for loss recovery; 0 without. */
+  readonly logEntries: number
 }
 
 export const tallyBytes = 256
@@ -118,6 +123,8 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
   const ring = take('history', needs.ringBytes)
   const flushFrame = take('history', needs.frameHeader ? needs.frameHeader + 64 : 0)
+  const oneLog = needs.logEntries ? logBytes(needs.logEntries, needs.itemStride) : 0
+  const logs = take('logs', needs.workers * oneLog)
   // A frame begins at a multiple of 8.
   const framesBytes = needs.frameHeader
     ? needs.slabDataBytes + needs.slabPackets * (needs.frameHeader + 8)
@@ -163,6 +170,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       lock,
       ring,
       flushFrame,
+      logs: oneLog ? logs : 0,
       slabs,
     }
   const sums = new Map<string, number>()

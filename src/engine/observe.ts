@@ -48,12 +48,13 @@ export async function observe(
     strategy,
     {
       open: storeSource(store),
+      ...(options.loss && { loss: options.loss }),
       collect(slab, count, first, memory) {
         const bytes = new Uint8Array(memory.buffer)
         const view = new DataView(memory.buffer)
         for (let i = 0; i < count; i++) {
           const at = slab.descriptors + i * descriptorBytes
-          const n = Number(first) - 1 + i
+          const n = Number(first - planned.firstSequence) + i
           const address = view.getUint32(at + descriptor.address, true)
           found.verdicts[n] = view.getUint32(at + descriptor.verdict, true)
           found.digests[n] = digest(bytes, address, view.getUint32(at + descriptor.length, true))
@@ -64,7 +65,7 @@ export async function observe(
             const list = slab.lists + w * slab.listBytes
             const length = view.getUint32(list, true)
             for (let k = 1; k <= length; k++)
-              found.worker[Number(first) - 1 + view.getUint32(list + 4 * k, true)] = w
+              found.worker[Number(first - planned.firstSequence) + view.getUint32(list + 4 * k, true)] = w
           }
       },
     },

@@ -94,6 +94,7 @@ export function readingMemory(
     stamps: false,
     frameHeader: 0,
     ringBytes: 0,
+    logEntries: 0,
   })
   if ('error' in map) throw new Error(map.error)
   return { memory: makeMemory(map.pages), slab: map.slabs[0], workspace: map.workspaces[0] }

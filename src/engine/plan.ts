@@ -4,10 +4,12 @@
 // field by field. What cannot work is refused here, with the reason and what to do instead.
 
 import type { Strategy } from '../strategy/strategy.js'
+import { leastEntries } from '../backend/wasm/log.js'
 import { frameHeaderBytes, ringBytes } from '../backend/wasm/loops/value.js'
 import type { Artifact } from './artifact.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
+import type { Loss } from './transport.js'
 
 export interface RunOptions {
   readonly strategy: Strategy
@@ -26,6 +28,13 @@ export interface RunOptions {
   /** Packets in a slab, and bytes of data. */
   readonly slabPackets?: number
   readonly slabDataBytes?: number
+  /** Number of the first packet, from 1; packets of an earlier run had the ones before. */
+  readonly firstSequence?: bigint
+  /** Which frames the transport to the workers loses: with a strategy that recovers them only. */
+  readonly loss?: Loss
+  /** Of loss recovery: entries of each worker's log, a power of two; and looks at other logs before going on. */
+  readonly logEntries?: number
+  readonly patience?: number
 }
 
 export const mostWorkers = 16
@@ -33,6 +42,14 @@ export const mostWorkers = 16
 const slabsInFlight = 4
 const defaultSlabPackets = 16_384
 const defaultSlabBytes = 2 ** 20
+/**
+ * With loss recovery workers may not be further apart than their logs are long: by the slabs in flight one ahead of
+ * the other, by as many again a worker that waits for one behind. So slabs are short and logs four times what is in flight.
+ */
+const recoverySlabPackets = 512
+const defaultLogEntries = 4 * slabsInFlight * recoverySlabPackets
+/** On threads another worker may be about to write what is missed; virtual workers only go on when this one returns. */
+const defaultPatience = 20_000
 
 export interface Plan {
   readonly program: string
@@ -48,6 +65,9 @@ export interface Plan {
   readonly map: MemoryMap
   readonly settings: readonly { readonly name: string; readonly value: bigint }[]
   readonly seed: bigint
+  readonly firstSequence: bigint
+  /** Entries of each worker's log and looks at the others', if lost frames are recovered. */
+  readonly recovery?: { readonly entries: number; readonly patience: number }
 }
 
 /** The plan, or why there is none. */
@@ -63,13 +83,20 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     return { error: `${artifact.name} cannot be replicated; hairpin check says why` }
   if (strategy.name === 'sharded' && !artifact.steering)
     return { error: `${artifact.name} cannot be sharded; hairpin check says why` }
+  if (strategy.recovery && !artifact.recovery)
+    return { error: `${artifact.name} was compiled without loss recovery` }
+  if (options.loss && !strategy.recovery)
+    return { error: `strategy ${strategy.name} without loss recovery cannot lose frames` }
+  const entries = options.logEntries ?? defaultLogEntries
+  if (strategy.recovery && (entries < leastEntries || (entries & (entries - 1)) !== 0))
+    return { error: `a log has a power of two of entries, ${leastEntries} or more, not ${entries}` }
   const known = new Set(artifact.settings.map(s => s.name))
   for (const name of options.settings?.keys() ?? [])
     if (!known.has(name))
       return { error: `${artifact.name} has no parameter ${name}; it has ${[...known].join(', ') || 'none'}` }
   const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
-  const slabPackets = options.slabPackets ?? defaultSlabPackets
+  const slabPackets = options.slabPackets ?? (strategy.recovery ? recoverySlabPackets : defaultSlabPackets)
   const slabDataBytes = options.slabDataBytes ?? defaultSlabBytes
   const map = mapMemory({
     workers: cores,
@@ -90,6 +117,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     stamps: crew === 'threads',
     frameHeader: byValue ? frameHeaderBytes(artifact.item!, cores) : 0,
     ringBytes: byValue ? ringBytes(cores - 1, artifact.item!.itemBytes) : 0,
+    logEntries: strategy.recovery ? entries : 0,
   })
   if ('error' in map) return { error: `${artifact.name} with ${cores} workers does not fit: ${map.error}` }
   return {
@@ -107,5 +135,9 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
       value: options.settings?.get(s.name) ?? s.default,
     })),
     seed,
+    firstSequence: options.firstSequence ?? 1n,
+    ...(strategy.recovery && {
+      recovery: { entries, patience: options.patience ?? (crew === 'threads' ? defaultPatience : 0) },
+    }),
   }
 }

@@ -19,8 +19,12 @@ import type { EngineSlab } from './memory.js'
 import type { Plan } from './plan.js'
 import { Reordering } from './reordering.js'
 import type { ReorderingReport } from './reordering.js'
+import { prepareRecovery, recoveryReport } from './recovery.js'
+import type { RecoveryReport } from './recovery.js'
 import { makeMemory, makeStage } from './stage.js'
 import type { StageParts } from './stage.js'
+import { loseFrames } from './transport.js'
+import type { Loss } from './transport.js'
 
 /** Called for every collected slab, in order of sequence numbers; the slab is valid only during the call. */
 export type Collect = (
@@ -40,6 +44,8 @@ export interface Input {
   readonly collect?: Collect
   /** Told after each slab how many packets have been collected. */
   readonly progress?: (packets: number, source: Source) => void
+  /** Which frames the transport to the workers loses. */
+  readonly loss?: Loss
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -63,6 +69,8 @@ export interface RunResult {
   readonly memory: WebAssembly.Memory
   readonly source: Source
   readonly sinks: readonly Sink[]
+  /** What loss recovery did; absent without it. */
+  readonly recovery?: RecoveryReport
   /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
   readonly reordering?: ReorderingReport
   /** Milliseconds from the call to the first packets' verdicts. */
@@ -90,6 +98,7 @@ export async function start(
     module: new WebAssembly.Module(artifact.wasm),
     strategy: strategy.name,
     ...(strategy.history && { history: strategy.history }),
+    ...(strategy.recovery && { recovery: true }),
     ...(artifact.item && { item: artifact.item }),
   }
   const stage = makeStage(parts, map)
@@ -112,6 +121,7 @@ export async function start(
   let firstPacket = 0
   let received = 0
   let receivedBytes = 0
+  let lost = 0
   const own = map.contexts.map(() => 0)
   const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
@@ -143,19 +153,19 @@ export async function start(
       const batch = source.read(slab)
       finished = batch.end
       if (batch.count === 0) continue
-      // Sequence numbers start at 1, so that 0 can mean none.
-      const first = BigInt(received) + 1n
+      const first = plan.firstSequence + BigInt(received)
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
       strategy.prepare(stage, slab, batch.count, first)
+      if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes
       crew.publish(k)
       open.push({ k, batch, first })
     }
     while (open.length) await collect()
-    strategy.flush?.(stage, BigInt(received) + 1n)
+    strategy.flush?.(stage, plan.firstSequence + BigInt(received))
   } finally {
     await crew.close().catch((error: unknown) => {
       if (finished) throw error
@@ -188,6 +198,7 @@ export async function start(
     memory,
     source,
     sinks: sinks.map(s => s.sink),
+    ...(plan.recovery && { recovery: recoveryReport(view, map.contexts, lost) }),
     ...(plan.crew === 'threads' && { reordering: reordering.report }),
     firstPacketMilliseconds: firstPacket,
   }
@@ -215,8 +226,9 @@ function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memor
     view.setBigUint64(at + context.seed, seed, true)
     view.setUint32(at + context.steering, map.steering, true)
     view.setUint32(at + context.clock, map.control + 4 * controlWord.clock, true)
-    view.setBigUint64(at + context.last, 0n, true)
+    view.setBigUint64(at + context.last, plan.firstSequence - 1n, true)
     view.setUint32(at + context.worker, w, true)
+    if (plan.recovery) prepareRecovery(view, at, plan)
     view.setUint32(at + context.workers, map.contexts.length, true)
   })
 }

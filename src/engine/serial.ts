@@ -28,6 +28,8 @@ export class Serial {
   readonly memory: StateMemory
   /** Modulo 2^64. */
   readonly counters = new Map<string, bigint>()
+  /** False while packets only change the state, as in a replica that does not get them itself. */
+  counting = true
   private readonly main: Executable
 
   constructor(program: Program<StateObject>, options: SerialOptions) {
@@ -41,8 +43,10 @@ export class Serial {
       seed,
       ...(options.settings && { settings: options.settings }),
       ...(options.tracer && { tracer: options.tracer }),
-      count: (name, amount) =>
-        this.counters.set(name, BigInt.asUintN(64, (this.counters.get(name) ?? 0n) + amount)),
+      count: (name, amount) => {
+        if (this.counting)
+          this.counters.set(name, BigInt.asUintN(64, (this.counters.get(name) ?? 0n) + amount))
+      },
     })
   }
 

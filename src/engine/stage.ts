@@ -11,6 +11,7 @@ export interface StageParts {
   readonly module: WebAssembly.Module
   readonly strategy: StrategyName
   readonly history?: 'reference' | 'value'
+  readonly recovery?: boolean
   readonly item?: FrameLayout
 }
 

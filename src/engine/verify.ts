@@ -7,6 +7,7 @@
 // Read serial.ts (the oracle) and packets.ts first.
 
 import type { Program } from '../ir/types.js'
+import { reasonOf, verdictNumber } from '../device/slab.js'
 import { nanosecondsIn } from '../state/declaration.js'
 import type { StateObject } from '../state/declaration.js'
 import { clockSlack } from '../state/format.js'
@@ -17,6 +18,8 @@ import type { Strategy, StrategyName } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
 import { digest, observe } from './observe.js'
 import type { Observed, Outcome } from './observe.js'
+import { dropWord } from '../backend/wasm/memory.js'
+import type { RecoveryReport } from './recovery.js'
 import type { PacketStore } from './packets.js'
 import type { RunOptions } from './plan.js'
 import { Serial } from './serial.js'
@@ -37,6 +40,8 @@ export interface Case {
   readonly history?: 'reference' | 'value'
   readonly contract: string
   readonly packets: number
+  /** Of a run that loses frames: what was lost, and what recovery did about it. */
+  readonly recovery?: RecoveryReport
   /** Packets whose verdict or bytes differ, plus one if state differs. */
   readonly divergent: number
   readonly first?: Divergence
@@ -93,9 +98,11 @@ export function runSerial(
   store: PacketStore,
   options: VerifyOptions,
   order: readonly number[] = allOf(store),
+  /** Packets that the program's counters are about; all if left out. */
+  counted?: (index: number) => boolean,
 ): SerialRun {
   const { artifact, program } = subject
-  const { settings, rules, seed = 1n } = options
+  const { settings, rules, seed = 1n, firstSequence = 1n } = options
   const machine = new Serial(program, {
     stateLayout: artifact.stateLayout,
     rulesLayout: artifact.rulesLayout,
@@ -106,7 +113,8 @@ export function runSerial(
   const verdicts = new Uint32Array(store.count)
   const digests = new Uint32Array(store.count)
   for (const i of order) {
-    const packet = store.packet(i)
+    const packet = { ...store.packet(i), sequence: firstSequence + BigInt(i) }
+    if (counted) machine.counting = counted(i)
     verdicts[i] = machine.process(packet)
     digests[i] = digest(packet.bytes, 0, packet.bytes.length)
   }
@@ -137,10 +145,17 @@ async function verifyCase(
   })
   if ('error' in found) return { ...base, divergent: 0, skipped: found.error }
   const check = new Comparison(subject, store, options, found)
-  if (strategy.name === 'shared') check.shared()
+  if (strategy.recovery) check.survivors(cores)
+  else if (strategy.name === 'shared') check.shared()
   else if (strategy.name === 'sharded') check.sharded(serial)
   else check.equal(serial)
-  return { ...base, divergent: check.divergent, ...(check.first && { first: check.first }) }
+  const { recovery } = found.result
+  return {
+    ...base,
+    ...(recovery && { recovery }),
+    divergent: check.divergent,
+    ...(check.first && { first: check.first }),
+  }
 }
 
 class Comparison {
@@ -170,6 +185,42 @@ class Comparison {
   equal(serial: SerialRun): void {
     this.packets(serial)
     this.found.blocks.forEach((_, worker) => this.state(worker, serial.machine))
+    this.counters([serial.machine])
+  }
+
+  /**
+   * Under loss: the serial run over the packets that at least one delivered frame carries. A packet that arrived has
+   * the verdict of that run, or was dropped because its worker was behind; one that did not was dropped as lost.
+   */
+  survivors(workers: number): void {
+    const { store, options, found, subject } = this
+    const { loss = () => false, firstSequence = 1n } = options
+    const all = allOf(store)
+    const delivered = all.map(n => !loss(firstSequence + BigInt(n)))
+    const behind = new Set<number>([dropWord.recovering, dropWord.unrecoverable, dropWord.late])
+    const done = (n: number): boolean => delivered[n] && !behind.has(found.verdicts[n])
+    const survived = survivorsOf(delivered, workers)
+    const serial = runSerial(
+      subject,
+      store,
+      options,
+      all.filter(n => survived[n]),
+      done,
+    )
+    this.packets(serial, all.filter(done))
+    for (const n of all)
+      if (!delivered[n] && found.verdicts[n] !== dropWord.lost)
+        this.differ({
+          packet: n,
+          what: `its frame was lost, but its verdict is ${verdictText(found.verdicts[n])}`,
+        })
+    const recovery = found.result.recovery!
+    for (const { worker, last } of recovery.stopped)
+      this.differ({
+        worker,
+        what: `worker ${worker} gave up after packet ${last}: no log has what it misses`,
+      })
+    found.blocks.forEach((_, worker) => this.state(worker, serial.machine))
     this.counters([serial.machine])
   }
 
@@ -261,10 +312,23 @@ function outlastsClock(artifact: Artifact, store: PacketStore): boolean {
   )
 }
 
+/**
+ * Which packets survive: those in a frame that arrives, as packet or as item. With n workers the next n - 1 frames carry
+ * a packet's item, and at the end the flush, which is never lost, carries the last n - 1.
+ */
+export function survivorsOf(delivered: readonly boolean[], workers: number): boolean[] {
+  return delivered.map(
+    (_, n) =>
+      n >= delivered.length - (workers - 1) || delivered.slice(n, n + workers).some(arrived => arrived),
+  )
+}
+
 const names = ['aborted', 'drop', 'pass', 'transmit', 'redirect']
 
 /** A verdict word in words. */
 export function verdictText(word: number): string {
-  const name = names[word & 0xff] ?? `unknown ${word & 0xff}`
-  return (word & 0xff) === 4 ? `${name}(${word >>> 8})` : name
+  const number = word & 0xff
+  const name = names[number] ?? `unknown ${number}`
+  if (number === verdictNumber.drop && word >>> 8) return `drop (${reasonOf(word)})`
+  return number === verdictNumber.redirect ? `${name}(${word >>> 8})` : name
 }

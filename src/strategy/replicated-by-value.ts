@@ -6,7 +6,7 @@
 import { fixedBytes, flag, ring } from '../backend/wasm/loops/value.js'
 import { descriptor, descriptorBytes } from '../backend/wasm/memory.js'
 import { replicated } from './replicated.js'
-import type { Strategy } from './strategy.js'
+import type { Stage, Strategy } from './strategy.js'
 
 export const replicatedByValue: Strategy = {
   ...replicated,
@@ -33,25 +33,33 @@ export const replicatedByValue: Strategy = {
   collect({ loops, contexts }, slab, count, seq) {
     loops.restore!(contexts[0], slab.descriptors, count, seq, slab.origins)
   },
-  /** One frame without a packet for every worker: what the last packets of the others did. */
-  flush({ loops, contexts, words, workers, history }, next) {
-    const { address, flushFrame, layout } = history!
-    const bytes = new Uint8Array(words.buffer)
-    const view = new DataView(words.buffer)
-    const frame = flushFrame + descriptorBytes
-    const slots = workers - 1
-    const bitmap = Math.ceil(slots / 8)
-    const itemsAt = fixedBytes + bitmap + layout.propertyBytes
-    const items = address + ring.items
-    bytes.fill(0, flushFrame, frame + itemsAt)
-    view.setUint32(frame, Number(BigInt.asUintN(32, next)))
-    bytes[frame + 4] = layout.versionAndFlags | flag.flush
-    bytes[frame + 5] = slots
-    bytes[frame + 6] = words[(address + ring.index) >>> 2]
-    bytes.copyWithin(frame + fixedBytes, address + ring.effects, address + ring.effects + bitmap)
-    bytes.copyWithin(frame + itemsAt, items, items + slots * layout.itemBytes)
-    view.setUint32(flushFrame + descriptor.address, frame, true)
-    for (let worker = 0; worker < workers; worker++)
-      loops.valued!(contexts[worker], flushFrame, 1, BigInt(worker), 0)
+  flush(stage, next) {
+    const { loops, contexts } = stage
+    const frame = makeFlushFrame(stage, next)
+    contexts.forEach((context, worker) => loops.valued!(context, frame, 1, BigInt(worker), 0))
   },
+}
+
+/**
+ * One frame without a packet, the same for every worker: what the last packets of the others did. Answers the address
+ * of its descriptor.
+ */
+export function makeFlushFrame({ words, workers, history }: Stage, next: bigint): number {
+  const { address, flushFrame, layout } = history!
+  const bytes = new Uint8Array(words.buffer)
+  const view = new DataView(words.buffer)
+  const frame = flushFrame + descriptorBytes
+  const slots = workers - 1
+  const bitmap = Math.ceil(slots / 8)
+  const itemsAt = fixedBytes + bitmap + layout.propertyBytes
+  const items = address + ring.items
+  bytes.fill(0, flushFrame, frame + itemsAt)
+  view.setUint32(frame, Number(BigInt.asUintN(32, next)))
+  bytes[frame + 4] = layout.versionAndFlags | flag.flush
+  bytes[frame + 5] = slots
+  bytes[frame + 6] = words[(address + ring.index) >>> 2]
+  bytes.copyWithin(frame + fixedBytes, address + ring.effects, address + ring.effects + bitmap)
+  bytes.copyWithin(frame + itemsAt, items, items + slots * layout.itemBytes)
+  view.setUint32(flushFrame + descriptor.address, frame, true)
+  return flushFrame
 }

@@ -1,5 +1,6 @@
 // The strategies by name. Add one here and nowhere else.
 
+import { replicatedWithRecovery } from './replicated-with-recovery.js'
 import { replicated } from './replicated.js'
 import { replicatedByValue } from './replicated-by-value.js'
 import { sharded } from './sharded.js'
@@ -21,12 +22,14 @@ export const allStrategies: readonly Strategy[] = [single, replicated, replicate
 /** How the history of a replicated run travels. */
 export const historyForms = ['reference', 'value'] as const
 
-/** The strategy of a name, with the history in the given form. */
+/** The strategy of a name, with the history in the given form, or by value over a transport that loses frames. */
 export function strategyWith(
   name: StrategyName,
   history: 'reference' | 'value' | undefined,
+  recovery = false,
 ): Strategy | undefined {
-  return name === 'replicated' && history === 'value' ? replicatedByValue : strategies[name]
+  if (name !== 'replicated') return strategies[name]
+  return recovery ? replicatedWithRecovery : history === 'value' ? replicatedByValue : replicated
 }
 
 /** The strategy of a name or alias, or undefined. */

@@ -45,6 +45,7 @@ export interface Loops {
     history: number,
   ): void
   valued?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
+  recovered?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void
 }
@@ -67,6 +68,8 @@ export interface Strategy {
   readonly name: StrategyName
   /** How the history of a replicated run travels. */
   readonly history?: 'reference' | 'value'
+  /** Frames may be lost on their way to the workers (docs/recovery.md). */
+  readonly recovery?: boolean
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */

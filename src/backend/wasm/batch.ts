@@ -9,6 +9,7 @@ import type { Embedding } from './embedding.js'
 import { wasmType } from './embedding.js'
 import { placed } from './loops/loop.js'
 import type { BatchSource } from './loops/loop.js'
+import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
 import { shared } from './loops/shared.js'
@@ -43,6 +44,7 @@ export function buildModule(source: BatchSource): Module {
     encapsulate(parts, source.slice)
     valued(parts, source.slice)
     restore(parts)
+    if (source.recovery) recovered(parts, source.slice)
   }
   if (source.steer) steer(parts, source.steer)
   listed(parts)

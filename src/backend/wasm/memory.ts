@@ -30,8 +30,25 @@ export const context = {
   clock: 60,
   /** u64, worker: by-value history only, the last packet's timestamp. */
   time: 64,
+  /** u32: loss recovery only, the address of worker 0's log, and the entries of a log less 1. */
+  logs: 72,
+  logMask: 76,
+  /** u32: how often a worker looks again, for each packet, whether another has logged what it misses. */
+  patience: 80,
+  /** u32, worker: 1 once the worker has given up, because a log no longer has what it misses. */
+  stopped: 84,
+  /** u64, worker: the last sequence number in its log. */
+  logged: 88,
+  /** u64, worker: sequence numbers found missing, and of them those read in another log and those that nobody has. */
+  missed: 96,
+  recovered: 104,
+  everywhere: 112,
+  /** u64, worker: packets dropped while it was behind, after it gave up, and because their number had been before. */
+  recovering: 120,
+  unrecoverable: 128,
+  late: 136,
 } as const
-export const contextBytes = 128
+export const contextBytes = 192
 
 /** Byte offsets in a packet descriptor (src/device/slab.ts has the same table for devices). */
 export const descriptor = {
@@ -43,3 +60,6 @@ export const descriptor = {
   verdict: 24,
 } as const
 export const descriptorBytes = 32
+
+/** Verdict words of packets that the program has not dropped itself (src/device/slab.ts has the same for devices). */
+export const dropWord = { lost: 0x101, recovering: 0x201, unrecoverable: 0x301, late: 0x401 } as const

@@ -37,6 +37,8 @@ export interface BatchSource {
   readonly main: IrFunc
   /** For replication: the expanded slice and the bytes between two items. Absent: the program has none. */
   readonly slice?: Slice
+  /** Whether the module can replicate over a transport that loses frames (recovery.ts). */
+  readonly recovery?: boolean
   /** For sharding: returns the worker number of a packet (u32). */
   readonly steer?: IrFunc
 }

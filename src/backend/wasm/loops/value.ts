@@ -66,7 +66,7 @@ export function frameHeaderBytes(layout: FrameLayout, workers: number): number {
 }
 
 /** Sizes that depend on the number of workers, as locals set up front. */
-function sizes(loop: Loop, { itemStride }: Slice) {
+export function sizes(loop: Loop, { itemStride }: Slice) {
   const { l } = loop
   const slots = loop.declare('slots', 'i32')
   const bitmap = loop.declare('bitmap', 'i32')
@@ -93,7 +93,7 @@ function storeBigEndian(at: Local, offset: Code, value: Local, bytes: number): C
 }
 
 /** Leaves the `bytes` bytes at address + offset, read most significant first, as an i64. */
-function loadBigEndian(at: Local, offset: Code, bytes: number): Code {
+export function loadBigEndian(at: Local, offset: Code, bytes: number): Code {
   return Array.from({ length: bytes }, (_, k) => [
     [local.get(at), offset, i32.add, i64.load8_u(k)],
     [i64.const(8 * (bytes - 1 - k)), i64.shl, k > 0 ? i64.or : []],
@@ -172,25 +172,11 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
   loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)])
 }
 
-/**
- * valued(ctx, desc, count, seq, stamps): the worker's own packets, each a frame with history. A gap in the numbers
- * is counted and its packet gets no verdict; there is none unless frames are lost.
- */
-export function valued(parts: LoopParts, slice: Slice): void {
-  const loop = new Loop(parts, 'valued', ['stamps'])
-  const { l } = loop
-  const { ctx, desc, seq } = l
-  const { slots, bitmap, itemsAt, header } = sizes(loop, slice)
-  const turn = loop.countdown()
-  const frame = loop.declare('frame', 'i32')
-  const last = loop.declare('last', 'i64')
-  const number = loop.declare('number', 'i64')
-  const k = loop.declare('k', 'i32')
-  const slot = loop.declare('slot', 'i32')
-  const item = loop.declare('item', 'i32')
-  const replayed = loop.declare('replayed', 'i64')
+/** Code that reads the packet's properties from a frame's header; the program's inputs come from there from now on. */
+export function readProperties(loop: Loop, frame: Local, bitmap: Local): Code {
+  const { ctx } = loop.l
   let offset = fixed
-  const read: Code = propertiesOf(loop.source).map(p => {
+  return propertiesOf(loop.source).map(p => {
     const here = offset
     offset += p.bytes
     const into = loop.declare(`own ${p.name}`, isWide(p) ? 'i64' : 'i32')
@@ -211,6 +197,41 @@ export function valued(parts: LoopParts, slice: Slice): void {
       [local.get(ctx), local.get(into), i64.store(context.time)],
     ]
   })
+}
+
+/** Code that leaves where in a frame the item of place `k` (oldest 0) is: [slot, effect bit], as locals set. */
+export function slotOf(loop: Loop, frame: Local, slots: Local, k: Code): Code {
+  const slot = loop.declare('slot', 'i32')
+  return [[local.get(frame), i32.load8_u(6), k, i32.add, local.get(slots), i32.rem_u, local.set(slot)]]
+}
+
+/** Whether the item in the slot that slotOf found has an effect, as an i32 of 0 or 1. */
+export function effectOf(loop: Loop, frame: Local): Code {
+  const { slot } = loop.l
+  return [
+    [local.get(frame), local.get(slot), i32.const(3), i32.shr_u, i32.add, i32.load8_u(fixed)],
+    [local.get(slot), i32.const(7), i32.and, i32.shr_u, i32.const(1), i32.and],
+  ]
+}
+
+/**
+ * valued(ctx, desc, count, seq, stamps): the worker's own packets, each a frame with history. A gap in the numbers
+ * is counted and its packet gets no verdict; there is none unless frames are lost.
+ */
+export function valued(parts: LoopParts, slice: Slice): void {
+  const loop = new Loop(parts, 'valued', ['stamps'])
+  const { l } = loop
+  const { ctx, desc, seq } = l
+  const { slots, bitmap, itemsAt, header } = sizes(loop, slice)
+  const turn = loop.countdown()
+  const frame = loop.declare('frame', 'i32')
+  const last = loop.declare('last', 'i64')
+  const number = loop.declare('number', 'i64')
+  const k = loop.declare('k', 'i32')
+  const slot = loop.declare('slot', 'i32')
+  const item = loop.declare('item', 'i32')
+  const replayed = loop.declare('replayed', 'i64')
+  const read = readProperties(loop, frame, bitmap)
   const again = label('item')
   const done = label('items')
   const next = label('next item')
@@ -223,17 +244,8 @@ export function valued(parts: LoopParts, slice: Slice): void {
         // The number of the item in slot (index + k) modulo slots.
         [local.get(number), wideSlots, i64.sub, local.get(k), i64.extend_i32_u, i64.add, local.tee(seq)],
         [local.get(last), i64.le_s, br_if(next)],
-        [
-          local.get(frame),
-          i32.load8_u(6),
-          local.get(k),
-          i32.add,
-          local.get(slots),
-          i32.rem_u,
-          local.set(slot),
-        ],
-        [local.get(frame), local.get(slot), i32.const(3), i32.shr_u, i32.add, i32.load8_u(fixed)],
-        [local.get(slot), i32.const(7), i32.and, i32.shr_u, i32.const(1), i32.and, i32.eqz, br_if(next)],
+        slotOf(loop, frame, slots, local.get(k)),
+        [effectOf(loop, frame), i32.eqz, br_if(next)],
         [local.get(frame), local.get(itemsAt), i32.add],
         [local.get(slot), i32.const(slice.itemStride), i32.mul, i32.add, local.set(item)],
         loop.inline(slice.advance, () => [], item),
