@@ -31,6 +31,14 @@ export function integer(
   return number
 }
 
+/** A share of packets: `1%`, `0.01 %` or `0.0001`. */
+export function share(value: string, what: string): number {
+  const match = /^(\d+(?:\.\d+)?|\.\d+)\s*(%?)$/.exec(value.trim())
+  const number = Number(match?.[1]) / (match?.[2] ? 100 : 1)
+  if (!match || number > 1) throw new UsageError(`${what} takes a share like 1% or 0.01, not ${value}`)
+  return number
+}
+
 /** Lists and ranges of numbers: `1,2,7`, `1..16`, `1,4..6`. */
 export function numberList(value: string, what: string, range: { least: number; most: number }): number[] {
   const list: number[] = []

@@ -5,6 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import { openFileSource, systemText } from '../device/source.js'
 import type { Artifact, SettingInfo } from '../engine/artifact.js'
 import type { RunOptions } from '../engine/plan.js'
+import { randomLoss } from '../engine/transport.js'
+import type { Loss } from '../engine/transport.js'
 import { sizeOf } from '../state/declaration.js'
 import type { Display, FieldDecl, FieldType } from '../state/declaration.js'
 import { buildRules } from '../state/rules.js'
@@ -129,6 +131,9 @@ export function strategyOf(name: string): Strategy {
     `--strategy takes ${Object.keys(strategies).join(', ')} (or the aliases scr, rss), not ${name}`,
   )
 }
+
+/** `--loss RATE`: which frames are lost, by the seed of the run; the same whatever the number of workers. */
+export const lossOf = (rate: number, seed: bigint): Loss => randomLoss(Number(seed & 0xffff_ffffn), rate)
 
 /** Settings, rules and seed together. */
 export function optionsOf(flags: Flags, artifact: Artifact): Pick<RunOptions, 'settings' | 'rules' | 'seed'> {

@@ -6,7 +6,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { Artifact } from '../engine/artifact.js'
-import type { Compiled } from '../compile.js'
+import type { CompileOptions, Compiled } from '../compile.js'
 import { version } from '../index.js'
 import { Failure } from './command.js'
 import type { Io } from './command.js'
@@ -14,16 +14,20 @@ import { exit } from './exit.js'
 import { readText } from './inputs.js'
 
 /** Compiles a program file; diagnostics go to standard error, errors end the command. */
-export async function compileProgram(file: string, io: Io): Promise<Compiled> {
+export async function compileProgram(
+  file: string,
+  io: Io,
+  options: Pick<CompileOptions, 'recovery'> = {},
+): Promise<Compiled> {
   const text = readText(file, 'program')
   const { compile } = await import('../compile.js')
-  const { compiled, diagnostics } = compile(file, text)
+  const { compiled, diagnostics } = compile(file, text, options)
   if (diagnostics.length) {
     const { renderDiagnostics } = await import('../diagnostics/render.js')
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
   }
   if (!compiled) throw new Failure(`${file} does not compile`, exit.program)
-  cacheArtifact(text, compiled.artifact)
+  if (!options.recovery) cacheArtifact(text, compiled.artifact)
   return compiled
 }
 

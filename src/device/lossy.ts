@@ -103,7 +103,7 @@ function reveal(view: DataView, slab: Slab, count: number): void {
 }
 
 /** 0..2^32-1 from a seed and a packet number: two rounds of a 32-bit mixing function (Wellons' lowbias32). */
-function draw(seed: number, number: number): number {
+export function draw(seed: number, number: number): number {
   return mix(mix(seed >>> 0) ^ (number >>> 0) ^ mix(Math.floor(number / 0x1_0000_0000)))
 }
 

@@ -1,6 +1,7 @@
 // What lies between the sequencer and the workers of a replicated run: a wire that delivers every frame, or one that
 // loses some. For tests and measurements of loss recovery; without a rule for losses nothing here runs.
 
+import { draw } from '../device/lossy.js'
 import { frameHeaderBytes } from '../backend/wasm/loops/value.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import { dropWord } from '../backend/wasm/memory.js'
@@ -9,6 +10,10 @@ import type { Stage } from '../strategy/strategy.js'
 
 /** True if the frame with this sequence number is lost. Must answer alike whenever it is asked. */
 export type Loss = (sequence: bigint) => boolean
+
+/** Loses each frame with probability `rate` (0..1), by seed and sequence number. */
+export const randomLoss = (seed: number, rate: number): Loss =>
+  rate === 0 ? () => false : sequence => draw(seed, Number(sequence)) < Math.round(rate * 0x1_0000_0000)
 
 /**
  * Marks the frames that are lost, after the sequencer has made them: their packets are dropped as `lost`, and no

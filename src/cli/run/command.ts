@@ -20,8 +20,8 @@ import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
-import { integer, isSet, onlyArgument, text, texts } from '../flags.js'
-import { captureOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
+import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
+import { captureOf, lossOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { hint } from '../nearest.js'
 import { compileProgram, loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
@@ -38,6 +38,8 @@ export const command: Command = {
     strategy: { type: 'string', short: 's' },
     cores: { type: 'string', short: 'c' },
     history: { type: 'string' },
+    recovery: { type: 'boolean' },
+    loss: { type: 'string' },
     fields: { type: 'string' },
     virtual: { type: 'boolean' },
     state: { type: 'boolean' },
@@ -50,7 +52,11 @@ export const command: Command = {
     const fields = await fieldsOf(flags, strategy)
     const outputs = outputsOf(flags)
     const path = captureOf(flags)
-    const artifact = fields ? await shardedBy(fields, file, io) : await loadArtifact(file, io)
+    const artifact = fields
+      ? await shardedBy(fields, file, io)
+      : strategy.recovery
+        ? (await compileProgram(file, io, { recovery: true })).artifact
+        : await loadArtifact(file, io)
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')
     const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length })
@@ -71,7 +77,9 @@ export const command: Command = {
       interrupted = true
     }
     process.once('SIGINT', onInterrupt)
+    const rate = text(flags, 'loss')
     const input: Input = {
+      ...(rate !== undefined && { loss: lossOf(share(rate, '--loss'), planned.seed) }),
       open: (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
       sinks: outputs.map(({ to, selection }) => ({
         selection,
@@ -115,6 +123,11 @@ export const command: Command = {
     // Packets have standard output for themselves.
     const print = outputs.some(o => o.to === '-') ? io.err : io.out
     print(isSet(flags, 'json') ? `${JSON.stringify(reportJson(report))}\n` : reportText(report))
+    for (const { worker, last } of result.recovery?.stopped ?? [])
+      io.err(
+        `hairpin run: worker ${worker} gave up after packet ${last}: what it misses is in no log any more. Its state ` +
+          'is right up to there; it gave no verdict since. Losses were longer than a log.\n',
+      )
     for (const fault of faults) io.err(`hairpin run: ${faultText(fault)}\n`)
     if (interrupted)
       io.err('hairpin run: interrupted; the figures above cover what was processed until then\n')
@@ -122,7 +135,7 @@ export const command: Command = {
       ? exit.interrupted
       : faults.length
         ? exit.input
-        : unaccounted(result)
+        : unaccounted(result) || result.recovery?.stopped.length
           ? exit.no
           : exit.ok
   },
@@ -141,6 +154,17 @@ function unfilled(flags: Flags, artifact: Artifact): string[] {
 function chosenStrategy(flags: Flags, cores: number): Strategy {
   const named = strategyOf(text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
   const history = text(flags, 'history')
+  if (isSet(flags, 'recovery') || text(flags, 'loss') !== undefined) {
+    if (named.name !== 'replicated')
+      throw new UsageError(
+        `--loss and --recovery are of strategy replicated; ${named.name} sends no history that could be lost`,
+      )
+    if (history === 'reference')
+      throw new UsageError(
+        'frames can only be lost where they carry the history: leave out --history reference',
+      )
+    return strategyWith(named.name, 'value', true)!
+  }
   if (history === undefined) return named
   const form = historyForms.find(f => f === history)
   if (!form) throw new UsageError(`--history takes ${historyForms.join(' or ')}, not ${history}`)

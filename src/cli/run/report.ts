@@ -4,6 +4,7 @@ import type { Fault } from '../../device/fault.js'
 import { verdictNumber } from '../../device/slab.js'
 import type { Artifact } from '../../engine/artifact.js'
 import type { Plan } from '../../engine/plan.js'
+import type { RecoveryReport } from '../../engine/recovery.js'
 import type { RunResult } from '../../engine/run.js'
 import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
@@ -56,7 +57,7 @@ export function reportJson(report: Report): object {
       transmit: packetsWith(result, 'transmit'),
       redirect: packetsWith(result, 'redirect'),
     },
-    drops: { program: packetsWith(result, 'drop'), aborted: packetsWith(result, 'aborted') },
+    drops: dropsOf(result),
     unaccounted: unaccounted(result),
     counters: Object.fromEntries(Object.entries(result.counters).map(([name, n]) => [name, Number(n)])),
     clamped: report.clamped,
@@ -68,12 +69,41 @@ export function reportJson(report: Report): object {
       replayed: w.replayed,
       busySeconds: w.busyMilliseconds / 1000,
     })),
+    ...(result.recovery && { recovery: recoveryJson(result.recovery) }),
     ...(result.reordering && { reordering: result.reordering }),
     interrupted: report.interrupted,
     notes: report.notes,
     faults: report.faults,
     ...(report.state && { state: report.state.map(dumpToJson) }),
   }
+}
+
+/** Drops by reason. */
+function dropsOf(result: RunResult): Record<string, number> {
+  const others: Record<string, number> = result.recovery
+    ? { lost: result.recovery.lost, ...result.recovery.drops }
+    : {}
+  const program = packetsWith(result, 'drop') - Object.values(others).reduce((sum, n) => sum + n, 0)
+  return { program, aborted: packetsWith(result, 'aborted'), ...others }
+}
+
+const recoveryJson = ({ detected, recovered, lostEverywhere, unrecoverable, stopped }: RecoveryReport) => ({
+  detected,
+  recovered,
+  lostEverywhere,
+  unrecoverable,
+  stopped: stopped.map(({ worker, last }) => ({ worker, last: String(last) })),
+})
+
+/** What was lost, and what became of it. */
+export function recoveryText(recovery: RecoveryReport): string[] {
+  const { detected, recovered, lostEverywhere, unrecoverable } = recovery
+  return paragraph(
+    `recovery: workers found ${grouped(detected)} packets missing: ${grouped(recovered)} recovered from other workers, ` +
+      `${grouped(lostEverywhere)} lost everywhere, ${grouped(unrecoverable)} unrecoverable`,
+    2,
+    92,
+  )
 }
 
 export function reportText(report: Report): string {
@@ -98,6 +128,12 @@ export function reportText(report: Report): string {
     ),
     `  received ${grouped(received)} = sum of verdicts, unaccounted ${grouped(unaccounted(result))}`,
   ]
+  if (result.recovery) {
+    const drops = Object.entries(dropsOf(result)).filter(([, n]) => n > 0)
+    const list = drops.map(([reason, n]) => `${reason} ${grouped(n)}`)
+    if (list.length) parts.push(`  dropped: ${list.join(', ')}`)
+    parts.push(...recoveryText(result.recovery))
+  }
   const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
   if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))
   if (plan.workers > 1) parts.push('', workersText(report), ...reorderingText(report))
@@ -117,6 +153,7 @@ const steeringNames = ({ steering }: Artifact): string[] =>
     .map(([name]) => name)
 
 function strategyText({ plan, artifact }: Report): string {
+  if (plan.recovery) return 'replicated (history by value, loss recovery)'
   if (plan.history === 'value') return 'replicated (history by value)'
   return plan.strategy === 'sharded' ? `sharded (by ${steeringNames(artifact).join(', ')})` : plan.strategy
 }

@@ -7,13 +7,14 @@ import { loadPackets } from '../../engine/packets.js'
 import { mostWorkers } from '../../engine/plan.js'
 import { verify } from '../../engine/verify.js'
 import type { Case, Verification } from '../../engine/verify.js'
-import { allStrategies } from '../../strategy/strategies.js'
+import { allStrategies, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
+import { UsageError } from '../command.js'
 import type { Command } from '../command.js'
 import { exit } from '../exit.js'
-import { integer, isSet, numberList, onlyArgument, text } from '../flags.js'
+import { integer, isSet, numberList, onlyArgument, share, text } from '../flags.js'
 import { grid, grouped, paragraph } from '../grid.js'
-import { captureOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
+import { captureOf, lossOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
 
@@ -25,14 +26,20 @@ export const command: Command = {
     cores: { type: 'string', short: 'c' },
     threads: { type: 'boolean' },
     packets: { type: 'string' },
+    loss: { type: 'string' },
   },
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
     const cores = numberList(text(flags, 'cores') ?? '1,2,7', '--cores', { least: 1, most: mostWorkers })
     const most = integer(flags, 'packets', { least: 1, most: 2 ** 31 })
-    const chosen = strategiesOf(text(flags, 'strategy') ?? 'all')
+    const rates = text(flags, 'loss')
+      ?.split(',')
+      .map(rate => share(rate, '--loss'))
+    const chosen = rates
+      ? recovering(text(flags, 'strategy'))
+      : strategiesOf(text(flags, 'strategy') ?? 'all')
     const path = captureOf(flags)
-    const compiled = await compileProgram(file, io)
+    const compiled = await compileProgram(file, io, { recovery: rates !== undefined })
     const { program, artifact } = compiled
     const options = optionsOf(flags, artifact)
     const store = loadPackets(
@@ -40,24 +47,36 @@ export const command: Command = {
       most,
     )
     const json = isSet(flags, 'json')
-    const found = await verify({ program, artifact }, store, {
-      ...options,
-      strategies: chosen,
-      cores,
-      threads: isSet(flags, 'threads'),
-      onCase: done => {
-        if (io.terminal && !json) io.err(`\r\x1b[2Kverified ${done.strategy}, ${done.cores} workers`)
-      },
-    })
+    const verifyAt = (rate?: number): Promise<Verification> =>
+      verify({ program, artifact }, store, {
+        ...options,
+        strategies: chosen,
+        cores,
+        threads: isSet(flags, 'threads'),
+        ...(rate !== undefined && { loss: lossOf(rate, options.seed ?? 1n) }),
+        onCase: done => {
+          if (io.terminal && !json) io.err(`\r\x1b[2Kverified ${done.strategy}, ${done.cores} workers`)
+        },
+      })
+    const parts: (Verification & { readonly rate?: number })[] = []
+    for (const rate of rates ?? [undefined])
+      parts.push({ ...(await verifyAt(rate)), ...(rate !== undefined && { rate }) })
+    const found = {
+      exact: parts.every(part => part.exact),
+      cases: parts.flatMap(({ cases, rate }) =>
+        cases.map((c): LossCase => (rate === undefined ? c : { ...c, loss: rate })),
+      ),
+    }
     if (io.terminal && !json) io.err('\r\x1b[2K')
-    const explained = (c: Case): Case =>
+    const explained = (c: LossCase): LossCase =>
       c.skipped === undefined ? c : { ...c, skipped: refusal(compiled, c.strategy) ?? c.skipped }
     const verification = { ...found, cases: found.cases.map(explained) }
     const workers = isSet(flags, 'threads')
       ? 'threads'
       : `virtual, taking turns by seed ${seedText(flags)}; --threads takes real ones`
     const heading = { program: artifact.name, file, packets: store.count, path, workers }
-    io.out(json ? `${JSON.stringify(verification)}\n` : textOf(verification, heading))
+    const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+    io.out(json ? `${JSON.stringify(verification, plain)}\n` : textOf(verification, heading))
     if (store.fault) {
       io.err(`hairpin verify: ${faultText(store.fault)}\n`)
       return exit.input
@@ -72,6 +91,16 @@ function strategiesOf(names: string): Strategy[] {
   return names.split(',').map(strategyOf)
 }
 
+/** Only replication has frames that can be lost. */
+function recovering(names: string | undefined): Strategy[] {
+  if (names !== undefined && strategyOf(names).name !== 'replicated')
+    throw new UsageError(`--loss is of strategy replicated; ${names} sends no history that could be lost`)
+  return [strategyWith('replicated', 'value', true)!]
+}
+
+/** A case, and the share of frames that was lost. */
+type LossCase = Case & { readonly loss?: number }
+
 interface Heading {
   readonly program: string
   readonly file: string
@@ -80,7 +109,10 @@ interface Heading {
   readonly workers: string
 }
 
-function textOf({ exact, cases }: Verification, { program, file, packets, path, workers }: Heading): string {
+function textOf(
+  { exact, cases }: { exact: boolean; cases: readonly LossCase[] },
+  { program, file, packets, path, workers }: Heading,
+): string {
   const ran = cases.filter(c => c.skipped === undefined)
   const refused = new Map(cases.flatMap(c => (c.skipped === undefined ? [] : [[c.strategy, c.skipped]])))
   const broken = ran.filter(c => c.divergent > 0)
@@ -109,21 +141,41 @@ function textOf({ exact, cases }: Verification, { program, file, packets, path, 
 }
 
 /** One row for all cases of a strategy that are exact, one for each that is not. */
-function rowsOf(cases: readonly Case[]): string[][] {
-  const names = new Map<string, Case[]>()
+function rowsOf(cases: readonly LossCase[]): string[][] {
+  const names = new Map<string, LossCase[]>()
   for (const c of cases) {
-    const name = c.history === undefined ? c.strategy : `${c.strategy}, history by ${c.history}`
+    const name =
+      c.loss !== undefined
+        ? `${c.strategy}, ${lossText(c.loss)} of frames lost`
+        : c.history === undefined
+          ? c.strategy
+          : `${c.strategy}, history by ${c.history}`
     names.set(name, [...(names.get(name) ?? []), c])
   }
   return [...names].flatMap(([name, list]) => {
     const exact = list.filter(c => c.divergent === 0).map(c => c.cores)
     const rest = list.filter(c => c.divergent > 0)
     return [
-      ...(exact.length ? [[name, rangesText(exact), 'exact']] : []),
+      ...(exact.length ? [[name, rangesText(exact), exactText(list)]] : []),
       ...rest.map(c => [name, String(c.cores), outcome(c)]),
     ]
   })
 }
+
+/** `exact`, and under loss what it took. */
+function exactText(cases: readonly LossCase[]): string {
+  const recoveries = cases.flatMap(({ recovery }) => (recovery ? [recovery] : []))
+  if (recoveries.length === 0) return 'exact'
+  const sum = (of: (r: (typeof recoveries)[number]) => number): string =>
+    grouped(recoveries.reduce((total, r) => total + of(r), 0))
+  return (
+    `exact: ${sum(r => r.lost)} frames lost, ${sum(r => r.recovered)} items recovered, ` +
+    `${sum(r => r.drops.recovering)} packets dropped while recovering`
+  )
+}
+
+/** A share of frames: `0.01 %`. */
+const lossText = (rate: number): string => `${Number((100 * rate).toPrecision(6))} %`
 
 /** 1, 2, 4..7 */
 function rangesText(numbers: readonly number[]): string {

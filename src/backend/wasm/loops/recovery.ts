@@ -295,6 +295,8 @@ function search(v: Variables, undecided: ReturnType<typeof label>): Code {
             [local.get(their), i64.atomic.load(log.progress), local.set(progress)],
             [local.get(progress), i64.const(unsettled), i64.add],
             [local.get(seq), local.get(mask), i64.extend_i32_u, i64.add, i64.gt_s],
+            // A worker that gave up may have left numbers out.
+            [local.get(item), i64.load(entry.tag), i64.const(2), i64.shr_u, local.get(seq), i64.ne, i32.or],
             if_([i32.const(1), local.set(gone), br(skip)]),
             [local.get(item), i64.load(entry.tag), i32.wrap_i64, i32.const(3), i32.and, local.tee(kind)],
             [i32.const(entryKind.lost), i32.eq, br_if(skip)],
