@@ -68,6 +68,7 @@ export function recoveryModel(shape: Shape): Model {
   const { workers, packets, entries, unsettled, skew = packets + 1, variant } = shape
   const { oneCpu = false, coarse = false } = shape
   if (coarse && entries < packets + unsettled) throw new Error('coarse steps are for logs that do not wrap')
+  const merged = coarse ? silent : new Set<number>()
   const printed = variant === 'printed' || variant === 'printed without flush'
   const flushes = variant !== 'printed without flush'
   const size = fields + 2 * entries
@@ -270,7 +271,7 @@ export function recoveryModel(shape: Shape): Model {
           const s = state.slice()
           let name = `worker ${w} ${move(s, w)}`
           settle(s, w)
-          while (coarse && silent.has(s[b + field.at])) {
+          while (merged.has(s[b + field.at])) {
             name = `worker ${w} ${move(s, w)}`
             settle(s, w)
           }
