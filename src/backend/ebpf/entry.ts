@@ -1,14 +1,16 @@
-// What stands before a program that is attached to a device: it calls the packet function, counts the verdict, and
-// turns it into the action that the kernel understands.
+// What a program that is attached to a device does at its end: it counts the verdict, and turns it into the action that
+// the kernel understands.
 //
 // Verdicts are XDP's numbers already, but a redirect carries the device in its upper bits: the kernel wants that told
-// by a helper. Device numbers are the kernel's interface indices. Read program.ts and target.ts first.
+// by a helper. Device numbers are the kernel's interface indices. The code stands where the packet function would
+// return, because a call costs as much as a small program. Read program.ts and target.ts first.
 
 import {
   alu64,
   call,
-  callLocal,
   exit,
+  isLabel,
+  ja,
   jgt,
   jne,
   label,
@@ -19,10 +21,11 @@ import {
   r1,
   r2,
   r6,
-  r7,
   stx,
 } from './asm.js'
-import type { Code } from './asm.js'
+import type { Code, Item, Label } from './asm.js'
+import { jumps } from './opcodes.js'
+import type { CompiledFunction } from './program.js'
 
 /** The map of verdicts: for each CPU a cache line with the number of packets by verdict, u64 each. */
 export const verdictsMap = '.verdicts'
@@ -31,41 +34,57 @@ export const verdictStride = 64
 export const verdictNames = ['aborted', 'drop', 'pass', 'transmit', 'redirect'] as const
 
 const redirect = verdictNames.indexOf('redirect')
+/** Of a CPU's number: its cache line holds eight counts. */
+const strideBits = 3
 
-/** The code of a whole program with the entry before it. */
-export function withEntry(code: Code, cpus: number): Code {
-  const [done, plain, wrong] = ['done', 'plain', 'wrong'].map(name => label(`entry.${name}`))
+const isExit = (item: Item): boolean =>
+  !isLabel(item) && (item.code & 0xf0) === jumps.exit && (item.code & 7) === 5
+
+/** The code of a whole program, of which the packet function is the first, with its returns replaced. */
+export function withEntry([main, ...others]: readonly CompiledFunction[], cpus: number): Code {
+  const verdict = label('entry.verdict')
+  const first = main.code.findIndex(isExit)
+  const code = main.code.flatMap((item, k): Code => {
+    if (!isExit(item)) return [item]
+    return k === first ? [verdict, ...ending(cpus, main.largest < redirect)] : [ja(verdict)]
+  })
+  return [...code, ...others.flatMap(f => f.code)]
+}
+
+/** Counts the verdict in r0 and leaves with it; `plain` if it is known to be one of drop, pass and transmit. */
+function ending(cpus: number, plain: boolean): Code {
+  const [counted, wrong, action] = ['counted', 'wrong', 'action'].map(name => label(`entry.${name}`))
   return [
-    label('entry'),
-    callLocal(label('main')),
     mov64.reg(r6, r0),
-    mov64.reg(r7, r0),
-    alu64.and.imm(r7, 0xff),
-    jgt.imm(r7, redirect, wrong),
     call('smp_processor_id'),
-    jgt.imm(r0, cpus - 1, done),
-    alu64.mul.imm(r0, verdictStride),
+    ...(plain ? [] : [mov64.reg(r2, r6), alu64.and.imm(r2, 0xff), jgt.imm(r2, redirect, wrong)]),
+    jgt.imm(r0, cpus - 1, counted),
+    alu64.lsh.imm(r0, strideBits),
+    alu64.add.reg(r0, plain ? r6 : r2),
+    alu64.lsh.imm(r0, 3),
     ldMapValue(r1, verdictsMap),
     alu64.add.reg(r1, r0),
-    mov64.reg(r2, r7),
-    alu64.lsh.imm(r2, 3),
-    alu64.add.reg(r1, r2),
-    ldx.dw(r2, r1, 0),
-    alu64.add.imm(r2, 1),
-    stx.dw(r1, 0, r2),
-    done,
-    jne.imm(r7, redirect, plain),
+    ldx.dw(r0, r1, 0),
+    alu64.add.imm(r0, 1),
+    stx.dw(r1, 0, r0),
+    counted,
+    ...(plain ? [mov64.reg(r0, r6), exit()] : actionOf(action, wrong)),
+  ]
+}
+
+/** Leaves with the action of the verdict whose number is in r2, and which is in r6. */
+function actionOf(action: Label, wrong: Label): Code {
+  return [
+    mov64.reg(r0, r2),
+    jne.imm(r2, redirect, action),
     mov64.reg(r1, r6),
     alu64.rsh.imm(r1, 8),
     mov64.imm(r2, 0),
     call('redirect'),
-    exit(),
-    plain,
-    mov64.reg(r0, r7),
+    action,
     exit(),
     wrong,
     mov64.imm(r0, 0),
     exit(),
-    ...code,
   ]
 }

@@ -77,6 +77,8 @@ export interface Block {
 export interface Machine {
   readonly name: string
   readonly params: readonly Value[]
+  /** The largest result as the verifier knows it. */
+  readonly largest: bigint
   /** In emission order. */
   blocks: Block[]
 }

@@ -26,6 +26,8 @@ export interface CompiledFunction {
   readonly name: string
   readonly code: Code
   readonly stack: number
+  /** The largest result as the verifier knows it. */
+  readonly largest: bigint
 }
 
 export interface BpfCode {
@@ -42,7 +44,7 @@ export function compileFunctions(functions: readonly Func[], target: Target): Bp
     const machine = select(f, target, f.name === 'main')
     const allocation = allocate(machine)
     spilled.set(f.name, allocation.spilled)
-    return { name: f.name, ...emit(machine, allocation) }
+    return { name: f.name, largest: machine.largest, ...emit(machine, allocation) }
   })
   const refusal = overStack(compiled, spilled)
   if (refusal) return refusal

@@ -79,7 +79,6 @@ class Selection {
   private present: readonly Place[] = []
   private data?: Value
   private dataEnd?: Value
-  private ownCounters?: Value
   private ingress?: Value
   private origin: number | undefined
 
@@ -154,7 +153,16 @@ class Selection {
       for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
       block.preds = kept.map(n => block.preds[n])
     }
-    return dropUnused({ name: this.func.name, params, blocks: result })
+    return dropUnused({ name: this.func.name, params, largest: this.largest(order), blocks: result })
+  }
+
+  /** The largest value that the function returns, as far as the verifier knows. */
+  private largest(order: readonly IrBlock[]): bigint {
+    const results = order.flatMap(({ term }) => (term.op === 'return' ? term.args : []))
+    const bounds = results.map(r =>
+      r.op === 'const' ? BigInt(r.attrs.value) : (this.bounds.verified.get(r) ?? 0xffffffffffffffffn),
+    )
+    return bounds.reduce((a, b) => (a > b ? a : b), 0n)
   }
 
   /** Wires targets and predecessors; an edge from a branch to a block with phis gets a block of its own. */
@@ -278,15 +286,16 @@ class Selection {
             stx.dw(r1, 0, r0),
           ),
       })
-    if (all.some(i => i.op === 'count')) this.counters()
   }
 
-  /** A pointer to this CPU's counters. */
-  private counters(): void {
+  /** A pointer to this CPU's counters, made where it is first needed: most packets count nothing. */
+  private counters(): Value {
     const { cpus, counters } = this.target
+    const known = this.pointers.get(mapNames.counters, this.here)
+    if (known) return known
     const stride = counterStride(counters.length)
     const dst = this.fresh()
-    this.ownCounters = dst
+    this.pointers.add(mapNames.counters, this.here, dst)
     const write = (out: Out): void => {
       out.push(call('smp_processor_id'))
       out.write(dst, r1, d => {
@@ -301,6 +310,7 @@ class Selection {
         write: out => out.write(dst, r0, d => out.push(ldMapValue(d, mapNames.counters))),
       })
     else this.step({ dst, uses: [], call: true, write })
+    return dst
   }
 
   /** A phi's result; if it is to be `forgotten`, combined with a zero that the verifier does not know. */
@@ -452,8 +462,7 @@ class Selection {
   private countStep(i: Instr): void {
     const off = 8 * this.target.counters.indexOf(String(i.attrs.counter))
     const amount = this.operand(i.args[0])
-    const base = this.ownCounters
-    if (!base) throw new Error(`${this.func.name} counts, but is not the program itself`)
+    const base = this.counters()
     this.step({
       uses: valuesIn([base, amount]),
       write: out => {

@@ -76,7 +76,7 @@ export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: n
       `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
     )
   }
-  const code = withEntry(compiled.code, cpus)
+  const code = withEntry(compiled.functions, cpus)
   return {
     encoded: encode(code),
     lines: linesOf(code, program),
