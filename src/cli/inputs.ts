@@ -39,20 +39,29 @@ export const settingField = ({ name, type, display }: SettingInfo): FieldDecl =>
 })
 
 /** `--set name=value`: numbers decimal or 0x…, addresses as they are written, true or false. */
-export function settingsOf(flags: Flags, artifact: Artifact): Map<string, bigint> {
-  const known = artifact.settings.map(s => s.name)
+export const settingsOf = (flags: Flags, artifact: Artifact): Map<string, bigint> =>
+  settingsFrom(pairs(texts(flags, 'set'), 'set'), '--set', artifact.name, artifact.settings)
+
+/** Values of a program's parameters from their spelling; `flag` is what messages call it. */
+export function settingsFrom(
+  given: readonly (readonly [name: string, text: string])[],
+  flag: string,
+  program: string,
+  settings: readonly SettingInfo[],
+): Map<string, bigint> {
+  const known = settings.map(s => s.name)
   return new Map(
-    pairs(texts(flags, 'set'), 'set').map(([name, text]) => {
-      const setting = artifact.settings.find(s => s.name === name)
+    given.map(([name, text]) => {
+      const setting = settings.find(s => s.name === name)
       if (!setting)
         throw new UsageError(
-          `${artifact.name} has no parameter ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
+          `${program} has no parameter ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
         )
       const field = settingField(setting)
       const spelled = /^[\da-fx_]+$/i.test(text) ? text.replaceAll('_', '') : text
       const value = read(field, spelled) ?? read({ ...field, display: 'hex' }, spelled)
       if (value === undefined || typeof value === 'object')
-        throw new UsageError(`--set ${name} takes ${expectation(field)}, not ${text}`)
+        throw new UsageError(`${flag} ${name} takes ${expectation(field)}, not ${text}`)
       return [name, BigInt(value)]
     }),
   )

@@ -68,6 +68,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'what they do, live: verdicts, CPUs, tables, counters, losses',
     load: () => import('./top/command.js'),
   },
+  state: {
+    group: 'in the kernel',
+    summary: 'their tables, typed, while they run; state set changes parameters',
+    load: () => import('./state/command.js'),
+  },
   detach: {
     group: 'in the kernel',
     summary: 'take them off, by interface or pin, or all',

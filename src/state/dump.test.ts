@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { StateBlock, clearBlock } from './block.js'
 import type { FieldDecl, ReplicatedObject } from './declaration.js'
 import { describeDifference, diffDumps, diffStates } from './diff.js'
-import { describe, dumpState, dumpToJson, mergeDumps } from './dump.js'
+import { describe, dumpState, dumpTable, dumpToJson, mergeDumps } from './dump.js'
 import { packKey, writeField } from './field.js'
 import type { FieldValue } from './field.js'
 import { layoutState } from './layout.js'
@@ -205,4 +205,23 @@ test('shards put together equal the whole', () => {
   const merged = mergeDumps([dumpOf(one), dumpOf(two)])
   assert.deepEqual(diffDumps(dumpOf(whole), merged).differences, [])
   assert.ok(merged[0].kind === 'table' && merged[0].count === 50)
+})
+
+test('a bounded dump has the entries with the smallest keys, and counts the others', () => {
+  const memory = stateMemory(new ArrayBuffer(layout.size))
+  clearBlock(memory, 0, layout, 1n)
+  const table = new StateBlock(memory, 0, layout).table('flows')
+  const { key, keyAreaBytes } = table.layout
+  for (let n = 0; n < 900; n++) table.insert(packKey(key, keyAreaBytes, [BigInt((n * 7919) % 900), 1n]))
+  const whole = dumpTable(table)
+  assert.equal(whole.entries.length, 900)
+  assert.equal(whole.omitted, 0)
+  for (const most of [0, 1, 10, 899, 900, 5000]) {
+    const some = dumpTable(table, undefined, undefined, most)
+    assert.deepEqual(some.entries, whole.entries.slice(0, most))
+    assert.equal(some.omitted, 900 - some.entries.length)
+  }
+  const json = dumpToJson(dumpTable(table, undefined, undefined, 10)) as { count: number; omitted: number }
+  assert.deepEqual([json.count, json.omitted], [900, 890])
+  assert.ok(!('omitted' in dumpToJson(whole)))
 })

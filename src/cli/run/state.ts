@@ -22,17 +22,17 @@ export function finalState(artifact: Artifact, plan: Plan, result: RunResult, no
   return plan.strategy === 'sharded' ? mergeDumps(dumps) : dumps[0]
 }
 
-/** Entries or elements that are shown of each object. */
+/** Entries or elements that are shown of each object, if nobody asks for more. */
 const shownRows = 20
 
-/** An object of the state: what became of it in one line, and its first entries as a table. */
-export function stateText(dump: Dump): string {
+/** An object of the state: what became of it in one line, and its first entries as a table. `all` says how to see more. */
+export function stateText(dump: Dump, most = shownRows, all = '--json has all'): string {
   if (dump.kind === 'pool' || (dump.kind === 'array' && dump.layout.cell)) return `  ${describe(dump)}`
   const { columns, rows } = dump.kind === 'table' ? ofTable(dump) : ofArray(dump)
   if (rows.length === 0) return `  ${describe(dump)}`
-  const left = rows.length - shownRows
-  const more = left > 0 ? `\n    … and ${grouped(left)} more; --json has all` : ''
-  return `  ${describe(dump)}\n${grid(columns, rows.slice(0, shownRows), 4)}${more}`
+  const left = Math.max(0, rows.length - most) + (dump.kind === 'table' ? dump.omitted : 0)
+  const more = left > 0 ? `\n    … and ${grouped(left)} more; ${all}` : ''
+  return `  ${describe(dump)}\n${grid(columns, rows.slice(0, most), 4)}${more}`
 }
 
 interface Listing {

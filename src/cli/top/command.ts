@@ -2,12 +2,12 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { enableStatistics } from '../../sys/info.js'
-import { Failure, UsageError } from '../command.js'
+import { UsageError } from '../command.js'
 import type { Command, Io } from '../command.js'
+import { chosen } from '../chosen.js'
 import { exit } from '../exit.js'
 import { integer, isSet, text } from '../flags.js'
 import { withKernel } from '../kernel.js'
-import { hint } from '../nearest.js'
 import { Screen } from '../screen.js'
 import { sampleJson } from './json.js'
 import { pageOf } from './page.js'
@@ -37,7 +37,8 @@ export const command: Command = {
       time: isSet(flags, 'time'),
     }
     const sampler = withKernel(() => {
-      requireKnown(flags.positionals)
+      // A name that means no program is a mistake, not an empty screen.
+      for (const name of flags.positionals) chosen(name)
       return new Sampler(flags.positionals)
     })
     const statistics = options.time ? withKernel(enableStatistics) : undefined
@@ -57,20 +58,6 @@ function intervalOf(given = '1'): number {
   const seconds = Number(given)
   if (/^\d+(\.\d+)?$/.test(given) && seconds >= 0.1 && seconds <= 3600) return seconds
   throw new UsageError(`--interval takes seconds from 0.1 to 3600, not ${given}`)
-}
-
-/** A name that means no program is a mistake, not an empty screen. */
-function requireKnown(names: readonly string[]): void {
-  for (const name of names) {
-    if (new Sampler([name]).programs().length > 0) continue
-    const known = new Sampler([])
-      .programs()
-      .flatMap(p => [...p.devices.map(d => d.name), ...p.pins, p.description.name])
-    throw new Failure(
-      `no program of hairpin is on or called ${name}; there is ${[...new Set(known)].join(', ') || 'none'}.${hint(name, known)}`,
-      exit.no,
-    )
-  }
 }
 
 /** One page or one JSON object for each look, for pipes. */

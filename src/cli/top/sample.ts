@@ -10,6 +10,7 @@ import type { Occupancy, Reading } from '../../engine/kernel/reading.js'
 import { openProgram, programInfo } from '../../sys/info.js'
 import { interfaces } from '../../sys/interfaces.js'
 import type { InterfaceCounters } from '../../sys/interfaces.js'
+import { isCalled } from '../chosen.js'
 
 /** A program at one moment. */
 export interface ProgramSample {
@@ -94,10 +95,6 @@ export class Sampler {
     }
   }
 }
-
-/** Whether a word on the command line means this program: its interface, its pin, or its name. */
-export const isCalled = ({ devices, pins, description }: SeenProgram, word: string): boolean =>
-  devices.some(d => d.name === word) || pins.includes(word) || description.name === word
 
 /** A program at two moments; `before` is undefined at the first look. */
 export interface Change {
