@@ -53,6 +53,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'one packet, line by line: values, state before and after, verdict',
     load: () => import('./trace/command.js'),
   },
+  doctor: {
+    group: 'in the kernel',
+    summary: 'whether this machine and an interface are ready for it',
+    load: () => import('./doctor/command.js'),
+  },
   attach: {
     group: 'in the kernel',
     summary: 'run a program on an interface by XDP, until Ctrl-C or pinned',

@@ -21,6 +21,7 @@ const IFLA = {
   MASTER: 10,
   OPERSTATE: 16,
   LINKINFO: 18,
+  LINK_NETNSID: 37,
   STATS64: 23,
   NUM_TX_QUEUES: 31,
   NUM_RX_QUEUES: 32,
@@ -63,6 +64,10 @@ export interface NetworkInterface {
   /** Queues it was made with; those in use may be fewer (ethtool.ts). */
   readonly receiveQueues: number
   readonly sendQueues: number
+  /** Index of the device it hangs on, a veth's peer for one; 0 for none. It counts in that device's namespace. */
+  readonly link: number
+  /** Whether that device is in another namespace. */
+  readonly linkElsewhere: boolean
   /** Index of the bridge or bond it belongs to; 0 for none. */
   readonly master: number
   /** Programs, at most one of each mode. */
@@ -109,6 +114,8 @@ function describe({ type, payload }: Message): NetworkInterface | undefined {
     address: hardwareAddress(attributes.get(IFLA.ADDRESS)),
     receiveQueues: numberOf(attributes.get(IFLA.NUM_RX_QUEUES)),
     sendQueues: numberOf(attributes.get(IFLA.NUM_TX_QUEUES)),
+    link: numberOf(attributes.get(IFLA.LINK)),
+    linkElsewhere: attributes.has(IFLA.LINK_NETNSID),
     master: numberOf(attributes.get(IFLA.MASTER)),
     xdp: xdpStates(attributesOf(attributes.get(IFLA.XDP) ?? empty)),
     counters: counters(attributes.get(IFLA.STATS64)),
