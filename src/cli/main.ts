@@ -83,6 +83,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'take them off, by interface or pin, or all',
     load: () => import('./detach/command.js'),
   },
+  lab: {
+    group: 'in the kernel',
+    summary: 'throw-away networks on this machine; lab demo shows a program live',
+    load: () => import('./lab/command.js'),
+  },
   traffic: {
     group: 'captures',
     summary: 'make one by a published law of flow sizes, or say what one holds',
@@ -117,7 +122,9 @@ async function main(args: string[]): Promise<number> {
     io.err('Type hairpin --help for the list.\n')
     return exit.usage
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
+  // Behind -- stands somebody else's command, with a help of its own.
+  const own = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined)
+  if (own.includes('--help') || own.includes('-h')) {
     io.out(helpOf(name, io.colour))
     return exit.ok
   }

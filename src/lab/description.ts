@@ -14,6 +14,7 @@ export interface NamespaceDescription {
   /** Whether the kernel routes packets between the devices of this namespace; false if absent. */
   readonly forward?: boolean
   readonly routes?: readonly RouteDescription[]
+  readonly detours?: readonly DetourDescription[]
 }
 
 export interface RouteDescription {
@@ -22,6 +23,14 @@ export interface RouteDescription {
   /** Address of the next router; or `device` for what is reached directly. */
   readonly via?: string
   readonly device?: string
+}
+
+/** A visit on the way: what comes in by one device goes to an address before the routes apply. */
+export interface DetourDescription {
+  /** Device of the namespace. */
+  readonly from: string
+  /** Address that a device of the namespace reaches directly. */
+  readonly via: string
 }
 
 /** Two veth devices joined by a cable. */
@@ -40,6 +49,9 @@ export interface PairDescription {
   readonly offloads?: boolean
 }
 
+export const fixedVerdicts = ['pass', 'drop'] as const
+export type FixedVerdict = (typeof fixedVerdicts)[number]
+
 export interface EndDescription {
   readonly namespace: string
   /** Name of the device, unique in its namespace, at most 15 characters. */
@@ -48,6 +60,11 @@ export interface EndDescription {
   readonly addresses?: readonly string[]
   /** `02:00:00:00:00:01`; if absent, made from the numbers of the pair and the end. */
   readonly hardwareAddress?: string
+  /**
+   * A fixed XDP program: `pass` leaves every packet to the kernel, `drop` ends it, and the device counts it. A program
+   * at the other end that sends packets back (verdict transmit) needs one of them here, or they are lost: so veth works.
+   */
+  readonly xdp?: FixedVerdict
 }
 
 /** Hardware address of an end: the one given, or 02:00:00:00:PAIR:END, both from 1. */
@@ -63,8 +80,10 @@ export function usesIpv6(description: LabDescription, namespace: string): boolea
   )
 }
 
-const namePattern = /^[a-z][a-z0-9]{0,20}$/
+/** A name of a namespace, or of a lab that stays. */
+export const namePattern = /^[a-z][a-z0-9]{0,20}$/
 const devicePattern = /^[A-Za-z][A-Za-z0-9_.-]{0,14}$/
+const plainAddress = /^[0-9a-fA-F:.]+$/
 const addressPattern = /^[0-9a-fA-F:.]+\/\d{1,3}$/
 const routePattern = /^(default|[0-9a-fA-F:.]+(\/\d{1,3})?)$/
 const hardwarePattern = /^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$/
@@ -97,14 +116,19 @@ export function problemsOf({ namespaces, pairs }: LabDescription): string[] {
         problems.push(`${name}: '${end.hardwareAddress}' is no hardware address of one device`)
     }
   }
-  for (const [name, { routes = [] }] of Object.entries(namespaces))
+  for (const [name, { routes = [], detours = [] }] of Object.entries(namespaces)) {
+    for (const { from, via } of detours) {
+      if (!devices.has(`${name}:${from}`)) problems.push(`${name}: there is no device ${from} for a detour`)
+      if (!plainAddress.test(via)) problems.push(`${name}: '${via}' is no address`)
+    }
     for (const { to, via, device } of routes) {
       if (!routePattern.test(to)) problems.push(`${name}: '${to}' is no destination of a route`)
       if (via === undefined && device === undefined)
         problems.push(`${name}: the route to ${to} has neither via nor device`)
-      if (via !== undefined && !/^[0-9a-fA-F:.]+$/.test(via)) problems.push(`${name}: '${via}' is no address`)
+      if (via !== undefined && !plainAddress.test(via)) problems.push(`${name}: '${via}' is no address`)
       if (device !== undefined && !devices.has(`${name}:${device}`))
         problems.push(`${name}: there is no device ${device}`)
     }
+  }
   return problems
 }

@@ -13,11 +13,12 @@ import { machine } from '../sys/machine.js'
 import { findInterface, interfaces } from '../sys/interfaces.js'
 import type { NetworkInterface } from '../sys/interfaces.js'
 import { inNamespace, namespacePath } from '../sys/namespace.js'
-import { problemsOf } from './description.js'
+import { namePattern, problemsOf } from './description.js'
 import type { LabDescription } from './description.js'
 import { atEnd } from './end.js'
 import { ip, processesIn, tryIp } from './ip.js'
 import { foundNamespaces, keptName, ownedName, staleNamespaces } from './name.js'
+import { attachFixed } from './fixed.js'
 import { setupOf } from './setup.js'
 
 /** How a command in a lab ended. */
@@ -122,8 +123,8 @@ export class Lab {
 /** Makes a lab. Throws a RangeError for a description with problems and `Unsupported` where labs cannot be. */
 export function up(description: LabDescription, { keep }: UpOptions = {}): Lab {
   const problems = problemsOf(description)
-  if (keep !== undefined && !/^[a-z][a-z0-9]{0,20}$/.test(keep))
-    problems.push(`'${keep}' is no name of a lab`)
+  if (keep !== undefined && !namePattern.test(keep))
+    problems.push(`'${keep}' is no name of a lab: lower-case letters and digits, at most 21`)
   if (problems.length > 0) throw new RangeError(problems.join('\n'))
   requireLabs()
   sweep()
@@ -149,6 +150,8 @@ function make(description: LabDescription, lab: Lab): void {
     for (const [namespace, lines] of step) ip(lines, lab.fullName(namespace))
   for (const { namespace, device } of setup.withoutOffloads)
     lab.inNamespace(namespace, () => setOffloads(device, { sendChecksum: false, segmentation: false }))
+  for (const { namespace, device, xdp } of setup.fixed)
+    lab.inNamespace(namespace, () => attachFixed(device, xdp!))
 }
 
 function writeSetting(path: string, value: string): void {

@@ -55,6 +55,12 @@ export function foundNamespaces(): FoundNamespace[] {
   return names.flatMap(full => readName(full) ?? [])
 }
 
+/** Names, as given to `keptName`, of the labs that were made to stay. */
+export function keptLabs(): string[] {
+  const kept = foundNamespaces().filter(({ owner }) => owner === undefined)
+  return [...new Set(kept.map(({ lab }) => lab.slice(keptName('').length)))].toSorted()
+}
+
 /** Those whose maker is gone without having taken them down. */
 export function staleNamespaces(): FoundNamespace[] {
   return foundNamespaces().filter(({ owner }) => owner !== undefined && !isAlive(owner))

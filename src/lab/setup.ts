@@ -15,6 +15,8 @@ export interface Setup {
   readonly addresses: ReadonlyMap<string, readonly string[]>
   /** Lines for ip in each namespace once all devices are up. */
   readonly routes: ReadonlyMap<string, readonly string[]>
+  /** Devices with a fixed XDP program. */
+  readonly fixed: readonly EndDescription[]
   /** Devices whose packets leave with checksums computed and in segments. */
   readonly withoutOffloads: readonly EndDescription[]
 }
@@ -32,23 +34,37 @@ export function setupOf(description: LabDescription, full: (namespace: string) =
       'link set dev lo up',
       ...description.pairs.flatMap((_, pair) => addressLines(description, pair, name)),
     ]),
-    routes: each(name =>
-      (description.namespaces[name].routes ?? []).map(({ to, via, device }) =>
+    routes: each(name => [
+      ...(description.namespaces[name].routes ?? []).map(({ to, via, device }) =>
         ['route add', to, via && `via ${via}`, device && `dev ${device}`].filter(Boolean).join(' '),
       ),
-    ),
+      ...(description.namespaces[name].detours ?? []).flatMap(({ from, via }, k) => {
+        const family = via.includes(':') ? '-6 ' : ''
+        return [
+          `${family}route add default via ${via} table ${detourTable + k}`,
+          `${family}rule add iif ${from} lookup ${detourTable + k}`,
+        ]
+      }),
+    ]),
+    fixed: description.pairs.flatMap(pair => pair.ends).filter(end => end.xdp !== undefined),
     withoutOffloads: description.pairs.filter(pair => !pair.offloads).flatMap(pair => pair.ends),
   }
 }
 
+/** Number of the routing table of a namespace's first detour. */
+const detourTable = 100
+
 function settings(description: LabDescription, name: string): [string, string, string][] {
   const set = (path: string, value: number): [string, string, string] => [name, `net/${path}`, String(value)]
   const forward = description.namespaces[name].forward ? 1 : 0
+  // Whether a packet comes by the device that its sender is routed by is nobody's business in a lab: detours.
+  const filter = [set('ipv4/conf/all/rp_filter', 0), set('ipv4/conf/default/rp_filter', 0)]
   if (!usesIpv6(description, name))
     return [
       set('ipv6/conf/all/disable_ipv6', 1),
       set('ipv6/conf/default/disable_ipv6', 1),
       set('ipv4/ip_forward', forward),
+      ...filter,
     ]
   return [
     // Addresses are usable at once and nothing is sent to look for routers.
@@ -57,6 +73,7 @@ function settings(description: LabDescription, name: string): [string, string, s
     set('ipv6/conf/default/router_solicitations', 0),
     set('ipv4/ip_forward', forward),
     set('ipv6/conf/all/forwarding', forward),
+    ...filter,
   ]
 }
 

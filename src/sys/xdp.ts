@@ -115,6 +115,11 @@ function attached(
   return { interfaceIndex: device.index, interfaceName: device.name, mode, link: byLink, refusal, detach }
 }
 
+/** Attaches a program to a device that has none until the device goes, whatever becomes of this process. */
+export function attachUntilGone(program: BpfProgram, interfaceIndex: number, mode: XdpMode): void {
+  setByNetlink(interfaceIndex, program.fd, xdpFlags[mode] | xdpFlags.onlyIfNone)
+}
+
 /**
  * Takes a program off a device that was attached over netlink, if it is still the one there. A link is taken off by
  * closing or detaching it; the kernel answers EBUSY here.

@@ -1,8 +1,11 @@
 // The XDP program that sends: it fills each live frame with the next packet when its time has come, and redirects it to
-// a device; before that time, and after the last packet, frames are dropped.
+// a device.
 //
-// Dropping is what it waits by: a frame that came too early costs about as long as a look at the clock, the kernel can
-// interrupt between batches, and no loop has to be proved. State is memory that user space shares.
+// It waits inside the kernel, at the first packet of a burst, by looking at the clock again and again; `may_goto` (Linux
+// 6.9) bounds that loop. What is due later than `longestSpin`, what comes after the last packet, and on older kernels
+// every frame that comes too early, is dropped instead: user space sleeps, or asks again. State is memory that user space
+// shares. Packets of one length up to a cache line stand side by side in one map value and are copied by plain stores;
+// others have a map entry each and are copied by a helper.
 
 import {
   alu64,
@@ -14,8 +17,10 @@ import {
   jgt,
   jle,
   jlt,
+  ja,
   jne,
   label,
+  mayGoto,
   ldMap,
   ldMapValue,
   ldx,
@@ -25,6 +30,7 @@ import {
 import { r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '../backend/ebpf/asm.js'
 import type { Code } from '../backend/ebpf/asm.js'
 import { encode, link } from '../backend/ebpf/encode.js'
+import { hasFeature } from '../sys/features.js'
 import { createMap, mapFlags } from '../sys/map.js'
 import type { BpfMap } from '../sys/map.js'
 import { loadProgram } from '../sys/program.js'
@@ -40,16 +46,21 @@ export const state = {
   interval: 24,
   /** Packets between two looks at the clock, less one; one less than a power of two. */
   burstMask: 32,
-  /** Number of different packets. */
-  packets: 40,
+  /** The packet that comes next, from 0. */
+  next: 40,
   /** How late a packet left at worst, in ns. */
   latest: 48,
 } as const
 export const stateBytes = 56
 
-/** The longest packet; what fits a page with headroom and the kernel's own data is a little more. */
-export const longestPacket = 3072
-/** A packet in its map: u32 length, then the bytes. */
+/** The longest time that the program waits for a packet's, in ns. */
+export const longestSpin = 2_000_000
+
+/** The longest packet: a page of 4096 bytes less headroom and the kernel's own data. */
+export const longestPacket = 3408
+/** Bytes of a slot for a short packet: 1024 of them fit the second-level cache. */
+export const slotBytes = 64
+/** A longer packet in its map: u32 length, then the bytes. */
 const packetHeader = 4
 
 const DROP = 1
@@ -62,9 +73,16 @@ export interface LiveProgram {
   close(): void
 }
 
+/** Packets that fit slots: of one length, a slot at most. */
+function fitSlots(packets: readonly Uint8Array[]): boolean {
+  const [{ length }] = packets
+  return length <= slotBytes && packets.every(packet => packet.length === length)
+}
+
 /** Loads the program for these packets, of which the longest gives the length of the frames. */
 export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
   const frame = Math.max(...packets.map(({ length }) => length))
+  const slots = fitSlots(packets)
   const stateMap = createMap({
     type: 'array',
     name: 'live_state',
@@ -77,16 +95,23 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
     type: 'array',
     name: 'live_packets',
     keySize: 4,
-    valueSize: packetHeader + frame,
-    maxEntries: packets.length,
+    valueSize: slots ? slotBytes * packets.length : packetHeader + frame,
+    maxEntries: slots ? 1 : packets.length,
   })
   const devices = createMap({ type: 'devmap', name: 'live_device', keySize: 4, valueSize: 4, maxEntries: 1 })
   try {
-    packets.forEach((bytes, k) =>
-      packetMap.update(u32(k), Buffer.concat([u32(bytes.length), bytes, Buffer.alloc(frame - bytes.length)])),
-    )
+    if (slots) packetMap.update(u32(0), side(packets))
+    else
+      packets.forEach((bytes, k) =>
+        packetMap.update(
+          u32(k),
+          Buffer.concat([u32(bytes.length), bytes, Buffer.alloc(frame - bytes.length)]),
+        ),
+      )
     const fds = { state: stateMap.fd, packets: packetMap.fd, devices: devices.fd }
-    const instructions = link(encode(code(frame)), new Map(Object.entries(fds)))
+    const fill = slots ? fromSlot(frame, packets.length) : fromEntry(frame, packets.length)
+    const spin = hasFeature('mayGoto')
+    const instructions = link(encode(code(fill, spin)), new Map(Object.entries(fds)))
     const program = loadProgram({ type: 'xdp', name: 'hairpin_live', instructions, licence: 'Apache-2.0' })
     return {
       program,
@@ -104,25 +129,34 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
   }
 }
 
+/** Packets side by side, each in its slot. */
+function side(packets: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(slotBytes * packets.length)
+  packets.forEach((packet, k) => bytes.set(packet, slotBytes * k))
+  return bytes
+}
+
 const u32 = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffer)
 
-function code(frame: number): Code {
-  const [context, states, sent, packet] = [r6, r7, r8, r9]
-  const [inTime, send, fits, drop] = ['in time', 'send', 'fits', 'drop'].map(label)
+const [context, states, sent, packet] = [r6, r7, r8, r9]
+const [again, inTime, send, fits, wrap, out] = ['again', 'in time', 'send', 'fits', 'wrap', 'drop'].map(label)
+
+function code(fill: Code, spin: boolean): Code {
   return [
     mov64.reg(context, r1),
     ldMapValue(states, 'state'),
     ldx.dw(sent, states, state.sent),
     ldx.dw(r1, states, state.limit),
-    jge.reg(sent, r1, drop),
+    jge.reg(sent, r1, out),
 
     // At the first packet of a burst: is it time?
     ldx.dw(r1, states, state.burstMask),
     alu64.and.reg(r1, sent),
     jne.imm(r1, 0, send),
+    again,
     call('ktime_get_ns'),
     ldx.dw(r1, states, state.due),
-    jlt.reg(r0, r1, drop),
+    ...(spin ? wait : [jlt.reg(r0, r1, out)]),
     alu64.sub.reg(r0, r1),
     ldx.dw(r2, states, state.latest),
     jle.reg(r0, r2, inTime),
@@ -133,36 +167,7 @@ function code(frame: number): Code {
     stx.dw(states, state.due, r1),
 
     send,
-    mov64.reg(r1, sent),
-    ldx.dw(r2, states, state.packets),
-    alu64.mod.reg(r1, r2),
-    stx.w(fp, -4, r1),
-    ldMap(r1, 'packets'),
-    mov64.reg(r2, fp),
-    alu64.add.imm(r2, -4),
-    call('map_lookup_elem'),
-    jeq.imm(r0, 0, drop),
-    mov64.reg(packet, r0),
-
-    // Shorten the frame to the packet's length.
-    ldx.w(r2, packet, 0),
-    alu64.sub.imm(r2, frame),
-    jeq.imm(r2, 0, fits),
-    mov64.reg(r1, context),
-    call('xdp_adjust_tail'),
-    jne.imm(r0, 0, drop),
-    fits,
-    mov64.reg(r1, context),
-    mov64.imm(r2, 0),
-    mov64.reg(r3, packet),
-    alu64.add.imm(r3, packetHeader),
-    ldx.w(r4, packet, 0),
-    // No packet has such a length, but the verifier cannot know.
-    jeq.imm(r4, 0, drop),
-    jgt.imm(r4, frame, drop),
-    call('xdp_store_bytes'),
-    jne.imm(r0, 0, drop),
-
+    ...fill,
     alu64.add.imm(sent, 1),
     stx.dw(states, state.sent, sent),
     ldMap(r1, 'devices'),
@@ -171,8 +176,88 @@ function code(frame: number): Code {
     call('redirect_map'),
     exit(),
 
-    drop,
+    out,
     mov64.imm(r0, DROP),
     exit(),
+  ]
+}
+
+/** r0 is the time, r1 when it is due: goes on in time, and gives up where that is too far away. */
+const onTime = label('on time')
+const wait: Code = [
+  jge.reg(r0, r1, onTime),
+  mov64.reg(r2, r1),
+  alu64.sub.reg(r2, r0),
+  jgt.imm(r2, longestSpin, out),
+  mayGoto(out),
+  ja(again),
+  onTime,
+]
+
+/** r1 is the number of the next packet, below `count`, and the one after it is noted. */
+const takeNext = (count: number): Code => [
+  ldx.dw(r1, states, state.next),
+  // No number is, but the verifier cannot know.
+  jge.imm(r1, count, out),
+  mov64.reg(r2, r1),
+  alu64.add.imm(r2, 1),
+  jlt.imm(r2, count, wrap),
+  mov64.imm(r2, 0),
+  wrap,
+  stx.dw(states, state.next, r2),
+]
+
+/** Copies a short packet out of its slot. */
+function fromSlot(length: number, count: number): Code {
+  const [data, end] = [r3, r4]
+  const whole = Math.floor(length / 8)
+  return [
+    ldx.w(data, context, 0),
+    ldx.w(end, context, 4),
+    mov64.reg(r2, data),
+    alu64.add.imm(r2, length),
+    jgt.reg(r2, end, out),
+    ...takeNext(count),
+    ldMapValue(packet, 'packets'),
+    alu64.mul.imm(r1, slotBytes),
+    alu64.add.reg(packet, r1),
+    ...Array.from({ length: whole }, (_, k) => [ldx.dw(r2, packet, 8 * k), stx.dw(data, 8 * k, r2)]).flat(),
+    ...Array.from({ length: length - 8 * whole }, (_, k) => [
+      ldx.b(r2, packet, 8 * whole + k),
+      stx.b(data, 8 * whole + k, r2),
+    ]).flat(),
+  ]
+}
+
+/** Copies a packet of any length out of its entry. */
+function fromEntry(frame: number, count: number): Code {
+  return [
+    ...takeNext(count),
+    stx.w(fp, -4, r1),
+    ldMap(r1, 'packets'),
+    mov64.reg(r2, fp),
+    alu64.add.imm(r2, -4),
+    call('map_lookup_elem'),
+    jeq.imm(r0, 0, out),
+    mov64.reg(packet, r0),
+
+    // Shorten the frame to the packet's length.
+    ldx.w(r2, packet, 0),
+    alu64.sub.imm(r2, frame),
+    jeq.imm(r2, 0, fits),
+    mov64.reg(r1, context),
+    call('xdp_adjust_tail'),
+    jne.imm(r0, 0, out),
+    fits,
+    mov64.reg(r1, context),
+    mov64.imm(r2, 0),
+    mov64.reg(r3, packet),
+    alu64.add.imm(r3, packetHeader),
+    ldx.w(r4, packet, 0),
+    // No packet has such a length, but the verifier cannot know.
+    jeq.imm(r4, 0, out),
+    jgt.imm(r4, frame, out),
+    call('xdp_store_bytes'),
+    jne.imm(r0, 0, out),
   ]
 }

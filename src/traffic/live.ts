@@ -3,7 +3,7 @@
 // For labs and benchmarks: it needs root, Linux 5.18, and a device that takes redirected frames; a veth does as soon as
 // its other end has an XDP program or generic receive offload on. The mean rate is exact, because times are reckoned
 // from the first packet; after a stall, packets leave faster until it is made up for, and the report tells how late
-// the latest was. Sending keeps this thread busy, with pauses for its other work; give it a thread and a CPU of its
+// the latest was. It counts what the program sent, and says so when that is not what was asked for. Sending keeps this thread busy, with pauses for its other work; give it a thread and a CPU of its
 // own where that matters.
 
 import { closeSync, openSync } from 'node:fs'
@@ -19,40 +19,52 @@ import { mapMemory } from '../sys/map-memory.js'
 import type { MapMemory } from '../sys/map-memory.js'
 import { inNamespace } from '../sys/namespace.js'
 import { xdpFeatures } from '../sys/netdev.js'
-import { loadLiveProgram, longestPacket, state } from './live-program.js'
+import { loadLiveProgram, longestPacket, longestSpin, state } from './live-program.js'
 import type { LiveProgram } from './live-program.js'
 
 /** What to send. */
 export interface LiveSpecification {
-  /** Whole frames, 14 to 3072 bytes each, sent in turn. */
+  /** Whole frames, 14 to 3408 bytes each, sent in turn. Frames of one length up to 64 bytes are sent fastest. */
   readonly packets: readonly Uint8Array[]
   /** The device, by name or index, in the namespace of the calling thread at `openLiveSender`. */
   readonly device: string | number
   /** Packets per second; as fast as possible if absent. */
   readonly rate?: number
-  /** Packets that leave back to back, a power of two from 1 to 256; by default what the rate needs. */
+  /**
+   * Packets that leave back to back, a power of two from 1 to 256; by default what the rate needs: 1 up to a million a
+   * second, 16 up to 5 million, 64 beyond, 256 without a rate.
+   */
   readonly burst?: number
 }
 
-/** What was sent. */
+/** What was sent, as counted by the program that sent it. */
 export interface LiveReport {
   readonly sent: number
   /** From the first packet's time to the end of the last call. */
   readonly seconds: number
-  /** Packets per second over that time. */
+  /** Packets per second that were asked for; undefined for as many as possible. */
+  readonly requested: number | undefined
+  /** Packets per second that were offered to the device over that time. */
   readonly rate: number
+  /** Whether the packets that were due by the end were sent, but for 1 % or 20 ms; true if no rate was requested. */
+  readonly kept: boolean
   /** Nanoseconds by which the latest packet left after its time; 0 without a rate. */
   readonly latest: number
   /** Packets that the device dropped meanwhile, whoever sent them: its other end was full or down. */
   readonly dropped: number
 }
 
-/** Frames that a call makes, sent or too early: about half a millisecond. */
-const framesPerCall = 4096
+/** The most frames that a call makes: about a millisecond. */
+const framesPerCall = 16_384
+/** A call's share of a second's packets, so that a slow rate gets short calls. */
+const callsPerSecond = 500
+/** How far behind its schedule a sender may end, as a part of the time and in seconds, and still have kept its rate. */
+const tolerance = 0.01
+const leastTolerance = 0.02
 /** Milliseconds of sending after which the thread's other work has its turn. */
 const slice = 10
 /** Nanoseconds before a packet's time at which a sleep ends, and below which none is worth it: timers are coarse. */
-const wakeBefore = 2_000_000n
+const wakeBefore = BigInt(longestSpin)
 
 /** Sends packets; made by `openLiveSender`. */
 export class LiveSender {
@@ -81,11 +93,10 @@ export class LiveSender {
     const longest = packets.reduce((a, b) => (b.length > a.length ? b : a))
     this.#rate = rate
     this.#burst = burst ?? burstFor(rate)
-    this.#frames = new LiveFrameRun(program.program, { data: longest })
+    this.#frames = new LiveFrameRun(program.program, { data: longest, batch: this.#burst })
     this.#counters = counters
     this.#release = release
     this.#set('burstMask', BigInt(this.#burst - 1))
-    this.#set('packets', BigInt(packets.length))
   }
 
   /** Sends `count` packets, from the first one on; ends early when the signal says so. */
@@ -93,6 +104,7 @@ export class LiveSender {
     const before = this.#counters()
     const began = process.hrtime.bigint()
     this.#set('sent', 0n)
+    this.#set('next', 0n)
     this.#set('latest', 0n)
     this.#set('due', began)
     this.#set(
@@ -109,15 +121,20 @@ export class LiveSender {
       while (this.sent < count && performance.now() < end && this.#wait() < wakeBefore)
       await setImmediate()
     }
+    const wait = this.#wait()
     // Nothing leaves after this, even if somebody runs the program.
     this.#set('limit', 0n)
     const seconds = Number(process.hrtime.bigint() - began) / 1e9
     const after = this.#counters()
     const latest = this.#rate === undefined ? 0 : Number(this.#get('latest'))
+    const rate = this.sent / seconds
+    const behind = this.#rate === undefined ? 0 : -Number(wait) / 1e9
     return {
       sent: this.sent,
       seconds,
-      rate: this.sent / seconds,
+      requested: this.#rate,
+      rate,
+      kept: behind <= Math.max(tolerance * seconds, leastTolerance),
       latest,
       dropped: after.sendDropped - before.sendDropped,
     }
@@ -141,8 +158,12 @@ export class LiveSender {
     return this.#get('due') - process.hrtime.bigint()
   }
 
+  /** Frames of the next call: whole bursts, and no more than there is left to send. */
   #attempts(count: number): number {
-    return this.#rate === undefined ? Math.min(count - this.sent, 4 * framesPerCall) : framesPerCall
+    const left = count - this.sent
+    if (this.#rate === undefined) return Math.min(left, framesPerCall)
+    const share = Math.ceil(this.#rate / callsPerSecond / this.#burst) * this.#burst
+    return Math.min(left, framesPerCall, share)
   }
 
   #get(field: keyof typeof state): bigint {
@@ -154,10 +175,23 @@ export class LiveSender {
   }
 }
 
-/** Each look at the clock costs about 30 ns: up to a million packets a second, every packet can have one. */
+/** A batch costs about 150 ns and a look at the clock 30, so a burst of one packet is fine up to a million a second. */
 function burstFor(rate: number | undefined): number {
   if (rate === undefined) return 256
-  return Math.min(64, 2 ** Math.max(0, Math.ceil(Math.log2(rate / 1e6))))
+  return rate <= 1e6 ? 1 : rate <= 5e6 ? 16 : 64
+}
+
+/** What a report says in one line: what was asked, what was offered, and whether that is the same. */
+export function reportText({ sent, seconds, requested, rate, kept, dropped }: LiveReport): string {
+  const per = (n: number): string => `${Math.round(n).toLocaleString('en')} packets/s`
+  const lost = dropped > 0 ? `; the device dropped ${dropped.toLocaleString('en')}` : ''
+  const asked =
+    requested === undefined
+      ? `as fast as possible: ${per(rate)}`
+      : kept
+        ? `at ${per(rate)}, as requested`
+        : `${per(requested)} were requested, ${per(rate)} were offered: this machine did not keep up`
+  return `${sent.toLocaleString('en')} packets in ${seconds.toFixed(2)} s, ${asked}${lost}`
 }
 
 /** Makes a sender. Throws a RangeError for a wrong specification and `Unsupported` where it cannot work. */

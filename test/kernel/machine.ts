@@ -44,6 +44,9 @@ function bpfProbe(): Probe {
 /** The reason to skip a test that runs programs in the kernel; false if it can run. */
 export const withoutPrograms = requires('programs with may_goto', '6.9', bpfProbe)
 
+/** The program needs more stack than the kernel has. */
+export class StackRefusal extends Error {}
+
 export interface MachineOptions {
   readonly settings?: ReadonlyMap<string, bigint>
   /** The rules block. */
@@ -66,7 +69,7 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
   })
   const code = compileFunctions([...batch.callees, batch.main], env.target)
   if (isRefusal(code))
-    throw new Error(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
+    throw new StackRefusal(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
   return { env, code }
 }
 

@@ -56,9 +56,20 @@ export function caseOf(seed: number): Case {
   return { seed, program, packets: randomTraffic(draw, 20 + draw.below(120)) }
 }
 
+/** Runs a compiled case and compares. */
+export type Runner = (
+  compiled: Compiled,
+  seed: number,
+  packets: readonly RandomPacket[],
+  ways?: Ways,
+) => Promise<Examined>
+
 /** Compiles and runs a case, in every way unless some are given, and compares. */
-export const examine = ({ seed, program, packets }: Case, ways?: Ways): Promise<Examined> =>
-  examineSource(sourceOf(program), seed, packets, ways)
+export const examine = (
+  { seed, program, packets }: Case,
+  ways?: Ways,
+  runner: Runner = run,
+): Promise<Examined> => examineSource(sourceOf(program), seed, packets, ways, runner)
 
 /** The same for a program's text. */
 export async function examineSource(
@@ -66,13 +77,14 @@ export async function examineSource(
   seed: number,
   packets: readonly RandomPacket[],
   ways?: Ways,
+  runner: Runner = run,
 ): Promise<Examined> {
   let compiled: Compiled | undefined
   try {
     const compilation = compile('random.ts', text)
     compiled = compilation.compiled
     if (!compiled) return { ran: [], ...refusal(compilation.diagnostics) }
-    return await run(compiled, seed, packets, ways)
+    return await runner(compiled, seed, packets, ways)
   } catch (error) {
     const { message, stack } = error as Error
     const kind = error instanceof InvariantError ? 'an invariant does not hold' : 'an exception'
@@ -96,14 +108,8 @@ function refusal(diagnostics: readonly { readonly code: string; readonly message
   return { failure: { kind: `refused with ${texts[0]?.slice(0, 6) ?? 'no diagnostic'}`, what } }
 }
 
-async function run(
-  compiled: Compiled,
-  seed: number,
-  packets: readonly RandomPacket[],
-  ways?: Ways,
-): Promise<Examined> {
-  const { program, artifact } = compiled
-  // Drawn apart from the packets, so that a case with fewer of them keeps its settings.
+/** How a case is run: drawn apart from the packets, so that a case with fewer of them keeps its settings. */
+export function drawnOptions({ artifact }: Compiled, seed: number, packets: readonly RandomPacket[]) {
   const draw = new Draw(seed ^ 0xca5e)
   const settings = new Map(
     artifact.settings.flatMap(({ name, type }) =>
@@ -114,12 +120,26 @@ async function run(
   const cores = [1 + draw.below(4), 5 + draw.below(12)]
   const rules = buildRules(artifact.rulesLayout, randomRules(draw, artifact.rules, packets))
   if (!rules.ok) throw new Error(`rules: ${rules.message}`)
-  const options = {
+  return {
     seed: BigInt(seed),
     settings,
     slabPackets,
+    cores,
     ...(artifact.rules.length && { rules: rules.bytes }),
-    ...(ways ?? { strategies: Object.values(strategies), cores }),
+  }
+}
+
+async function run(
+  compiled: Compiled,
+  seed: number,
+  packets: readonly RandomPacket[],
+  ways?: Ways,
+): Promise<Examined> {
+  const { program, artifact } = compiled
+  const options = {
+    ...drawnOptions(compiled, seed, packets),
+    strategies: Object.values(strategies),
+    ...ways,
   }
   const store = storeOf(packets)
   const failure = optimised(compiled, store, options)

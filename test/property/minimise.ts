@@ -6,7 +6,7 @@
  */
 
 import { examine } from './case.js'
-import type { Case, Failure } from './case.js'
+import type { Case, Failure, Runner } from './case.js'
 import { sizeOf, smaller } from './tree.js'
 
 export interface Minimised {
@@ -14,9 +14,14 @@ export interface Minimised {
   readonly failure: Failure
 }
 
-/** The smallest case found within `milliseconds` that fails in the same way. */
-export async function minimise(given: Case, failure: Failure, milliseconds: number): Promise<Minimised> {
-  const search = new Search(given, failure, performance.now() + milliseconds)
+/** The smallest case found within `milliseconds` that fails in the same way, run by `runner` if one is given. */
+export async function minimise(
+  given: Case,
+  failure: Failure,
+  milliseconds: number,
+  runner?: Runner,
+): Promise<Minimised> {
+  const search = new Search(given, failure, performance.now() + milliseconds, runner)
   for (let again = true; again && !search.late;) again = (await search.packets()) || (await search.program())
   return search.best
 }
@@ -24,10 +29,12 @@ export async function minimise(given: Case, failure: Failure, milliseconds: numb
 class Search {
   best: Minimised
   readonly #deadline: number
+  readonly #runner: Runner | undefined
 
-  constructor(given: Case, failure: Failure, deadline: number) {
+  constructor(given: Case, failure: Failure, deadline: number, runner?: Runner) {
     this.best = { case: given, failure }
     this.#deadline = deadline
+    this.#runner = runner
   }
 
   get late(): boolean {
@@ -36,7 +43,7 @@ class Search {
 
   async #try(candidate: Case): Promise<boolean> {
     const { kind, ways } = this.best.failure
-    const { failure } = await examine(candidate, ways)
+    const { failure } = await examine(candidate, ways, this.#runner)
     if (failure?.kind !== kind) return false
     this.best = { case: candidate, failure }
     return true

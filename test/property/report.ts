@@ -7,12 +7,15 @@ import { sourceOf } from './program.js'
 /** How many packets are printed in full. */
 const mostPackets = 12
 
-export function reportOf({ case: { seed, program, packets }, failure }: Minimised): string {
+export function reportOf(
+  { case: { seed, program, packets }, failure }: Minimised,
+  command = 'npm run fuzz',
+): string {
   const shown = packets.slice(0, mostPackets).map(renderPacket)
   if (packets.length > mostPackets) shown.push(`… ${packets.length - mostPackets} more`)
   return [
     `seed ${seed}: ${failure.what}`,
-    `once more: npm run fuzz -- --seed ${seed}`,
+    `once more: ${command} -- --seed ${seed}`,
     '',
     sourceOf(program),
     `${packets.length} packets (length, original length, nanoseconds, device, bytes):`,

@@ -23,6 +23,7 @@ import { show } from '../../state/text.js'
 import { replicated } from '../../strategy/replicated.js'
 import { single } from '../../strategy/single.js'
 import type { Strategy } from '../../strategy/strategy.js'
+import { calledAs } from '../called.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command } from '../command.js'
 import { exit } from '../exit.js'
@@ -75,11 +76,7 @@ export const command: Command = {
       ...sourcesOf(compiled, result),
       timing: threads ? await timings(compiled, store) : undefined,
     }
-    io.out(
-      isSet(flags, 'json')
-        ? `${JSON.stringify(demonstration)}\n`
-        : demoPage(demonstration, process.env.npm_lifecycle_event === undefined ? 'hairpin' : 'npx hairpin'),
-    )
+    io.out(isSet(flags, 'json') ? `${JSON.stringify(demonstration)}\n` : demoPage(demonstration, calledAs()))
     return demonstration.identical ? exit.ok : exit.no
   },
 }

@@ -67,6 +67,7 @@ export function demoPage(d: Demonstration, hairpin: string): string {
     `  ${hairpin} run ${d.file} --in YOUR.pcap -s scr -c 2`,
     `  ${hairpin} check ${d.file}`,
     `  ${hairpin} verify ${d.file} --in YOUR.pcap --cores 1..16`,
+    `  sudo ${hairpin} lab demo    the same program in the kernel, with live traffic`,
     `  ${hairpin} --help`,
     '',
   ].join('\n')

@@ -1,0 +1,39 @@
+/** A random source program in the kernel: its verifier accepts it, and it does what the interpreter does. */
+
+import { AssertionError } from 'node:assert/strict'
+import { VerifierRejection } from '../../src/sys/program.js'
+import { drawnOptions } from '../property/case.js'
+import type { Examined, Runner } from '../property/case.js'
+import { storeOf } from '../property/traffic.js'
+import { agree } from './agree.js'
+import { StackRefusal } from './machine.js'
+
+/** Nothing about strategies: there is one way to run a program here. */
+const ways = { strategies: [], cores: [] }
+
+/** Runs a compiled case through kernel and interpreter. A program that needs more stack than there is, is refused. */
+export const inKernel: Runner = async (compiled, seed, packets): Promise<Examined> => {
+  const options = drawnOptions(compiled, seed, packets)
+  try {
+    agree({ ...compiled, ...options }, storeOf(packets), BigInt(seed))
+    return { ran: [] }
+  } catch (error) {
+    if (error instanceof StackRefusal) return { ran: [], refused: error.message }
+    if (error instanceof VerifierRejection) {
+      const lines = error.log.trim().split('\n')
+      const telling = lines.findLast(line => !/^(processed|verification time|stack depth|$)/.test(line)) ?? ''
+      const kind = `refused by the verifier: ${telling.replace(/\d+/g, '#').slice(0, 60)}`
+      return { ran: [], failure: { kind, what: `${kind}\n${lines.slice(-40).join('\n')}`, ways } }
+    }
+    if (error instanceof AssertionError)
+      return {
+        ran: [],
+        failure: {
+          kind: `the kernel differs: ${error.message.split('\n')[0].replace(/\d+/g, '#').slice(0, 40)}`,
+          what: error.message,
+          ways,
+        },
+      }
+    throw error
+  }
+}
