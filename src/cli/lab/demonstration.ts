@@ -153,7 +153,7 @@ export class Demonstration {
 
   #figures(): Figures {
     const names = this.#artifact.counters.map(c => c.name)
-    return figuresOf(this.#loaded.maps, names, possibleCpus())
+    return figuresOf(map => this.#loaded.maps.get(map)?.lookup(onlyKey), names, possibleCpus())
   }
 
   /** What became of every packet. */
@@ -187,6 +187,8 @@ export class Demonstration {
     this.attachment.detach()
   }
 }
+
+const onlyKey = new Uint8Array(new ArrayBuffer(4))
 
 const recordOf = (counts: ReadonlyMap<string, bigint>): Record<string, number> =>
   Object.fromEntries([...counts].filter(([, n]) => n > 0n).map(([k, n]) => [k, Number(n)]))
