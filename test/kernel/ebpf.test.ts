@@ -69,7 +69,7 @@ test(
       const dump = spawnSync('bpftool', ['prog', 'dump', 'xlated', 'id', String(id)], { encoding: 'utf8' })
       assert.match(dump.stdout, /int portKnocking\(struct xdp_md \* ?ctx\):/)
       assert.match(dump.stdout, /; const before = knocks\.get\(ip\.source\) \?\? CLOSED_1/)
-      assert.match(dump.stdout, /knocks\.insert\(/)
+      assert.match(dump.stdout, /knocks_insert\(/)
     } finally {
       machine.close()
     }

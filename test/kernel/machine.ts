@@ -87,8 +87,17 @@ export class KernelMachine {
     const { env, code } = bytecode(compiled, options)
     this.code = code
     try {
-      for (const { name, valueSize } of env.maps) {
+      const { program } = compiled
+      const debug = debugInfo(
+        code.functions,
+        [...compiled.batch.callees, compiled.batch.main],
+        { file: program.file, text: program.source, name: program.name },
+        env.maps,
+      )
+      this.btf = loadBtf(debug.btf)
+      for (const [k, { name, valueSize }] of env.maps.entries()) {
         const map = createMap({
+          btf: { fd: this.btf.fd, key: debug.index, value: debug.values[k] },
           type: 'array',
           name,
           keySize: 4,
@@ -109,13 +118,6 @@ export class KernelMachine {
       })
       this.view(mapNames.runtime).setBigUint64(runtime.seed, options.seed, true)
       const descriptors = new Map([...this.maps].map(([name, { map }]) => [name, map.fd]))
-      const { program } = compiled
-      const debug = debugInfo(code.functions, [...compiled.batch.callees, compiled.batch.main], {
-        file: program.file,
-        text: program.source,
-        name: program.name,
-      })
-      this.btf = loadBtf(debug.btf)
       this.program = loadProgram({
         btf: { fd: this.btf.fd, functions: debug.functions, lines: debug.lines },
         type: 'xdp',

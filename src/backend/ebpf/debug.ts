@@ -5,6 +5,8 @@ import type { Func } from '../../ir/types.js'
 import { isLabel, slotsOf } from './asm.js'
 import type { Code } from './asm.js'
 import { Btf, linkage, typeName } from './btf.js'
+import type { TypeId } from './btf.js'
+import type { MapDeclaration } from './maps.js'
 import { registerArguments } from './select.js'
 
 export interface Source {
@@ -14,61 +16,124 @@ export interface Source {
   readonly name: string
 }
 
+/** What is told of the code, by slot of the whole program; types and strings are in the BTF object given. */
+export interface CodeInfo {
+  readonly functions: readonly { readonly slot: number; readonly type: TypeId }[]
+  readonly lines: readonly LineInfo[]
+}
+
+export interface LineInfo {
+  readonly slot: number
+  /** Strings: the file's name and the line's text. */
+  readonly file: number
+  readonly text: number
+  /** From 1. */
+  readonly line: number
+  readonly column: number
+}
+
+/**
+ * Describes functions in the order of their code. The first is what the kernel calls, whether or not it is one of
+ * `functions`; it has the program's name. A function without source gets the line of its table, `flows.insert` that
+ * of `flows`, or of the packet function.
+ */
+export function codeInfo(
+  btf: Btf,
+  compiled: readonly { readonly name: string; readonly code: Code }[],
+  functions: readonly Func[],
+  source: Source,
+): CodeInfo {
+  const texts = source.text.split('\n')
+  const starts = lineStarts(source.text)
+  const found: { slot: number; type: TypeId }[] = []
+  const lines: LineInfo[] = []
+  const file = btf.string(source.file)
+  let slot = 0
+  compiled.forEach(({ name, code }, k) => {
+    const func = functions.find(f => f.name === name)
+    found.push({ slot, type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func) })
+    const start = startOf(source.text, name)
+    let last = -1
+    let first = true
+    for (const item of code) {
+      if (isLabel(item)) continue
+      const at = item.origin?.at ?? (first ? start : undefined)
+      const line = at === undefined ? last : lineOf(starts, at)
+      if (at !== undefined && (line !== last || first)) {
+        const column = Math.min(at - starts[line] + 1, 1023)
+        lines.push({ slot, file, text: btf.string(texts[line].trim() || ' '), line: line + 1, column })
+      }
+      last = line
+      first = false
+      slot += slotsOf(item)
+    }
+  })
+  return { functions: found, lines }
+}
+
+const declarationOf = (object: string): RegExp =>
+  new RegExp(`^(?:export )?const ${object.replaceAll('$', '\\$')}\\b`, 'm')
+
+/** Where a function that was made for the program stands. */
+function startOf(text: string, name: string): number {
+  const [object, operation] = name.split('.')
+  const declared = operation === undefined ? -1 : text.search(declarationOf(object))
+  return declared >= 0 ? declared : Math.max(0, text.indexOf('export default'))
+}
+
 export interface DebugInfo {
   readonly btf: Uint8Array<ArrayBuffer>
   /** Records of 8 bytes: slot, type. */
   readonly functions: Uint8Array<ArrayBuffer>
   /** Records of 16 bytes: slot, file, line's text, line and column. */
   readonly lines: Uint8Array<ArrayBuffer>
+  /** Types of the values of maps, in the order they were given, and that of their keys, 0 to 2^32 - 1. */
+  readonly values: readonly TypeId[]
+  readonly index: TypeId
 }
 
-/** Describes compiled functions, in the order of their code. A function without source gets the program's first line. */
+/** The same for bpf(2), with the types of maps; see `codeInfo`. */
 export function debugInfo(
   compiled: readonly { readonly name: string; readonly code: Code }[],
   functions: readonly Func[],
   source: Source,
+  maps: readonly Pick<MapDeclaration, 'valueType'>[] = [],
 ): DebugInfo {
   const btf = new Btf()
-  const texts = source.text.split('\n')
-  const starts = lineStarts(source.text)
-  const funcRecords: number[] = []
-  const lineRecords: number[] = []
-  const file = btf.string(source.file)
-  let slot = 0
-  for (const { name, code } of compiled) {
-    const func = functions.find(f => f.name === name)!
-    funcRecords.push(slot, describe(btf, func, source.name))
-    let last = -1
-    let first = true
-    for (const item of code) {
-      if (isLabel(item)) continue
-      const at = item.origin?.at ?? (first ? 0 : undefined)
-      const line = at === undefined ? last : lineOf(starts, at)
-      if (at !== undefined && (line !== last || first)) {
-        const column = Math.min(at - starts[line] + 1, 1023)
-        lineRecords.push(slot, file, btf.string(texts[line].trim() || ' '), ((line + 1) << 10) | column)
-      }
-      last = line
-      first = false
-      slot += slotsOf(item)
-    }
+  const info = codeInfo(btf, compiled, functions, source)
+  const values = maps.map(m => m.valueType(btf))
+  const index = btf.unsigned(4)
+  return {
+    btf: btf.bytes(),
+    functions: words(info.functions.flatMap(f => [f.slot, f.type])),
+    lines: words(info.lines.flatMap(l => [l.slot, l.file, l.text, lineWord(l)])),
+    values,
+    index,
   }
-  return { btf: btf.bytes(), functions: words(funcRecords), lines: words(lineRecords) }
 }
 
-/** The packet function takes the context; the others numbers, and are global, unless their arguments go through memory. */
-function describe(btf: Btf, func: Func, programName: string): number {
-  if (func.name === 'main') {
-    const context = btf.pointer(btf.forward('xdp_md'))
-    return btf.function(typeName(programName), linkage.global, btf.int(), [{ name: 'ctx', type: context }])
-  }
+/** Line and column as line records hold them. */
+export const lineWord = ({ line, column }: LineInfo): number => (line << 10) | column
+
+const contextOf = (btf: Btf) => [{ name: 'ctx', type: btf.pointer(btf.forward('xdp_md')) }]
+
+const describeEntry = (btf: Btf, programName: string): TypeId =>
+  btf.function(typeName(programName), linkage.global, btf.int(), contextOf(btf))
+
+/**
+ * The packet function takes the context and is verified where it is called. The others take numbers and are global,
+ * unless their arguments go through memory.
+ */
+function describe(btf: Btf, name: string, func: Func | undefined): TypeId {
+  if (func === undefined || name === 'main')
+    return btf.function(name, linkage.local, btf.int(), contextOf(btf))
   const wide = btf.unsigned(8)
   if (func.params.length > registerArguments) {
     const block = btf.pointer(wide)
-    return btf.function(func.name, linkage.local, btf.int(), [{ name: 'arguments', type: block }])
+    return btf.function(name, linkage.local, btf.int(), [{ name: 'arguments', type: block }])
   }
   const params = func.params.map((p, k) => ({ name: p.name ?? `p${k}`, type: wide }))
-  return btf.function(func.name, linkage.global, btf.int(), params)
+  return btf.function(name, linkage.global, btf.int(), params)
 }
 
 function lineStarts(text: string): number[] {

@@ -24,6 +24,8 @@ import {
   stx,
 } from './asm.js'
 import type { Code, Item, Label } from './asm.js'
+import { perCpuType } from './map-types.js'
+import type { MapDeclaration } from './maps.js'
 import { jumps } from './opcodes.js'
 import type { CompiledFunction } from './program.js'
 
@@ -40,15 +42,25 @@ const strideBits = 3
 const isExit = (item: Item): boolean =>
   !isLabel(item) && (item.code & 0xf0) === jumps.exit && (item.code & 7) === 5
 
-/** The code of a whole program, of which the packet function is the first, with its returns replaced. */
-export function withEntry([main, ...others]: readonly CompiledFunction[], cpus: number): Code {
+/** The map of verdicts. */
+export const verdictsDeclaration = (cpus: number): MapDeclaration => ({
+  name: verdictsMap,
+  valueSize: verdictStride * cpus,
+  valueType: btf => perCpuType(btf, 'hairpin_verdicts', verdictNames, verdictStride, cpus),
+})
+
+/** The functions of a whole program, of which the packet function is the first, with its returns replaced. */
+export function withEntry(
+  [main, ...others]: readonly CompiledFunction[],
+  cpus: number,
+): readonly Pick<CompiledFunction, 'name' | 'code'>[] {
   const verdict = label('entry.verdict')
   const first = main.code.findIndex(isExit)
   const code = main.code.flatMap((item, k): Code => {
     if (!isExit(item)) return [item]
     return k === first ? [verdict, ...ending(cpus, main.largest < redirect)] : [ja(verdict)]
   })
-  return [...code, ...others.flatMap(f => f.code)]
+  return [{ name: main.name, code }, ...others]
 }
 
 /** Counts the verdict in r0 and leaves with it; `plain` if it is known to be one of drop, pass and transmit. */

@@ -1,8 +1,11 @@
 // The maps a compiled program stands in: one for each state object, and those of rules, settings, counters and runtime.
 //
-// All are array maps with one element that user space maps into its memory. Their sizes follow from the layouts.
+// All are array maps with one element that user space maps into its memory. Their sizes and types follow from the
+// layouts.
 
 import type { ObjectLayout } from '../../state/layout.js'
+import type { Btf, TypeId } from './btf.js'
+import { objectType, perCpuType, rulesType, runtimeType, settingsType } from './map-types.js'
 import { counterStride, mapNames, runtimeBytes } from './target.js'
 import type { ObjectPlace, Target } from './target.js'
 
@@ -10,6 +13,8 @@ import type { ObjectPlace, Target } from './target.js'
 export interface MapDeclaration {
   readonly name: string
   readonly valueSize: number
+  /** Adds the type of its value, which has `valueSize` bytes. */
+  readonly valueType: (btf: Btf) => TypeId
 }
 
 export interface Environment {
@@ -33,6 +38,7 @@ export function environment(options: EnvironmentOptions): Environment {
   const { objects, rulesBytes, settings, counters, cpus, inputs, cpu } = options
   const places = new Map<string, ObjectPlace>()
   const maps: MapDeclaration[] = []
+  const rules = objects.filter(o => o.kind.startsWith('rules'))
   for (const o of objects) {
     if (o.kind.startsWith('rules')) {
       // A trie's nodes stand behind all objects; the other kinds stay within their own bytes.
@@ -40,13 +46,33 @@ export function environment(options: EnvironmentOptions): Environment {
       places.set(o.name, { map: mapNames.rules, offset: o.offset, size })
     } else {
       places.set(o.name, { map: o.name, offset: 0, size: o.size })
-      maps.push({ name: o.name, valueSize: o.size })
+      maps.push({ name: o.name, valueSize: o.size, valueType: btf => objectType(btf, o) })
     }
   }
-  if (rulesBytes > 0) maps.push({ name: mapNames.rules, valueSize: rulesBytes })
-  if (settings.length > 0) maps.push({ name: mapNames.settings, valueSize: 8 * settings.length })
-  if (counters.length > 0)
-    maps.push({ name: mapNames.counters, valueSize: counterStride(counters.length) * cpus })
-  maps.push({ name: mapNames.runtime, valueSize: runtimeBytes })
+  if (rulesBytes > 0)
+    maps.push({
+      name: mapNames.rules,
+      valueSize: rulesBytes,
+      valueType: btf => rulesType(btf, 'hairpin_rules', rules, rulesBytes),
+    })
+  if (settings.length > 0)
+    maps.push({
+      name: mapNames.settings,
+      valueSize: 8 * settings.length,
+      valueType: btf => settingsType(btf, 'hairpin_settings', settings),
+    })
+  if (counters.length > 0) {
+    const stride = counterStride(counters.length)
+    maps.push({
+      name: mapNames.counters,
+      valueSize: stride * cpus,
+      valueType: btf => perCpuType(btf, 'hairpin_counters', counters, stride, cpus),
+    })
+  }
+  maps.push({
+    name: mapNames.runtime,
+    valueSize: runtimeBytes,
+    valueType: btf => runtimeType(btf, 'hairpin_runtime'),
+  })
   return { target: { objects: places, settings, counters, cpus, inputs, cpu }, maps }
 }

@@ -3,10 +3,11 @@
 // Strategy `single`: one table set, which whoever runs the program owns. Nothing is attached here; src/sys/xdp.ts
 // does that. Everything goes when the loaded program is closed, unless something else in the kernel holds it.
 
-import { encode, link } from '../../backend/ebpf/encode.js'
 import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
 import type { Code } from '../../backend/ebpf/asm.js'
-import { verdictStride, verdictsMap, withEntry } from '../../backend/ebpf/entry.js'
+import { debugInfo } from '../../backend/ebpf/debug.js'
+import { encode, link } from '../../backend/ebpf/encode.js'
+import { verdictsDeclaration, withEntry } from '../../backend/ebpf/entry.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
@@ -15,6 +16,7 @@ import { lineStarts, positionAt } from '../../diagnostics/lines.js'
 import { clearBlock } from '../../state/block.js'
 import { stateMemory } from '../../state/memory.js'
 import { bindMap } from '../../sys/bind.js'
+import { loadBtf } from '../../sys/btf.js'
 import { possibleCpus } from '../../sys/cpus.js'
 import { mapInfo } from '../../sys/info.js'
 import { createMap, mapFlags } from '../../sys/map.js'
@@ -76,11 +78,13 @@ export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: n
       `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
     )
   }
-  const code = withEntry(compiled.functions, cpus)
+  const functions = withEntry(compiled.functions, cpus)
+  const code = functions.flatMap(f => f.code)
   return {
+    functions,
     encoded: encode(code),
     lines: linesOf(code, program),
-    maps: [...maps, { name: verdictsMap, valueSize: verdictStride * cpus }],
+    maps: [...maps, verdictsDeclaration(cpus)],
     cpus,
   }
 }
@@ -109,8 +113,15 @@ export function load(
 ): LoadedProgram {
   const { artifact, program: source } = subject
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
-  const { encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes)
+  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes)
   onLines?.(lines)
+  const debug = debugInfo(
+    functions,
+    [...subject.batch.callees, subject.batch.main],
+    { file: source.file, text: source.source, name: artifact.name },
+    wanted,
+  )
+  const types = loadBtf(debug.btf)
   const maps = new Map<string, BpfMap>()
   let program: BpfProgram | undefined
   const close = (): void => {
@@ -118,11 +129,11 @@ export function load(
     for (const map of maps.values()) map.close()
   }
   try {
-    for (const { name, valueSize } of wanted)
-      maps.set(
-        name,
-        createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags: mapFlags.MMAPABLE }),
-      )
+    for (const [k, { name, valueSize }] of wanted.entries()) {
+      const btf = { fd: types.fd, key: debug.index, value: debug.values[k] }
+      const flags = mapFlags.MMAPABLE
+      maps.set(name, createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags, btf }))
+    }
     const start = process.hrtime.bigint()
     fill(maps, artifact, options, start)
     const descriptors = new Map([...maps].map(([name, { fd }]) => [name, fd]))
@@ -130,6 +141,7 @@ export function load(
       type: 'xdp',
       name: artifact.name,
       instructions: link(encoded, descriptors),
+      btf: { fd: types.fd, functions: debug.functions, lines: debug.lines },
       licence: /GPL/.test(source.licence ?? '') ? 'GPL' : (source.licence ?? 'none'),
       // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
       ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
@@ -154,6 +166,9 @@ export function load(
   } catch (error) {
     close()
     throw error
+  } finally {
+    // The program and its maps keep the types.
+    types.close()
   }
 }
 
