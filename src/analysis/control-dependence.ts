@@ -39,22 +39,43 @@ export interface KnownCondition {
 }
 
 /**
- * The branches whose outcome is settled at each block: those with a target that only this branch enters and that
- * dominates the block. Nearest first.
+ * The branches whose outcome is settled at blocks: those with a target that only this branch enters and that dominates
+ * the block. Speaks of the graph as it was at the time of asking for all of it.
  */
+export class SettledBranches {
+  private readonly tree: DominatorTree
+  /** What the one branch that leads to a block settles, by block id. */
+  private readonly own: (KnownCondition | undefined)[]
+  private readonly lists = new Map<Block, readonly KnownCondition[]>()
+
+  constructor(func: Func, tree: DominatorTree = dominators(func)) {
+    this.tree = tree
+    this.own = Array(func.nextId)
+    for (const block of tree.order) {
+      const [pred] = block.preds
+      if (block.preds.length === 1 && pred.term.op === 'branch')
+        this.own[block.id] = { block: pred, cond: pred.term.cond, value: pred.term.targets[0] === block }
+    }
+  }
+
+  /** Nearest first; none for a block made since. */
+  at(block: Block): readonly KnownCondition[] {
+    let list = this.lists.get(block)
+    if (list) return list
+    const parent = this.tree.parent(block)
+    const inherited = parent ? this.at(parent) : []
+    const own = this.own[block.id]
+    list = own ? [own, ...inherited] : inherited
+    this.lists.set(block, list)
+    return list
+  }
+}
+
+/** The branches settled at each block, nearest first. */
 export function settledBranches(
   func: Func,
   tree: DominatorTree = dominators(func),
 ): Map<Block, readonly KnownCondition[]> {
-  const map = new Map<Block, readonly KnownCondition[]>()
-  for (const block of tree.order) {
-    const parent = tree.parent(block)
-    const inherited = parent ? map.get(parent)! : []
-    const [pred] = block.preds
-    if (block.preds.length === 1 && pred.term.op === 'branch') {
-      const own = { block: pred, cond: pred.term.cond, value: pred.term.targets[0] === block }
-      map.set(block, [own, ...inherited])
-    } else map.set(block, inherited)
-  }
-  return map
+  const settled = new SettledBranches(func, tree)
+  return new Map(tree.order.map(b => [b, settled.at(b)]))
 }

@@ -6,49 +6,73 @@ import { postorder } from './cfg.js'
 import { reversePostorder } from '../ir/order.js'
 import type { Block, Func } from '../ir/types.js'
 
+/** Position in a tree's order of each block, by block id; -1 for blocks that are not in it. */
+function positions(order: readonly (Block | null)[], nextId: number): Int32Array {
+  const at = new Int32Array(nextId).fill(-1)
+  for (let k = 0; k < order.length; k++) {
+    const block = order[k]
+    if (block) at[block.id] = k
+  }
+  return at
+}
+
 export class DominatorTree {
   /** Blocks of the tree, every one after its parent. */
   readonly order: readonly Block[]
-  private readonly parents: ReadonlyMap<Block, Block | undefined>
-  private readonly spans = new Map<Block, { enter: number; leave: number }>()
-  private readonly kids = new Map<Block, Block[]>()
+  /** By block id. */
+  private readonly at: Int32Array
+  /** By position in the order, as are the arrays below. -1 for a root. */
+  private readonly parents: Int32Array
+  /** A subtree's blocks are numbered from `first` of its root on, without a gap; `size` says how many there are. */
+  private readonly first: Int32Array
+  private readonly size: Int32Array
+  private kids: Block[][] | undefined
 
-  constructor(order: readonly Block[], parents: ReadonlyMap<Block, Block | undefined>) {
+  /** `parents` holds the position of each block's parent in `order`, or -1; ids are below `nextId`. */
+  constructor(order: readonly Block[], parents: Int32Array, nextId: number) {
+    const n = order.length
     this.order = order
     this.parents = parents
-    const roots: Block[] = []
-    for (const block of order) {
-      const parent = parents.get(block)
-      const siblings = parent ? (this.kids.get(parent) ?? []) : roots
-      siblings.push(block)
-      if (parent) this.kids.set(parent, siblings)
+    this.at = positions(order, nextId)
+    this.first = new Int32Array(n)
+    this.size = new Int32Array(n).fill(1)
+    for (let k = n - 1; k >= 0; k--) if (parents[k] >= 0) this.size[parents[k]] += this.size[k]
+    const free = new Int32Array(n)
+    let roots = 0
+    for (let k = 0; k < n; k++) {
+      const parent = parents[k]
+      this.first[k] = parent < 0 ? roots : free[parent]
+      if (parent < 0) roots += this.size[k]
+      else free[parent] += this.size[k]
+      free[k] = this.first[k] + 1
     }
-    let clock = 0
-    const stack = roots.toReversed().map(block => ({ block, done: false }))
-    while (stack.length) {
-      const { block, done } = stack.pop()!
-      if (done) this.spans.get(block)!.leave = clock++
-      else {
-        this.spans.set(block, { enter: clock++, leave: 0 })
-        stack.push({ block, done: true })
-        for (const kid of this.children(block).toReversed()) stack.push({ block: kid, done: false })
-      }
-    }
+  }
+
+  /** -1 for a block that is not in the tree, such as one made since. */
+  private position(block: Block): number {
+    return this.at[block.id] ?? -1
   }
 
   /** The immediate dominator; undefined for a root (the entry, or what only the virtual exit post-dominates). */
   parent(block: Block): Block | undefined {
-    return this.parents.get(block)
+    const k = this.position(block)
+    return k < 0 || this.parents[k] < 0 ? undefined : this.order[this.parents[k]]
   }
 
   children(block: Block): readonly Block[] {
-    return this.kids.get(block) ?? []
+    if (!this.kids) {
+      this.kids = this.order.map(() => [])
+      for (const [k, b] of this.order.entries()) if (this.parents[k] >= 0) this.kids[this.parents[k]].push(b)
+    }
+    return this.kids[this.position(block)] ?? []
   }
 
   /** True if a dominates b; every block dominates itself. */
   dominates(a: Block, b: Block): boolean {
-    const [x, y] = [this.spans.get(a), this.spans.get(b)]
-    return x !== undefined && y !== undefined && x.enter <= y.enter && y.leave <= x.leave
+    const [x, y] = [this.position(a), this.position(b)]
+    if (x < 0 || y < 0) return false
+    const inside = this.first[y] - this.first[x]
+    return inside >= 0 && inside < this.size[x]
   }
 
   strictlyDominates(a: Block, b: Block): boolean {
@@ -56,33 +80,28 @@ export class DominatorTree {
   }
 }
 
-/** Immediate dominators over a graph given by its nodes in reverse postorder; the first node is the root. */
-function immediate(
-  order: readonly (Block | null)[],
-  preds: (b: Block | null) => readonly (Block | null)[],
-): number[] {
-  const index = new Map(order.map((b, k) => [b, k]))
-  const idom: number[] = order.map((_, k) => (k === 0 ? 0 : -1))
-  const intersect = (a: number, b: number): number => {
-    let [x, y] = [a, b]
-    while (x !== y)
-      if (x > y) x = idom[x]
-      else y = idom[y]
-    return x
-  }
+/**
+ * Immediate dominators over a graph given by the predecessors of its nodes, which are numbered in reverse postorder;
+ * node 0 is the root. Predecessors below 0 are not of the graph.
+ */
+function immediate(preds: readonly (readonly number[])[]): Int32Array {
+  const idom = new Int32Array(preds.length).fill(-1)
+  idom[0] = 0
   for (let changed = true; changed;) {
     changed = false
-    for (let k = 1; k < order.length; k++) {
+    for (let k = 1; k < preds.length; k++) {
       let best = -1
-      for (const p of preds(order[k])) {
-        const at = index.get(p)
-        if (at === undefined || idom[at] < 0) continue
-        best = best < 0 ? at : intersect(at, best)
+      for (const p of preds[k]) {
+        if (p < 0 || idom[p] < 0) continue
+        if (best < 0) best = p
+        // Up from whichever is lower until both ways meet.
+        for (let other = p; best !== other;)
+          if (best > other) best = idom[best]
+          else other = idom[other]
       }
-      if (best !== idom[k]) {
-        idom[k] = best
-        changed = true
-      }
+      if (best === idom[k]) continue
+      idom[k] = best
+      changed = true
     }
   }
   return idom
@@ -91,8 +110,10 @@ function immediate(
 /** The dominator tree; its root is the entry. */
 export function dominators(func: Func): DominatorTree {
   const order = reversePostorder(func)
-  const idom = immediate(order, b => b!.preds)
-  return new DominatorTree(order, new Map(order.map((b, k) => [b, k === 0 ? undefined : order[idom[k]]])))
+  const at = positions(order, func.nextId)
+  const idom = immediate(order.map(b => b.preds.map(p => at[p.id])))
+  idom[0] = -1
+  return new DominatorTree(order, idom, func.nextId)
 }
 
 /**
@@ -102,7 +123,7 @@ export function dominators(func: Func): DominatorTree {
 export function postDominators(func: Func): DominatorTree {
   const blocks = postorder(func)
   const exits = exitBlocks(blocks)
-  // Reverse postorder of the reversed graph; null is the virtual exit.
+  // Reverse postorder of the reversed graph; null is the virtual exit, at position 0.
   const order: (Block | null)[] = []
   const seen = new Set<Block | null>([null])
   const next = (b: Block | null): readonly Block[] => (b ? b.preds : exits)
@@ -121,15 +142,20 @@ export function postDominators(func: Func): DominatorTree {
     stack.push({ block: target, at: 0 })
   }
   order.reverse()
-  const exitSet = new Set(exits)
-  const idom = immediate(order, b =>
-    exitSet.has(b!) ? [...b!.term.targets, null] : (b!.term.targets as Block[]),
+  const at = positions(order, func.nextId)
+  const leads = new Set<Block | null>(exits)
+  const idom = immediate(
+    order.map(b => {
+      if (!b) return []
+      const targets = (b.term.targets as readonly Block[]).map(t => at[t.id])
+      return leads.has(b) ? [...targets, 0] : targets
+    }),
   )
-  const parents = new Map<Block, Block | undefined>()
-  order.forEach((b, k) => b && parents.set(b, order[idom[k]] ?? undefined))
+  // Without the virtual exit all positions are one less, and its children have no parent.
   return new DominatorTree(
-    order.filter(b => b !== null),
-    parents,
+    order.slice(1) as Block[],
+    idom.subarray(1).map(k => k - 1),
+    func.nextId,
   )
 }
 

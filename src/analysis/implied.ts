@@ -31,6 +31,9 @@ export function implied(cond: Instr, known: Iterable<Known>): boolean | undefine
   return lo >= asked.lo && hi <= asked.hi ? true : undefined
 }
 
+/** Whether a condition is one that `implied` can say anything about. */
+export const isBound = (cond: Instr): boolean => boundOf(cond, true) !== undefined
+
 function boundOf(cond: Instr, holds: boolean): Bound | undefined {
   if (cond.op === 'not') return boundOf(cond.args[0], !holds)
   const [a, b] = cond.args

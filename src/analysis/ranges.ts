@@ -3,7 +3,6 @@
 // widened after a few rounds and then narrowed. What operations do to intervals stands in interval.ts.
 
 import { predIndex } from './cfg.js'
-import { reversePostorder } from '../ir/order.js'
 import { dominators } from './dominators.js'
 import type { DominatorTree } from './dominators.js'
 import {
@@ -44,11 +43,12 @@ const widenAfter = [3, 6] as const
 const narrowings = 2
 
 export class Ranges {
-  private readonly known = new Map<Instr, Interval>()
+  /** By id of the instruction, as are the mentions. */
+  private readonly known: (Interval | undefined)[]
   private readonly tree: DominatorTree
   private readonly facts = new Map<Instr, { yes?: Facts; no?: Facts }>()
   /** For each value, the conditions that may say something about it, where they are settled. */
-  private readonly mentions = new Map<Instr, Settled[]>()
+  private readonly mentions: (Settled[] | undefined)[]
   private widened = false
   /** Values whose users must be looked at again. */
   private stale = new Set<Instr>()
@@ -57,9 +57,11 @@ export class Ranges {
   constructor(func: Func, options: RangeOptions = {}) {
     this.bitsHint = options.bits ?? (() => undefined)
     this.tree = options.tree ?? dominators(func)
-    const order = reversePostorder(func)
+    this.known = Array(func.nextId)
+    this.mentions = Array(func.nextId)
+    const { order } = this.tree
     for (const block of order) this.mention(block)
-    for (const p of func.params) this.known.set(p, everything(p.type))
+    for (const p of func.params) this.known[p.id] = everything(p.type)
     this.round(order, 0)
     if (hasLoop(order)) this.iterate(order)
   }
@@ -82,9 +84,9 @@ export class Ranges {
     })
     for (const value of values) {
       if (value.op === 'const') continue
-      const list = this.mentions.get(value)
+      const list = this.mentions[value.id]
       if (list) list.push(...settled)
-      else this.mentions.set(value, [...settled])
+      else this.mentions[value.id] = [...settled]
       if (value.type === 'i1' && opInfo(value.op).fold) for (const a of value.args) values.add(a)
       if (value.op === 'sub') values.add(value.args[0])
     }
@@ -92,13 +94,15 @@ export class Ranges {
 
   /** What the value can be, anywhere. */
   of(value: Instr): Interval {
-    return this.known.get(value) ?? everything(value.type)
+    return this.known[value.id] ?? everything(value.type)
   }
 
   /** What the value can be while `block` is executed. */
   at(value: Instr, block: Block): Interval {
     let range = this.of(value)
-    for (const { cond, outcome, entry } of this.mentions.get(value) ?? [])
+    const mentions = this.mentions[value.id]
+    if (!mentions) return range
+    for (const { cond, outcome, entry } of mentions)
       if (entry && this.tree.dominates(entry, block)) range = this.refine(range, value, cond, outcome)
     return range
   }
@@ -112,7 +116,7 @@ export class Ranges {
   private atEdge(value: Instr, block: Block, pred: number): Interval {
     const from = block.preds[pred]
     const range = this.at(value, from)
-    if (!this.mentions.has(value)) return range
+    if (!this.mentions[value.id]) return range
     if (from.term.op !== 'branch' || from.term.targets[0] === from.term.targets[1]) return range
     const target = predIndex(from, 0) === pred && from.term.targets[0] === block ? 0 : 1
     return this.refine(range, value, from.term.cond, target === 0)
@@ -193,11 +197,11 @@ export class Ranges {
       for (const i of block.instrs) {
         const due = round === 0 || (round < 0 && i.op === 'phi')
         if (!due && !i.args.some(a => before.has(a) || this.stale.has(a))) continue
-        const was = this.known.get(i)
+        const was = this.known[i.id]
         let now = this.evaluate(i, block)
         if (round >= 0 && was && i.op === 'phi') now = this.widen(was, union(was, now), round, i)
         if (was && sameInterval(was, now)) continue
-        this.known.set(i, now)
+        this.known[i.id] = now
         this.spread(i)
       }
     return this.stale.size > 0
@@ -206,7 +210,7 @@ export class Ranges {
   /** A value has changed, and with it what conditions say about the values beside it. */
   private spread(value: Instr): void {
     this.stale.add(value)
-    for (const { values, cond } of this.mentions.get(value) ?? []) {
+    for (const { values, cond } of this.mentions[value.id] ?? []) {
       this.facts.delete(cond)
       for (const v of values) this.stale.add(v)
     }
@@ -235,7 +239,7 @@ export class Ranges {
   private evaluate(i: Instr, block: Block): Interval {
     if (i.op === 'const') return exactly(BigInt(i.attrs.value))
     if (i.op === 'phi') {
-      const from = i.args.flatMap((a, k) => (this.known.has(a) ? [this.atEdge(a, block, k)] : []))
+      const from = i.args.flatMap((a, k) => (this.known[a.id] ? [this.atEdge(a, block, k)] : []))
       return from.length ? from.reduce(union) : everything(i.type)
     }
     const { width } = i.attrs

@@ -26,20 +26,39 @@ interface Subject {
   now: Instr | 'several' | undefined
 }
 
+/** A block, and its instructions that read or may change state, in order; few of the function's do. */
+interface Scan {
+  readonly block: Block
+  readonly touching: Instr[]
+  /** The predecessors' places in the order of scans, -1 for those that control never reaches. */
+  preds: readonly number[]
+}
+
 /** The version each reading instruction sees. Reads of rules, which no program changes, see 'start'. */
 export function stateVersions(func: Func, options: VersionOptions = {}): Map<Instr, Version> {
-  const bySubject = new Map<string, { subject: Subject; reads: Instr[] }>()
-  for (const i of func.blocks.flatMap(b => b.instrs)) {
-    const subject = subjectOf(i, options)
-    if (!subject) continue
-    const entry = bySubject.get(subject.name) ?? { subject, reads: [] }
-    entry.reads.push(i)
-    bySubject.set(subject.name, entry)
+  const bySubject = new Map<string, { subject: Subject; reads: Set<Instr> }>()
+  const scans: Scan[] = []
+  const places = new Int32Array(func.nextId).fill(-1)
+  for (const block of reversePostorder(func)) {
+    places[block.id] = scans.length
+    const touching: Instr[] = []
+    for (const i of block.instrs) {
+      const { effect } = opInfo(i.op)
+      if (effect === 'none') continue
+      const subject = subjectOf(i, options)
+      if (subject) {
+        const entry = bySubject.get(subject.name)
+        if (entry) entry.reads.add(i)
+        else bySubject.set(subject.name, { subject, reads: new Set([i]) })
+      } else if (effect !== 'call' && !effect.endsWith('.write')) continue
+      touching.push(i)
+    }
+    scans.push({ block, touching, preds: [] })
   }
   oneClockOnly(bySubject.values())
-  const order = reversePostorder(func)
+  if (bySubject.size > 0) for (const s of scans) s.preds = s.block.preds.map(p => places[p.id])
   const versions = new Map<Instr, Version>()
-  for (const { subject, reads } of bySubject.values()) solve(order, subject, new Set(reads), versions)
+  for (const { subject, reads } of bySubject.values()) solve(scans, subject, reads, versions)
   return versions
 }
 
@@ -86,36 +105,41 @@ function mayChange(i: Instr, subject: Subject): boolean {
 }
 
 function solve(
-  order: readonly Block[],
+  scans: readonly Scan[],
   subject: Subject,
   reads: ReadonlySet<Instr>,
   versions: Map<Instr, Version>,
 ): void {
-  if (!order.some(b => b.instrs.some(i => mayChange(i, subject)))) {
+  // The last change in each block, and the version at its start.
+  const last = scans.map(({ touching }) => touching.findLast(i => mayChange(i, subject)))
+  if (last.every(i => i === undefined)) {
     for (const i of reads) versions.set(i, 'start')
     return
   }
-  const last = new Map<Block, Instr | undefined>(
-    order.map(b => [b, b.instrs.findLast(i => mayChange(i, subject))]),
-  )
-  const atStart = new Map<Block, Version>([[order[0], 'start']])
-  const atEnd = (b: Block): Version | undefined => last.get(b) ?? atStart.get(b)
+  const atStart: (Version | undefined)[] = scans.map(() => undefined)
+  atStart[0] = 'start'
   for (let changed = true; changed;) {
     changed = false
-    for (const block of order.slice(1)) {
-      if (atStart.get(block) === block) continue
-      const incoming = new Set(block.preds.map(atEnd).filter(v => v !== undefined))
-      const version = incoming.size === 1 ? [...incoming][0] : block
-      if (atStart.get(block) === version) continue
-      atStart.set(block, version)
+    for (let k = 1; k < scans.length; k++) {
+      const { block, preds } = scans[k]
+      if (atStart[k] === block) continue
+      let version: Version | undefined
+      for (const p of preds) {
+        const from = p < 0 ? undefined : (last[p] ?? atStart[p])
+        if (from !== undefined) version = version === undefined || version === from ? from : block
+        if (version === block) break
+      }
+      version ??= block
+      if (atStart[k] === version) continue
+      atStart[k] = version
       changed = true
     }
   }
-  for (const block of order) {
-    let version = atStart.get(block)!
-    for (const i of block.instrs) {
+  scans.forEach(({ touching }, k) => {
+    let version = atStart[k]!
+    for (const i of touching) {
       if (reads.has(i)) versions.set(i, version)
       if (mayChange(i, subject)) version = i
     }
-  }
+  })
 }

@@ -217,18 +217,20 @@ export class FunctionBuilder {
 
 /** Removes blocks that the entry does not reach, and their operands from phis. */
 export function dropUnreachable(func: Func): void {
-  const seen = new Set<Block>()
+  const seen = new Uint8Array(func.nextId)
   const walk = [func.blocks[0]]
+  let reached = 0
   while (walk.length) {
     const block = walk.pop()!
-    if (seen.has(block)) continue
-    seen.add(block)
-    walk.push(...block.term.targets)
+    if (seen[block.id]) continue
+    seen[block.id] = 1
+    reached++
+    for (const target of block.term.targets) walk.push(target)
   }
-  func.blocks = func.blocks.filter(b => seen.has(b))
+  if (reached < func.blocks.length) func.blocks = func.blocks.filter(b => seen[b.id])
   for (const block of func.blocks) {
-    const keep = block.preds.map(p => seen.has(p))
-    if (keep.every(k => k)) continue
+    if (block.preds.every(p => seen[p.id])) continue
+    const keep = block.preds.map(p => seen[p.id])
     for (const i of block.instrs) if (i.op === 'phi') i.args = i.args.filter((_, k) => keep[k])
     block.preds = block.preds.filter((_, k) => keep[k])
   }

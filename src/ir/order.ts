@@ -5,20 +5,23 @@ import type { Block, Func } from './types.js'
 /** Reachable blocks in reverse postorder: every block stands before those it dominates; the first target first. */
 export function reversePostorder(func: Func): Block[] {
   const order: Block[] = []
-  const seen = new Set<Block>([func.blocks[0]])
-  const stack: { block: Block; next: number }[] = [{ block: func.blocks[0], next: 0 }]
-  while (stack.length) {
-    const top = stack[stack.length - 1]
-    const targets = top.block.term.targets
+  // By id, which the verifier keeps below nextId: compilers ask for this order all the time, and hashing is slow.
+  const seen = new Uint8Array(func.nextId)
+  const path: Block[] = [func.blocks[0]]
+  // How many targets of each block on the path are still to be followed.
+  const left: number[] = [func.blocks[0].term.targets.length]
+  seen[func.blocks[0].id] = 1
+  for (let top = 0; top >= 0;) {
     // Last target first, so that the first target comes first in the reversed result.
-    const target = targets[targets.length - 1 - top.next++]
-    if (!target) {
-      order.push(top.block)
-      stack.pop()
-    } else if (!seen.has(target)) {
-      seen.add(target)
-      stack.push({ block: target, next: 0 })
+    if (left[top] === 0) {
+      order.push(path[top--])
+      continue
     }
+    const target = path[top].term.targets[--left[top]] as Block
+    if (seen[target.id]) continue
+    seen[target.id] = 1
+    path[++top] = target
+    left[top] = target.term.targets.length
   }
-  return order.toReversed()
+  return order.reverse()
 }

@@ -9,7 +9,7 @@ import { stateVersions } from '../analysis/versions.js'
 import type { Version } from '../analysis/versions.js'
 import { bitsOf, opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr, Type } from '../ir/types.js'
-import { newConst, newInstr, replaceUses, resolve } from './edit.js'
+import { newConst, newInstr, replaceOperands, replaceUses } from './edit.js'
 import { fieldBitsOf } from './pass.js'
 import type { Facts } from './pass.js'
 
@@ -60,7 +60,7 @@ class Numbering {
     const added: string[] = []
     const out: Instr[] = []
     for (const i of block.instrs) {
-      i.args = i.args.map(a => resolve(this.replaced, a))
+      replaceOperands(i, this.replaced)
       const stored = this.stored(i, block, out)
       const key = stored ? undefined : this.key(i, block)
       const same = stored ?? (key === undefined ? undefined : this.known.get(key))

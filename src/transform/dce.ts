@@ -6,17 +6,22 @@ import { isRemovable } from '../ir/ops.js'
 import type { Func, Instr } from '../ir/types.js'
 
 export function dce(func: Func): boolean {
-  const live = new Set<Instr>()
-  for (const block of func.blocks) {
-    for (const i of block.instrs) if (!isRemovable(i.op)) live.add(i)
-    for (const a of terminatorArgs(block)) live.add(a)
+  const live = new Uint8Array(func.nextId)
+  const waiting: Instr[] = []
+  const need = (i: Instr): void => {
+    if (live[i.id]) return
+    live[i.id] = 1
+    waiting.push(i)
   }
-  for (const i of live) for (const a of i.args) live.add(a)
+  for (const block of func.blocks) {
+    for (const i of block.instrs) if (!isRemovable(i.op)) need(i)
+    for (const a of terminatorArgs(block)) need(a)
+  }
+  for (let i = waiting.pop(); i; i = waiting.pop()) for (const a of i.args) need(a)
   let changed = false
   for (const block of func.blocks) {
-    const kept = block.instrs.filter(i => live.has(i))
-    if (kept.length === block.instrs.length) continue
-    block.instrs = kept
+    if (block.instrs.every(i => live[i.id])) continue
+    block.instrs = block.instrs.filter(i => live[i.id])
     changed = true
   }
   return changed

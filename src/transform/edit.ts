@@ -36,18 +36,34 @@ export function resolve(replaced: ReadonlyMap<Instr, Instr>, value: Instr): Inst
   return v
 }
 
+/** Puts the replacements into an instruction's operands; most have none to replace, and keep their list. */
+export function replaceOperands(i: Instr, replaced: ReadonlyMap<Instr, Instr>): void {
+  const { args } = i
+  for (let k = 0; k < args.length; k++)
+    if (replaced.has(args[k])) {
+      i.args = args.map(a => resolve(replaced, a))
+      return
+    }
+}
+
 /** Puts the replacements into all operands of the function. The replaced instructions stay where they are. */
 export function replaceUses(func: Func, replaced: ReadonlyMap<Instr, Instr>): void {
   if (replaced.size === 0) return
   for (const block of func.blocks) {
-    for (const i of block.instrs) i.args = i.args.map(a => resolve(replaced, a))
+    for (const i of block.instrs) replaceOperands(i, replaced)
     const t = block.term
     if (t.op === 'branch') t.cond = resolve(replaced, t.cond)
     else if (t.op === 'return') t.args = t.args.map(a => resolve(replaced, a))
   }
 }
 
-export const phisOf = (block: Block): Instr[] => block.instrs.filter(i => i.op === 'phi')
+/** A block's phis, which stand before its other instructions. */
+export function phisOf(block: Block): Instr[] {
+  const { instrs } = block
+  let n = 0
+  while (n < instrs.length && instrs[n].op === 'phi') n++
+  return n === 0 ? [] : instrs.slice(0, n)
+}
 
 /** Takes predecessor number `pred` away from a block and its phis. */
 export function removePred(block: Block, pred: number): void {

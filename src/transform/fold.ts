@@ -9,11 +9,20 @@ import type { Attrs, Block, Func, Instr, Type } from '../ir/types.js'
 import { everything, exactly, isExact, maxOf, transfer } from '../analysis/interval.js'
 import type { Interval } from '../analysis/interval.js'
 import { Ranges } from '../analysis/ranges.js'
-import { Uses } from '../analysis/uses.js'
+import { Users } from '../analysis/uses.js'
 import { byteOrder } from './byte-order.js'
 import { comparisons, conversions } from './conversions.js'
 import { demands } from './demanded.js'
-import { constOf, dropTrivialPhis, keepTarget, newConst, newInstr, replaceUses, resolve } from './edit.js'
+import {
+  constOf,
+  dropTrivialPhis,
+  keepTarget,
+  newConst,
+  newInstr,
+  replaceOperands,
+  replaceUses,
+  resolve,
+} from './edit.js'
 import { arithmetic, bitwise } from './identities.js'
 import { fieldBitsOf } from './pass.js'
 import type { Facts } from './pass.js'
@@ -64,7 +73,7 @@ function foldBranches(func: Func): boolean {
 class Folding implements Site {
   private readonly func: Func
   private readonly ranges: Ranges
-  private readonly uses: Uses
+  private readonly uses: Users
   private readonly replaced = new Map<Instr, Instr>()
   /** Of the instructions that folding made; those of the others hold on, since values only change their form. */
   private readonly made: Map<Instr, Interval>
@@ -78,7 +87,7 @@ class Folding implements Site {
     this.func = func
     this.ranges = ranges
     this.made = made
-    this.uses = new Uses(func)
+    this.uses = new Users(func)
     this.block = func.blocks[0]
   }
 
@@ -87,7 +96,7 @@ class Folding implements Site {
       this.block = block
       this.out = []
       for (const i of block.instrs) {
-        i.args = i.args.map(a => resolve(this.replaced, a))
+        replaceOperands(i, this.replaced)
         this.origin = i
         const better = this.simplify(i)
         if (!better) this.out.push(i)
@@ -134,7 +143,8 @@ class Folding implements Site {
   /** Changes in place: truth that branches have settled, constants second, addresses as small as possible. */
   private canonical(i: Instr): void {
     const info = opInfo(i.op)
-    for (const [k, a] of i.args.entries()) {
+    for (let k = 0; k < i.args.length; k++) {
+      const a = i.args[k]
       if (a.type !== 'i1' || a.op === 'const') continue
       const range = this.range(a)
       if (!isExact(range)) continue
@@ -191,6 +201,6 @@ class Folding implements Site {
   }
 
   users(value: Instr): readonly (Instr | undefined)[] {
-    return this.uses.of(value).map(u => u.instr)
+    return this.uses.of(value)
   }
 }

@@ -3,6 +3,7 @@
 
 import { predIndex, terminatorArgs } from '../analysis/cfg.js'
 import { dominators } from '../analysis/dominators.js'
+import type { DominatorTree } from '../analysis/dominators.js'
 import { dropUnreachable } from '../ir/builder.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { constOf, dropTrivialPhis, keepTarget, phisOf, removePred } from './edit.js'
@@ -74,8 +75,9 @@ function mergeStraight(func: Func): boolean {
       gone.add(next)
     }
   }
+  if (gone.size === 0) return false
   func.blocks = func.blocks.filter(b => !gone.has(b))
-  return gone.size > 0
+  return true
 }
 
 /** Takes out blocks that hold only phis for the next block's phis, or nothing. */
@@ -88,8 +90,9 @@ function removeForwarders(func: Func): boolean {
       b.instrs.every(i => i.op === 'phi'),
   )
   if (candidates.length === 0) return false
-  const tree = dominators(func)
-  const counts = countUses(func)
+  // What decides it for most candidates is cheap; these two look at the whole function.
+  let tree: DominatorTree | undefined
+  let counts: Int32Array | undefined
   const predSets = new Map<Block, Set<Block>>()
   const predsOf = (b: Block): Set<Block> => {
     let set = predSets.get(b)
@@ -100,15 +103,17 @@ function removeForwarders(func: Func): boolean {
   for (const block of candidates) {
     const next = block.term.targets[0] as Block
     // A loop keeps its one latch.
-    if (next === block || (block.preds.length > 1 && tree.dominates(next, block))) continue
+    if (next === block) continue
     const at = predIndex(block, 0)
     const phis = phisOf(next)
-    const passedOn = (phi: Instr): boolean => phis.filter(p => p.args[at] === phi).length === counts.get(phi)
-    if (!block.instrs.every(passedOn)) continue
     const own = predsOf(block)
     const known = predsOf(next)
     if (phis.length && (own.size !== block.preds.length || block.preds.some(p => known.has(p)))) continue
-    forward(block, next, at, phis, counts)
+    if (block.preds.length > 1 && (tree ??= dominators(func)).dominates(next, block)) continue
+    const uses = (counts ??= countUses(func))
+    const passedOn = (phi: Instr): boolean => phis.filter(p => p.args[at] === phi).length === uses[phi.id]
+    if (!block.instrs.every(passedOn)) continue
+    forward(block, next, at, phis, uses)
     known.delete(block)
     for (const p of own) known.add(p)
     changed = true
@@ -117,9 +122,10 @@ function removeForwarders(func: Func): boolean {
   return changed
 }
 
-function countUses(func: Func): Map<Instr, number> {
-  const counts = new Map<Instr, number>()
-  const count = (a: Instr): void => void counts.set(a, (counts.get(a) ?? 0) + 1)
+/** By id. */
+function countUses(func: Func): Int32Array {
+  const counts = new Int32Array(func.nextId)
+  const count = (a: Instr): void => void counts[a.id]++
   for (const block of func.blocks) {
     for (const i of block.instrs) i.args.forEach(count)
     terminatorArgs(block).forEach(count)
@@ -128,14 +134,8 @@ function countUses(func: Func): Map<Instr, number> {
 }
 
 /** Sends the block's predecessors on to the next block; keeps the counts of uses right. */
-function forward(
-  block: Block,
-  next: Block,
-  at: number,
-  phis: readonly Instr[],
-  counts: Map<Instr, number>,
-): void {
-  const change = (a: Instr, by: number): void => void counts.set(a, (counts.get(a) ?? 0) + by)
+function forward(block: Block, next: Block, at: number, phis: readonly Instr[], counts: Int32Array): void {
+  const change = (a: Instr, by: number): void => void (counts[a.id] += by)
   const through = phis.map(phi => phi.args[at])
   removePred(next, at)
   for (const [j, phi] of phis.entries()) {

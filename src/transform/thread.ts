@@ -3,10 +3,10 @@
 // onto the way. Loop headers are left alone, so that loops stay loops.
 
 import { predIndex } from '../analysis/cfg.js'
-import { settledBranches } from '../analysis/control-dependence.js'
+import { SettledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
-import { implied } from '../analysis/implied.js'
+import { implied, isBound } from '../analysis/implied.js'
 import type { Known } from '../analysis/implied.js'
 import { usesOf } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
@@ -27,10 +27,11 @@ export function thread(func: Func): boolean {
   for (let again = true; again;) {
     again = false
     const tree = dominators(func)
-    // Both stay true of the blocks they speak of while ways are redirected.
-    const settled = settledBranches(func, tree)
     const isHeader = (b: Block): boolean => b.preds.some(p => tree.dominates(b, p))
     const candidates = func.blocks.filter(b => b.term.op === 'branch' && b.preds.length > 1 && !isHeader(b))
+    if (candidates.length === 0) break
+    // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
+    const settled = new SettledBranches(func, tree)
     for (const block of candidates) {
       if (copies >= maxCopies || copiedFrom(block) > maxCopied) continue
       const made = threadBlock(func, block, settled)
@@ -49,13 +50,11 @@ export function thread(func: Func): boolean {
 const copiedFrom = (block: Block): number =>
   block.instrs.filter(i => i.op !== 'phi' && i.op !== 'const').length
 
-type Settled = ReadonlyMap<Block, readonly KnownCondition[]>
-
 /** Threads the ways through a block that are decided; how many copies that took, or undefined if there are none. */
-function threadBlock(func: Func, block: Block, settled: Settled): number | undefined {
+function threadBlock(func: Func, block: Block, settled: SettledBranches): number | undefined {
   const groups: [number[], number[]] = [[], []]
   block.preds.forEach((p, pred) => {
-    const k = outcome(block, pred, settled.get(p) ?? [])
+    const k = outcome(block, pred, () => settled.at(p))
     if (k !== undefined) groups[k].push(pred)
   })
   for (const k of [0, 1] as const)
@@ -69,7 +68,7 @@ function threadBlock(func: Func, block: Block, settled: Settled): number | undef
 }
 
 /** The target taken when control comes from predecessor `pred`, if known. */
-function outcome(block: Block, pred: number, settled: readonly KnownCondition[]): 0 | 1 | undefined {
+function outcome(block: Block, pred: number, settled: () => readonly KnownCondition[]): 0 | 1 | undefined {
   if (block.term.op !== 'branch') return undefined
   const { term } = block.preds[pred]
   const edge: Known[] =
@@ -77,7 +76,8 @@ function outcome(block: Block, pred: number, settled: readonly KnownCondition[])
       ? [{ cond: term.cond, value: term.targets[0] === block }]
       : []
   const impliedBy = (i: Instr): bigint | undefined => {
-    const known = implied(i, [...edge, ...settled])
+    if (!isBound(i)) return undefined
+    const known = implied(i, [...edge, ...settled()])
     return known === undefined ? undefined : known ? 1n : 0n
   }
   const valueOf = (i: Instr): bigint | undefined => {
@@ -87,7 +87,7 @@ function outcome(block: Block, pred: number, settled: readonly KnownCondition[])
     if (i.type !== 'i1') return undefined
     if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
       return term.targets[0] === block ? 1n : 0n
-    const known = settled.find(s => s.cond === i)
+    const known = settled().find(s => s.cond === i)
     return known ? (known.value ? 1n : 0n) : impliedBy(i)
   }
   const value = valueOf(block.term.cond)
