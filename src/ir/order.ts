@@ -23,5 +23,5 @@ export function reversePostorder(func: Func): Block[] {
     path[++top] = target
     left[top] = target.term.targets.length
   }
-  return order.reverse()
+  return order.toReversed()
 }

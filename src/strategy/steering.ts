@@ -7,6 +7,8 @@
 
 import { FunctionBuilder } from '../ir/builder.js'
 import type { Func, Instr } from '../ir/types.js'
+import { memberInfo } from '../lang/members.js'
+import { loadRaw } from '../lang/views-value.js'
 import { readMember, rootView } from '../lang/views.js'
 import type { PacketContext, ViewValue } from '../lang/views.js'
 import { longestInput, standardKey, symmetricKey, toeplitzTables } from './toeplitz.js'
@@ -47,17 +49,14 @@ export function steeringFunction(fields: SteeringFields): Func {
   builder.write(hash, builder.const('i32', 0))
   const emit = (op: string, a: Instr, b: number): Instr => builder.emit(op, [a, builder.const(a.type, b)])
 
-  /** Mixes a value's leaves into the hash, most significant byte first; `at` is its place in the hash input. */
-  const mix = (leaves: readonly Instr[], bytes: number, at: number): void => {
-    let position = at
-    for (const leaf of leaves)
-      for (let shift = (8 * bytes) / leaves.length - 8; shift >= 0; shift -= 8) {
-        const byte = emit('and', emit('shru', leaf, shift), 0xff)
-        const index = emit('shl', byte.type === 'i64' ? builder.emit('trunc', [byte]) : byte, 2)
-        const entry = { object: steeringObject, width: 4, offset: 1024 * position++ }
-        const word = builder.emit('state.load', [index], entry, 'i32')
-        builder.write(hash, builder.emit('xor', [builder.read(hash), word]))
-      }
+  /** Mixes `bytes` bytes of the packet into the hash, as they stand there; `at` is their place in the hash input. */
+  const mix = (base: Instr, offset: number, bytes: number, at: number): void => {
+    for (let k = 0; k < bytes; k++) {
+      const index = emit('shl', loadRaw(context, base, offset + k, 1), 2)
+      const entry = { object: steeringObject, width: 4, offset: 1024 * (at + k) }
+      const word = builder.emit('state.load', [index], entry, 'i32')
+      builder.write(hash, builder.emit('xor', [builder.read(hash), word]))
+    }
   }
   const when = (cond: Instr, then: () => void): void => {
     const [yes, after] = [builder.block(), builder.block()]
@@ -69,42 +68,48 @@ export function steeringFunction(fields: SteeringFields): Func {
     builder.seal(after)
     builder.at(after)
   }
-  /** Mixes two neighbouring fields, as far as they are chosen; answers the place behind them. */
-  const mixPair = (
+  /** Mixes the fields of a view that are chosen; answers the place behind them. */
+  const mixFields = (
     view: ViewValue,
-    names: [string, string],
-    chosen: [boolean, boolean],
-    bytes: number,
+    fields: readonly [name: string, chosen: boolean][],
     at: number,
-  ) => {
+  ): number => {
     let position = at
-    names.forEach((name, k) => {
-      if (!chosen[k]) return
-      const member = readMember(context, view, name)
-      if (member.kind !== 'scalar') throw new Error(`${name} is no value`)
-      mix(member.value, bytes, position)
-      position += bytes
-    })
+    for (const [name, chosen] of fields) {
+      if (!chosen) continue
+      const info = memberInfo(view.protocol, name)
+      if (info?.kind !== 'field') throw new Error(`${name} is no field`)
+      mix(view.base, info.field.bit / 8, info.field.bits / 8, position)
+      position += info.field.bits / 8
+    }
     return position
   }
-  const inView = (view: ViewValue, name: string, then: (child: ViewValue) => void): void => {
+  const viewIn = (view: ViewValue, name: string): ViewValue => {
     const child = readMember(context, view, name)
     if (child.kind !== 'view') throw new Error(`${name} is no view`)
-    when(child.view.present, () => then(child.view))
+    return child.view
   }
 
   const root = rootView(context)
-  for (const [protocol, bytes] of [
-    ['ipv4', 4],
-    ['ipv6', 16],
-  ] as const)
-    inView(root, protocol, ip => {
-      const at = mixPair(ip, ['source', 'destination'], [fields.source, fields.destination], bytes, 0)
-      const ports: [boolean, boolean] = [fields.sourcePort, fields.destinationPort]
-      if (!ports[0] && !ports[1]) return
-      for (const transport of ['tcp', 'udp', 'sctp'])
-        inView(ip, transport, view => mixPair(view, ['sourcePort', 'destinationPort'], ports, 2, at))
+  for (const protocol of ['ipv4', 'ipv6']) {
+    const ip = viewIn(root, protocol)
+    when(ip.present, () => {
+      const addresses: [string, boolean][] = [
+        ['source', fields.source],
+        ['destination', fields.destination],
+      ]
+      const at = mixFields(ip, addresses, 0)
+      if (!fields.sourcePort && !fields.destinationPort) return
+      // All three begin with the ports, so one look at the bytes does for whichever it is.
+      const [tcp, ...others] = ['tcp', 'udp', 'sctp'].map(name => viewIn(ip, name))
+      const present = others.reduce((sum, view) => builder.emit('or', [sum, view.present]), tcp.present)
+      const ports: [string, boolean][] = [
+        ['sourcePort', fields.sourcePort],
+        ['destinationPort', fields.destinationPort],
+      ]
+      when(present, () => mixFields(tcp, ports, at))
     })
+  }
   const index = emit('shl', emit('and', builder.read(hash), indirectionEntries - 1), 2)
   const entry = { object: steeringObject, width: 4, offset: tableBytes }
   builder.return([builder.emit('state.load', [index], entry, 'i32')])
