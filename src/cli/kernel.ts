@@ -1,21 +1,42 @@
 // What commands on the kernel share: refusals of the machine as words with an exit code.
 
+import { StackExceeded } from '../engine/kernel/load.js'
 import { SystemError, Unsupported } from '../sys/failure.js'
+import { VerifierRejection } from '../sys/program.js'
 import { Failure, UsageError } from './command.js'
 import { exit } from './exit.js'
 
 /** Runs what speaks to the kernel; a refusal of the machine ends the command with its cause and remedy. */
 export function withKernel<T>(action: () => T): T {
-  if (process.platform !== 'linux')
-    throw new Failure(`XDP needs Linux, found ${process.platform}`, exit.program)
+  requireLinux()
   try {
     return action()
   } catch (error) {
-    if (error instanceof SystemError || error instanceof Unsupported)
-      throw new Failure(error.message, exit.program)
-    throw error
+    throw inWords(error)
   }
 }
+
+/** The same for what takes time. */
+export async function withKernelAsync<T>(action: () => Promise<T>): Promise<T> {
+  requireLinux()
+  try {
+    return await action()
+  } catch (error) {
+    throw inWords(error)
+  }
+}
+
+function requireLinux(): void {
+  if (process.platform !== 'linux')
+    throw new Failure(`XDP needs Linux, found ${process.platform}`, exit.program)
+}
+
+const inWords = (error: unknown): unknown =>
+  error instanceof VerifierRejection
+    ? new Failure(`${error.message}; hairpin attach PROGRAM --dry-run shows the place`, exit.program)
+    : error instanceof SystemError || error instanceof Unsupported || error instanceof StackExceeded
+      ? new Failure(error.message, exit.program)
+      : error
 
 /** A name for pins, which becomes a folder of the BPF file system. */
 export function pinName(name: string): string {

@@ -1,7 +1,7 @@
 // The verifier's word on a program: loaded, or refused in the lines that matter.
 
 import { writeFileSync } from 'node:fs'
-import { StackExceeded, load } from '../../engine/kernel/load.js'
+import { load } from '../../engine/kernel/load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from '../../engine/kernel/load.js'
 import { programInfo } from '../../sys/info.js'
 import { VerifierRejection } from '../../sys/program.js'
@@ -23,7 +23,6 @@ export function verified(compiled: Loadable, options: LoadOptions, log: string |
     keep(loaded.program.log)
     return loaded
   } catch (error) {
-    if (error instanceof StackExceeded) throw new Failure(error.message, exit.program)
     if (!(error instanceof VerifierRejection)) throw error
     keep(error.log)
     const rest = log === undefined ? 'the whole log: --verifier-log FILE' : `the whole log is in ${log}`

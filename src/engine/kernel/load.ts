@@ -41,6 +41,11 @@ export interface LoadOptions {
   /** The rules block. */
   readonly rules?: Uint8Array
   readonly seed: bigint
+  /**
+   * Where time, device and original length come from: the kernel, or the runtime's map, for trials (trial.ts), which
+   * are not described, count no verdicts and return them whole.
+   */
+  readonly inputs?: 'kernel' | 'memory'
   /** Keeps the whole log, and asks for one even if the program is accepted. */
   readonly verboseLog?: boolean
 }
@@ -60,7 +65,11 @@ export interface LoadedProgram {
 }
 
 /** Bytecode and the maps it needs. */
-export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: number) {
+export function bytecodeOf(
+  { artifact, batch, program }: Loadable,
+  rulesBytes: number,
+  inputs: 'kernel' | 'memory' = 'kernel',
+) {
   const cpus = possibleCpus()
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
@@ -68,7 +77,7 @@ export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: n
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
     cpus,
-    inputs: 'kernel',
+    inputs,
     cpu: 'v3',
   })
   const compiled = compileFunctions([...batch.callees, batch.main], target)
@@ -78,7 +87,7 @@ export function bytecodeOf({ artifact, batch, program }: Loadable, rulesBytes: n
       `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
     )
   }
-  const functions = withEntry(compiled.functions, cpus)
+  const functions = inputs === 'kernel' ? withEntry(compiled.functions, cpus) : compiled.functions
   const code = functions.flatMap(f => f.code)
   return {
     functions,
@@ -113,7 +122,8 @@ export function load(
 ): LoadedProgram {
   const { artifact, program: source } = subject
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
-  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes)
+  const { inputs = 'kernel' } = options
+  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes, inputs)
   onLines?.(lines)
   const debug = debugInfo(
     functions,
@@ -159,9 +169,11 @@ export function load(
       cpus,
       start,
     }
-    const described = writeDescription(description)
-    maps.set(described.name, described)
-    for (const map of maps.values()) bindMap(program, map)
+    if (inputs === 'kernel') {
+      const described = writeDescription(description)
+      maps.set(described.name, described)
+      for (const map of maps.values()) bindMap(program, map)
+    }
     return { program, maps, description, slots: encoded.bytes.length / 8, close }
   } catch (error) {
     close()
