@@ -12,6 +12,8 @@ import { sizeOf } from './memory.js'
 
 /** Packets are shorter; the verifier follows pointers no further. */
 export const packetLimit = 0xffff
+/** The furthest constant of an access or check: what an instruction's 16-bit offset holds. */
+const furthest = 0x7fff
 
 /** An offset in the packet: a value, or nothing, and a constant. */
 export interface Place {
@@ -54,7 +56,9 @@ export function lengthCheck(cond: Instr, bound: (i: Instr) => bigint): LengthChe
   const place = placeOf(sense ? a : b, bound)
   const strict = (cond.op === 'ltu') === sense ? 1 : 0
   // length < x is not (x <= length); length <= x is not (x + 1 <= length).
-  return { place: { ...place, offset: place.offset + strict }, sense }
+  const offset = place.offset + strict
+  // No packet is so long, and the verifier would learn nothing: an ordinary comparison of numbers.
+  return offset > furthest ? undefined : { place: { ...place, offset }, sense }
 }
 
 /** Whether the packet has `end` bytes from the pointer on. */
@@ -145,7 +149,7 @@ export function packetExtents(
 ): ReadonlyMap<Instr | undefined, number> {
   const ends = new Map<Instr | undefined, number>()
   const note = ({ base, offset }: Place, more: number): void => {
-    ends.set(base, Math.max(ends.get(base) ?? 0, offset + more))
+    if (offset + more <= furthest) ends.set(base, Math.max(ends.get(base) ?? 0, offset + more))
   }
   for (const block of func.blocks) {
     for (const i of block.instrs)
@@ -158,17 +162,21 @@ export function packetExtents(
   return ends
 }
 
-/** What is known of the packet's length where control is: pairs of a base and the bytes present from it. */
+/**
+ * What the verifier knows of the packet's length where control is: pairs of a base and the bytes present from it.
+ * It learns from the checks that are `written` where they branch, not from the truth of a value.
+ */
 export function presentAt(
   block: IrBlock,
   parent: (b: IrBlock) => IrBlock | undefined,
   bound: (i: Instr) => bigint,
+  written: (cond: Instr) => boolean,
 ): readonly Place[] {
   const known: Place[] = []
   for (let b: IrBlock | undefined = block; b; b = parent(b)) {
     if (b.preds.length !== 1) continue
     const { term } = b.preds[0]
-    if (term.op !== 'branch' || term.targets[0] === term.targets[1]) continue
+    if (term.op !== 'branch' || term.targets[0] === term.targets[1] || !written(term.cond)) continue
     const check = lengthCheck(term.cond, bound)
     if (check && check.sense === (term.targets[0] === b)) known.push(check.place)
   }

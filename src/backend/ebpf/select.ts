@@ -112,7 +112,12 @@ class Selection {
       this.steps = []
       this.origin = undefined
       if (b === order[0] && this.isMain) this.entry(order)
-      this.present = presentAt(b, x => this.tree.parent(x), this.real)
+      this.present = presentAt(
+        b,
+        x => this.tree.parent(x),
+        this.real,
+        c => this.isWritten(c),
+      )
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
       const made = phis.map(i => ({ i, dst: this.phi(i, isForgotten(i, isHeader)) }))
       if (isHeader) this.step({ uses: [], write: out => out.push(mayGoto(out.trap)) })
@@ -541,8 +546,13 @@ class Selection {
   private isPointerCheck(x: Instr): boolean {
     if (!isComparison(x.op)) return false
     const check = lengthCheck(x, this.real)
-    if (!check || check.place.offset > 0x7fff) return false
+    if (!check) return false
     return check.place.base === undefined || this.packetEnds.has(check.place.base)
+  }
+
+  /** Whether a branch compares for itself instead of testing a value that was made before. */
+  private isWritten(cond: Instr): boolean {
+    return this.fused.has(cond) && (cond.op !== 'not' || this.isWritten(cond.args[0]))
   }
 
   private fixedLoad(i: Instr, map: string, at: number): void {
