@@ -7,10 +7,11 @@
 
 import type { Refusal } from './analysis/refusal.js'
 import { shapesOf } from './analysis/shapes.js'
+import type { ObjectShapes } from './analysis/shapes.js'
 import { analyseSharding } from './analysis/sharding.js'
 import type { ShardField, Sharding } from './analysis/sharding.js'
 import { analyseSharing } from './analysis/sharing.js'
-import type { Sharing } from './analysis/sharing.js'
+import type { Addition, Sharing, SharingKind } from './analysis/sharing.js'
 import { isSlice, sliceState } from './analysis/slice.js'
 import type { Slice } from './analysis/slice.js'
 import { batchModule, buildModule } from './backend/wasm/batch.js'
@@ -20,14 +21,17 @@ import type { Diagnostic } from './diagnostics/diagnostic.js'
 import type { Artifact } from './engine/artifact.js'
 import type { Func, Program } from './ir/types.js'
 import { compileSource } from './lang/source.js'
+import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { layoutRules, layoutState } from './state/layout.js'
+import type { ObjectLayout } from './state/layout.js'
 import { steeringFunction } from './strategy/steering.js'
 import type { SteeringFields } from './strategy/steering.js'
 import { factsOf } from './transform/expand/facts.js'
 import { copyOf } from './transform/expand/rewrite.js'
 import { finish, optimise } from './transform/optimise.js'
-import { expand } from './transform/expand/expand.js'
+import { expand, valueField } from './transform/expand/expand.js'
+import { expandAtomics, expandKeyLock, withNaps } from './transform/expand/shared.js'
 
 export interface Compiled {
   /** As the front end made it: the oracle interprets this. */
@@ -50,6 +54,10 @@ export interface Compilation {
 export interface CompileOptions {
   /** Passes to leave out, by name (transform/optimise.ts): to measure what they gain. */
   readonly without?: readonly string[]
+  /** Also make the form of shared state that does without any lock, safe or not: tests show what locks are for. */
+  readonly unlocked?: boolean
+  /** Put naps before what shared forms write, so that workers meet in the middle of packets even on one CPU. */
+  readonly shaken?: boolean
   /** Fields to shard by, of those that may be used (analysis/sharding.ts, checkFields); all of them if left out. */
   readonly fields?: readonly ShardField[]
   /** Whether it is to be replicated over a transport that loses frames: a loop more, nothing slower otherwise. */
@@ -73,12 +81,13 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
 
   const source = functionNamed(program.functions, 'main')
   const sharding = analyseSharding(source, shapes)
-  const sharing = analyseSharing(source, shapes)
+  const sharing = analyseSharing(main, shapes)
   const steering = sharding.possible ? steeringFields(sharding, options.fields) : undefined
 
   const layout = layoutObjects(program.objects)
   const functions = expand(parts, layout.all)
   for (const f of functions) finish(f, options)
+  const forms = sharedForms(main, functionNamed(functions, 'main'), sharing, shapes, layout.all, options)
 
   const batch: BatchSource = {
     name: program.name,
@@ -93,6 +102,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     main: functionNamed(functions, 'main'),
     ...(steering && { steer: steeringOf(steering) }),
     ...(options.recovery && { recovery: true }),
+    shared: forms,
     ...(isSlice(slice) && {
       slice: {
         extract: functionNamed(functions, 'extract'),
@@ -114,8 +124,44 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
     ...(isSlice(slice) && options.recovery && { recovery: true }),
     ...(steering && { steering }),
+    sharing: {
+      forms: [...forms.keys()],
+      ...(sharing.reason !== undefined && { reason: sharing.reason }),
+      ...(sharing.addition && { bits: bitsAdded(sharing.addition, layout.all) }),
+    },
   }
   return { program, artifact, batch, slice, sharding, sharing }
+}
+
+/** The packet function in each form that workers can share state in, the least first. */
+function sharedForms(
+  main: Func,
+  expanded: Func,
+  sharing: Sharing,
+  shapes: ObjectShapes,
+  layouts: readonly ObjectLayout[],
+  options: CompileOptions,
+): Map<SharingKind, Func> {
+  const forms = new Map<SharingKind, Func>()
+  if (options.unlocked || sharing.forms.includes('none')) forms.set('none', expanded)
+  if (sharing.forms.includes('atomics')) {
+    const copy = copyOf(main)
+    forms.set('atomics', expandAtomics(copy, analyseSharing(copy, shapes).addition, layouts))
+  }
+  if (sharing.forms.includes('key-lock')) forms.set('key-lock', expandKeyLock(main, layouts))
+  for (const f of forms.values()) if (f !== expanded) finish(f, options)
+  forms.set('program-lock', expanded)
+  if (options.shaken) for (const [form, f] of forms) forms.set(form, withNaps(f))
+  return forms
+}
+
+/** Width of the number added to. */
+function bitsAdded({ own }: Addition, layouts: readonly ObjectLayout[]): number {
+  const field = valueField(
+    layouts.find(l => l.name === own.attrs.object)!,
+    own,
+  )
+  return 8 * leavesOf(field)[Number(own.attrs.part ?? 0)].width
 }
 
 /** What steers packets: the fields chosen, or all that sharding may use. */

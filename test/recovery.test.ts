@@ -16,7 +16,7 @@ import { strategyWith } from '../src/strategy/strategies.js'
 import { root } from '../tools/sources.js'
 import { bundledProgram, programNames } from './programs.js'
 
-const recovering = strategyWith('replicated', 'value', true)!
+const recovering = strategyWith('replicated', { recovery: true })!
 const store = loadPackets((memory, workspace) =>
   openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
 )

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileSource } from '../lang/source.js'
+import { factsOf } from '../transform/expand/facts.js'
 import { optimise } from '../transform/optimise.js'
 import { analyseSharing } from './sharing.js'
 import { shapesOf } from './shapes.js'
@@ -18,7 +19,7 @@ export default function main(packet: Packet): Verdict {
   const { program, diagnostics } = compileSource('t.ts', text)
   assert.ok(program, JSON.stringify(diagnostics))
   const [main] = program.functions
-  optimise(main)
+  optimise(main, { facts: factsOf(program.objects) })
   const { kind, reason } = analyseSharing(main, shapesOf(program.objects))
   return reason === undefined ? kind : `${kind}: ${reason}`
 }
@@ -74,4 +75,23 @@ test('several keys, state-dependent keys, cells and pools take the one lock', ()
     'program-lock: c is the same for all packets',
   )
   assert.equal(sharing('const p = pool(1, 9)', 'p.take()'), 'program-lock: all packets share the pool p')
+})
+
+test('two looks can find what no one moment held', () => {
+  const set = 'const s = table({ key: ipv4, value: u8, capacity: 9 })'
+  assert.match(
+    sharing(set, 's.set(ip.source, 0)\n  if (s.has(ip.destination)) return Verdict.Drop'),
+    /^program-lock: a packet may touch s and s under different keys/,
+  )
+  assert.equal(
+    sharing(`${set}\n${counts}`, `${entry}  e.n += 1\n  if (!s.upsert(ip.source)) return Verdict.Drop`),
+    'key-lock: a packet looks into t and s',
+  )
+})
+
+test('what is removed and inserted again takes the one lock', () => {
+  assert.equal(
+    sharing(counts, 't.delete(ip.source)\n  const e = t.upsert(ip.source)\n  if (e) e.n = 2'),
+    'program-lock: a packet may remove an entry of t and then insert one',
+  )
 })

@@ -1,43 +1,76 @@
 // What workers that share one copy of the state need: nothing, atomic additions, a lock per key, or one lock.
 //
-// Atomics do if a packet at most adds to one number: the amount and the place do not depend on state, and whatever is
-// done with the sum changes no state. A lock per key does if everything a packet touches is found under one key that
-// does not depend on state. Promises: pure; the answer is safe for every packet. Look-ups that find or insert an entry
-// are the table's own business under atomics: it must make insertion safe against other workers.
+// Atomics do if a packet looks into one object once and at most adds to one number there: the amount and the place do
+// not depend on state, and whatever is done with the sum changes no state. A lock per key does if everything a packet
+// touches is found under one key that does not depend on state. Promises: pure; the answer is safe for every packet of
+// the function as given, so whoever compiles a form of it analyses the function it compiles (compile.ts).
+// Look-ups that find no entry where one may be inserted are the form's own business.
 
 import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr, Span } from '../ir/types.js'
 import { blockOf } from './cfg.js'
 import { Congruence } from './congruence.js'
 import { controlDependence } from './control-dependence.js'
+import { dominators } from './dominators.js'
 import { loops } from './loops.js'
 import type { ObjectShape, ObjectShapes } from './shapes.js'
 import { taint } from './taint.js'
+import { Uses } from './uses.js'
 
 export type SharingKind = 'none' | 'atomics' | 'key-lock' | 'program-lock'
 
 export interface Sharing {
+  /** The least that is safe. */
   readonly kind: SharingKind
   /** The object added to, or all objects under the key's lock. */
   readonly objects: readonly string[]
   /** Why not less is enough, and where. */
   readonly reason?: string
   readonly span?: Span
+  /** All that are safe, the least first. */
+  readonly forms: readonly SharingKind[]
+  /** Why the others are not. */
+  readonly refused: Readonly<Partial<Record<SharingKind, Why>>>
+  /** Under atomics, what is added; absent if entries are only inserted and looked for. */
+  readonly addition?: Addition
 }
+
+/** A number that is added to: `store` puts `own` plus (or minus) `amount`, which is `sum`, in the place of `own`. */
+export interface Addition {
+  readonly own: Instr
+  readonly amount: Instr
+  readonly sum: Instr
+  readonly store: Instr
+  /** The addition may be done where `own` is read; otherwise where `sum` is computed, and every use is behind it. */
+  readonly at: 'own' | 'sum'
+}
+
+/** Every form, the least first. */
+export const sharingKinds: readonly SharingKind[] = ['none', 'atomics', 'key-lock', 'program-lock']
 
 /** Analyses an optimised packet function whose calls are expanded. */
 export function analyseSharing(main: Func, objects: ObjectShapes): Sharing {
   const analysis = new SharingAnalysis(main, objects)
-  if (analysis.writes.length === 0) return { kind: 'none', objects: [] }
+  const { writes } = analysis
+  if (writes.length === 0) return { kind: 'none', objects: [], forms: ['none', 'program-lock'], refused: {} }
   const names = [...new Set(analysis.ops.map(objectOf))]
-  const additions = analysis.whyNoAtomics()
-  if (!additions) return { kind: 'atomics', objects: names }
-  const keys = analysis.whyNoKeyLock()
-  if (!keys) return { kind: 'key-lock', objects: names, ...additions }
-  return { kind: 'program-lock', objects: names, ...keys }
+  const atomics = analysis.whyNoAtomics()
+  const keyLock = analysis.whyNoKeyLock()
+  const refused = {
+    none: why(`${objectOf(writes[0])} is written`, writes[0]),
+    ...(atomics && { atomics }),
+    ...(keyLock && { 'key-lock': keyLock }),
+  }
+  const forms = sharingKinds.filter(kind => !(kind in refused))
+  const common = { objects: names, forms, refused }
+  if (!atomics)
+    return { kind: 'atomics', ...common, ...(analysis.addition && { addition: analysis.addition }) }
+  return keyLock
+    ? { kind: 'program-lock', ...common, ...keyLock }
+    : { kind: 'key-lock', ...common, ...atomics }
 }
 
-type Why = { readonly reason: string; readonly span?: Span }
+export type Why = { readonly reason: string; readonly span?: Span }
 const why = (reason: string, at: Instr): Why => ({ reason, ...(at.span && { span: at.span }) })
 const objectOf = (i: Instr): string => String(i.attrs.object)
 const isLoad = (i: Instr): boolean => i.op === 'table.load' || i.op === 'array.load'
@@ -55,6 +88,9 @@ class SharingAnalysis {
   private readonly looping: ReadonlySet<Block>
   private readonly congruence: Congruence
   private readonly tainted: ReadonlySet<Instr>
+  private readonly uses: Uses
+  /** What whyNoAtomics found, if it found nothing against it. */
+  addition: Addition | undefined
 
   constructor(main: Func, objects: ObjectShapes) {
     this.main = main
@@ -68,11 +104,12 @@ class SharingAnalysis {
     this.looping = new Set(found.flatMap(l => [...l.blocks]))
     this.congruence = new Congruence(main, this.looping)
     this.tainted = taint(main, this.congruence, found).values
+    this.uses = new Uses(main)
   }
 
   /** Why atomic additions are not enough. */
   whyNoAtomics(): Why | undefined {
-    let addition: Instr | undefined
+    let addition: Omit<Addition, 'at'> | undefined
     for (const i of this.writes) {
       const object = objectOf(i)
       const shape = this.objects.get(object)
@@ -82,18 +119,48 @@ class SharingAnalysis {
       if (!isStore(i)) return why(`${object} is changed by more than adding to a number`, i)
       if (addition || this.looping.has(this.places.get(i)!))
         return why('a packet changes more than one number', i)
-      const problem = this.whyNoAddition(i)
-      if (problem) return problem
-      addition = i
+      const found = this.additionOf(i)
+      if ('reason' in found) return found
+      addition = found
     }
-    if (!addition) return this.writes.length ? this.whyNoSet() : undefined
+    const places = this.whyNoOnePlace()
+    if (!addition) return places ?? this.whyNoSet()
     for (const i of this.ops)
-      if (
-        isLoad(i) &&
-        !(sameField(i, addition) && this.congruence.of(i.args[0]) === this.congruence.of(addition.args[0]))
-      )
-        return why('state other than the number added to is read', i)
-    return this.whyDecided(addition)
+      if (isLoad(i) && i !== addition.own) return why('state other than the number added to is read', i)
+    const decided = this.whyDecided(addition.store)
+    if (decided ?? places) return decided ?? places
+    const at = this.placeOf(addition)
+    if (!at) return why('the number is used before it is certain that it is added to', addition.own)
+    this.addition = { ...addition, at }
+    return undefined
+  }
+
+  /** Two look-ups, be it of one key, can find what no one moment held. */
+  private whyNoOnePlace(): Why | undefined {
+    const [first, ...others] = this.ops
+    const other = others.find(i => objectOf(i) !== objectOf(first))
+    if (other) return why(`a packet looks into ${objectOf(first)} and ${objectOf(other)}`, other)
+    const [, again] = this.ops.filter(i => i.op === 'table.find')
+    return again && why(`a packet looks into ${objectOf(again)} more than once`, again)
+  }
+
+  /** Where one instruction can read and add: reading, adding and storing happen together, and uses come later. */
+  private placeOf({ own, amount, sum, store }: Omit<Addition, 'at'>): Addition['at'] | undefined {
+    const home = this.places.get(store)!
+    const tree = dominators(this.main)
+    const before = (a: Instr, b: Instr): boolean => {
+      const [x, y] = [this.places.get(a), this.places.get(b)!]
+      if (!x || x !== y) return !x || tree.dominates(x, y)
+      return x.instrs.indexOf(a) < x.instrs.indexOf(b)
+    }
+    if (this.places.get(own) === home && (amount.op === 'const' || before(amount, own))) return 'own'
+    if (this.places.get(sum) !== home) return undefined
+    const behind = this.uses.of(own).every(({ block, instr, operand }) => {
+      if (!instr) return tree.dominates(home, block)
+      if (instr === sum) return true
+      return instr.op === 'phi' ? tree.dominates(home, block.preds[operand]) : before(sum, instr)
+    })
+    return behind ? 'sum' : undefined
   }
 
   /** A table that is only inserted into and asked: insertion alone is the table's business. */
@@ -103,7 +170,7 @@ class SharingAnalysis {
   }
 
   /** A store adds if its value is the field's own value plus something that does not depend on state. */
-  private whyNoAddition(store: Instr): Why | undefined {
+  private additionOf(store: Instr): Omit<Addition, 'at'> | Why {
     const [place, sum] = store.args
     const isOwn = (i: Instr): boolean =>
       isLoad(i) && sameField(i, store) && this.congruence.of(i.args[0]) === this.congruence.of(place)
@@ -115,11 +182,11 @@ class SharingAnalysis {
           : undefined
     const name = `${objectOf(store)}.${String(store.attrs.field)}`
     if (!own) return why(`the new value of ${name} is not its old value plus something`, store)
-    if (sum.args.some(a => a !== own && this.tainted.has(a)))
-      return why(`what is added to ${name} depends on state`, store)
-    return store.op === 'array.store' && this.tainted.has(place)
-      ? why(`which element of ${objectOf(store)} is added to depends on state`, store)
-      : undefined
+    const amount = sum.args[0] === own ? sum.args[1] : sum.args[0]
+    if (this.tainted.has(amount)) return why(`what is added to ${name} depends on state`, store)
+    if (store.op === 'array.store' && this.tainted.has(place))
+      return why(`which element of ${objectOf(store)} is added to depends on state`, store)
+    return { own, amount, sum, store }
   }
 
   /** The addition may depend on the entry's being there, but not on what it says. */
@@ -167,6 +234,10 @@ class SharingAnalysis {
       else if (!this.sameKey(first.key, key))
         return why(`a packet may touch ${objectOf(first.op)} and ${object} under different keys`, op)
     }
+    const inserts = this.writes.filter(i => i.op === 'table.insert')
+    for (const i of this.writes)
+      if (i.op === 'table.remove' && inserts.some(to => mayFollow(this.places, i, to)))
+        return why(`a packet may remove an entry of ${objectOf(i)} and then insert one`, i)
     return undefined
   }
 
@@ -178,4 +249,13 @@ class SharingAnalysis {
   private sameKey(a: readonly Instr[], b: readonly Instr[]): boolean {
     return a.length === b.length && a.every((x, k) => this.congruence.of(x) === this.congruence.of(b[k]))
   }
+}
+
+/** Whether control can come from one instruction to the other. */
+export function mayFollow(places: ReadonlyMap<Instr, Block>, from: Instr, to: Instr): boolean {
+  const [start, end] = [places.get(from)!, places.get(to)!]
+  if (start === end && start.instrs.indexOf(from) < start.instrs.indexOf(to)) return true
+  const seen = new Set<Block>(start.term.targets)
+  for (const block of seen) for (const next of block.term.targets) seen.add(next)
+  return seen.has(end)
 }

@@ -5,6 +5,7 @@
 
 import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { SteeringFields } from '../strategy/steering.js'
+import type { SharingForm } from '../strategy/strategy.js'
 import type { RulesDecl, StateObject } from '../state/declaration.js'
 import type { RulesLayout, StateLayout } from '../state/layout.js'
 
@@ -31,6 +32,13 @@ export interface Artifact {
   readonly item?: FrameLayout
   /** It can recover lost frames. */
   readonly recovery?: boolean
+  /** The forms in which workers may share one state, the least first; and why not less than the first will do. */
+  readonly sharing: {
+    readonly forms: readonly SharingForm[]
+    readonly reason?: string
+    /** Width of the number that packets add to under atomics. */
+    readonly bits?: number
+  }
   /** The fields to shard by; absent if the program cannot be sharded. */
   readonly steering?: SteeringFields
 }

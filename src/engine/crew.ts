@@ -152,7 +152,7 @@ function part(slab: EngineSlab, from: number, itemStride: number): EngineSlab {
     descriptors: slab.descriptors + 32 * from,
     items: slab.items + itemStride * from,
     effects: slab.effects + from,
-    commits: slab.commits + 4 * from,
+    commits: slab.commits && slab.commits + slab.commitBytes * from,
     origins: slab.origins + 4 * from,
   }
 }

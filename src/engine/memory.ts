@@ -4,7 +4,7 @@
 // the rules, and a ring of slabs. Nothing is ever moved and the memory never grows. Read plan.ts first.
 
 import { logBytes } from '../backend/wasm/log.js'
-import { contextBytes } from '../backend/wasm/memory.js'
+import { contextBytes, lockBytes } from '../backend/wasm/memory.js'
 import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
@@ -28,8 +28,9 @@ export interface EngineSlab extends Slab {
   /** Per worker: u32 length, then u32 packet indices; `listBytes` apart. For sharding. */
   readonly lists: number
   readonly listBytes: number
-  /** Per packet u32: commit number, for shared state. */
+  /** Per packet: its commit number (u32) or the evidence for one, `commitBytes` apart; 0 unless a shared run is checking. */
   readonly commits: number
+  readonly commitBytes: number
   /** Per packet u32: its number in the order of finishing, over all workers; 0 in a slab that is not sampled. */
   readonly stamps: number
   /** For history by value: the frames, and per packet u32 the address the device gave it. */
@@ -81,7 +82,9 @@ export interface MemoryNeeds {
   readonly replicated: boolean
   readonly itemStride: number
   readonly lists: boolean
-  readonly commits: boolean
+  /** Locks of shared state; bytes of evidence that each packet leaves. */
+  readonly locks: boolean
+  readonly commitBytes: number
   readonly stamps: boolean
   /** Bytes of a frame's header if history travels by value, else 0; and of the ring. */
   readonly frameHeader: number
@@ -91,8 +94,6 @@ export interface MemoryNeeds {
 }
 
 export const tallyBytes = 256
-/** The program lock, the commit counter, and 1,024 key locks, a cache line apart where it matters. */
-export const lockBytes = 128 + 4 * 1024
 
 /** The map, or the sum that does not fit as a sentence. */
 export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
@@ -119,7 +120,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const workspaces = each(needs.sources, 'readers', readerWorkspaceBytes)
   const sinkWorkspaces = each(needs.sinks, 'writers', writerWorkspaceBytes)
   const tally = take('tally', tallyBytes)
-  const lock = take('locks', needs.commits ? lockBytes : 0)
+  const lock = take('locks', needs.locks ? lockBytes : 0)
   const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
   const ring = take('history', needs.ringBytes)
   const flushFrame = take('history', needs.frameHeader ? needs.frameHeader + 64 : 0)
@@ -136,7 +137,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
     const items = take('slabs', needs.itemStride * needs.slabPackets)
     const effects = take('slabs', needs.replicated ? needs.slabPackets : 0)
     const lists = take('slabs', listBytes * needs.workers)
-    const commits = take('slabs', needs.commits ? 4 * needs.slabPackets : 0)
+    const commits = take('slabs', needs.commitBytes * needs.slabPackets)
     const frames = take('slabs', framesBytes)
     const origins = take('slabs', framesBytes ? 4 * needs.slabPackets : 0)
     const stamps = take('slabs', needs.stamps ? 4 * needs.slabPackets : 0)
@@ -147,7 +148,8 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       effects,
       lists,
       listBytes,
-      commits,
+      commits: needs.commitBytes ? commits : 0,
+      commitBytes: needs.commitBytes,
       stamps: needs.stamps ? stamps : 0,
       frames,
       origins,

@@ -4,6 +4,7 @@
 
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import type { Artifact } from './artifact.js'
+import { Evidence } from './commit-order.js'
 import { storeSource } from './packets.js'
 import type { PacketStore } from './packets.js'
 import { plan } from './plan.js'
@@ -20,8 +21,8 @@ export interface Outcome {
 export interface Observed extends Outcome {
   /** The worker each packet was steered to; zeros unless sharded. */
   readonly worker: Uint8Array
-  /** The commit number of each packet; zeros unless shared. */
-  readonly commits: Uint32Array
+  /** What packets of a shared run left to tell the order in which they happened. */
+  readonly evidence: Evidence
   readonly result: RunResult
   /** Addresses of the state blocks in the run's memory, one per replica or shard. */
   readonly blocks: readonly number[]
@@ -34,13 +35,13 @@ export async function observe(
   options: RunOptions,
 ): Promise<Observed | { readonly error: string }> {
   const { strategy, cores, rules } = options
-  const planned = plan(artifact, options)
+  const planned = plan(artifact, { ...options, checking: true })
   if ('error' in planned) return planned
   const found = {
     verdicts: new Uint32Array(store.count),
     digests: new Uint32Array(store.count),
     worker: new Uint8Array(store.count),
-    commits: new Uint32Array(store.count),
+    evidence: new Evidence(strategy.sharing ? store.count : 0, artifact.sharing.bits),
   }
   const result = await start(
     artifact,
@@ -58,7 +59,8 @@ export async function observe(
           const address = view.getUint32(at + descriptor.address, true)
           found.verdicts[n] = view.getUint32(at + descriptor.verdict, true)
           found.digests[n] = digest(bytes, address, view.getUint32(at + descriptor.length, true))
-          if (strategy.name === 'shared') found.commits[n] = view.getUint32(slab.commits + 4 * i, true)
+          if (strategy.sharing)
+            found.evidence.read(n, view, slab.commits + slab.commitBytes * i, strategy.sharing)
         }
         if (strategy.name === 'sharded')
           for (let w = 0; w < cores; w++) {

@@ -3,9 +3,10 @@
 // Pure and printable: the same artifact and options give the same plan on any machine, and two plans can be compared
 // field by field. What cannot work is refused here, with the reason and what to do instead.
 
-import type { Strategy } from '../strategy/strategy.js'
+import type { SharingForm, Strategy } from '../strategy/strategy.js'
 import { leastEntries } from '../backend/wasm/log.js'
 import { frameHeaderBytes, ringBytes } from '../backend/wasm/loops/value.js'
+import { evidenceBytes } from '../backend/wasm/memory.js'
 import type { Artifact } from './artifact.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly settings?: ReadonlyMap<string, bigint>
   /** The rules block: rule tables as src/state lays them out. */
   readonly rules?: Uint8Array
+  /** Shared state only: keep evidence of the order in which packets happened, for verify. */
+  readonly checking?: boolean
   /** Output captures. */
   readonly sinks?: number
   /** Packets in a slab, and bytes of data. */
@@ -57,6 +60,8 @@ export interface Plan {
   readonly contract: string
   /** Of a replicated run: how workers get the items of packets they did not see. */
   readonly history?: 'reference' | 'value'
+  /** Of a shared run: how workers are kept apart. */
+  readonly sharing?: SharingForm
   readonly workers: number
   /** Where workers run: on the calling thread, on threads, or as virtual workers. */
   readonly crew: 'inline' | 'threads' | 'virtual'
@@ -69,6 +74,9 @@ export interface Plan {
   /** Entries of each worker's log and looks at the others', if lost frames are recovered. */
   readonly recovery?: { readonly entries: number; readonly patience: number }
 }
+
+/** What a packet of a checking run leaves, in bytes: its commit number, or the evidence for one. */
+export const commitBytesOf = (form: SharingForm): number => (form === 'atomics' ? evidenceBytes : 4)
 
 /** The plan, or why there is none. */
 export function plan(artifact: Artifact, options: RunOptions): Plan | { error: string } {
@@ -90,6 +98,12 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
   const entries = options.logEntries ?? defaultLogEntries
   if (strategy.recovery && (entries < leastEntries || (entries & (entries - 1)) !== 0))
     return { error: `a log has a power of two of entries, ${leastEntries} or more, not ${entries}` }
+  if (strategy.sharing && !artifact.sharing.forms.includes(strategy.sharing))
+    return {
+      error:
+        `${artifact.name} is not safe to share with ${strategy.sharing}, only with ` +
+        `${artifact.sharing.forms.join(' or ')}; hairpin check says why`,
+    }
   const known = new Set(artifact.settings.map(s => s.name))
   for (const name of options.settings?.keys() ?? [])
     if (!known.has(name))
@@ -113,7 +127,8 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     replicated: strategy.name === 'replicated',
     itemStride: strategy.name === 'replicated' ? artifact.item!.itemBytes : 0,
     lists: strategy.name === 'sharded',
-    commits: strategy.name === 'shared',
+    locks: strategy.name === 'shared',
+    commitBytes: options.checking && strategy.sharing ? commitBytesOf(strategy.sharing) : 0,
     stamps: crew === 'threads',
     frameHeader: byValue ? frameHeaderBytes(artifact.item!, cores) : 0,
     ringBytes: byValue ? ringBytes(cores - 1, artifact.item!.itemBytes) : 0,
@@ -125,6 +140,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     strategy: strategy.name,
     contract: strategy.contract,
     ...(strategy.name === 'replicated' && { history: strategy.history ?? 'reference' }),
+    ...(strategy.sharing && { sharing: strategy.sharing }),
     workers: cores,
     crew,
     slabPackets,

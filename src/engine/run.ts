@@ -99,6 +99,7 @@ export async function start(
     strategy: strategy.name,
     ...(strategy.history && { history: strategy.history }),
     ...(strategy.recovery && { recovery: true }),
+    ...(strategy.sharing && { sharing: strategy.sharing }),
     ...(artifact.item && { item: artifact.item }),
   }
   const stage = makeStage(parts, map)

@@ -2,7 +2,7 @@
 
 import { importedMemory } from '../backend/wasm/batch.js'
 import type { FrameLayout } from '../backend/wasm/loops/value.js'
-import type { Loops, Stage, Strategy, StrategyName } from '../strategy/strategy.js'
+import type { Loops, SharingForm, Stage, Strategy, StrategyName } from '../strategy/strategy.js'
 import type { EngineSlab, MemoryMap } from './memory.js'
 
 /** What a thread needs to make its own instance; can be sent to a worker. */
@@ -12,6 +12,7 @@ export interface StageParts {
   readonly strategy: StrategyName
   readonly history?: 'reference' | 'value'
   readonly recovery?: boolean
+  readonly sharing?: SharingForm
   readonly item?: FrameLayout
 }
 

@@ -2,8 +2,8 @@
 //
 // single, replicated: verdicts, packet bytes, counters and every replica's state equal the serial run's. sharded: each
 // worker equals the serial run of its own packets; where no table evicted or refused, verdicts also equal the whole
-// serial run's and the shards together hold its state. shared: equal to the serial run in the order of the commit
-// numbers.
+// serial run's and the shards together hold its state. shared: equal to the serial run in the order that
+// commit-order.ts finds.
 // Read serial.ts (the oracle) and packets.ts first.
 
 import type { Program } from '../ir/types.js'
@@ -14,8 +14,9 @@ import { clockSlack } from '../state/format.js'
 import { describeDifference, diffDumps, diffStates } from '../state/diff.js'
 import { dumpState, mergeDumps } from '../state/dump.js'
 import { stateMemory } from '../state/memory.js'
-import type { Strategy, StrategyName } from '../strategy/strategy.js'
+import type { SharingForm, Strategy, StrategyName } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
+import { commitOrder } from './commit-order.js'
 import { digest, observe } from './observe.js'
 import type { Observed, Outcome } from './observe.js'
 import { dropWord } from '../backend/wasm/memory.js'
@@ -38,6 +39,8 @@ export interface Case {
   readonly cores: number
   /** Of a replicated run: how the history travelled. */
   readonly history?: 'reference' | 'value'
+  /** Of a shared run: how workers were kept apart. */
+  readonly sharing?: SharingForm
   readonly contract: string
   readonly packets: number
   /** Of a run that loses frames: what was lost, and what recovery did about it. */
@@ -76,7 +79,10 @@ export async function verify(
 ): Promise<Verification> {
   const serial = runSerial(subject, store, options)
   const cases: Case[] = []
-  for (const strategy of options.strategies)
+  const { forms } = subject.artifact.sharing
+  // A form of sharing that is not safe for the program is no case of it.
+  const strategies = options.strategies.filter(s => !s.sharing || forms.includes(s.sharing))
+  for (const strategy of strategies)
     for (const cores of strategy.name === 'single' ? [1] : options.cores) {
       const done = await verifyCase(subject, store, options, strategy, cores, serial)
       cases.push(done)
@@ -133,6 +139,7 @@ async function verifyCase(
     strategy: strategy.name,
     cores,
     ...(strategy.name === 'replicated' && { history: strategy.history ?? ('reference' as const) }),
+    ...(strategy.sharing && { sharing: strategy.sharing }),
     contract: strategy.contract,
     packets: store.count,
   }
@@ -225,11 +232,8 @@ class Comparison {
   }
 
   shared(): void {
-    const { commits } = this.found
-    const order = allOf(this.store).toSorted((a, b) => commits[a] - commits[b])
-    const twice = order.find((n, i) => i > 0 && commits[n] === commits[order[i - 1]])
-    if (twice !== undefined)
-      this.differ({ packet: twice, what: `commit number ${commits[twice]} was given twice` })
+    const { order, problem } = commitOrder(this.found.evidence)
+    if (problem) this.differ(problem)
     this.equal(runSerial(this.subject, this.store, this.options, order))
   }
 

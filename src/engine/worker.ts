@@ -20,7 +20,7 @@ function main({ map, worker, ...parts }: StageParts & { map: MemoryMap; worker: 
   let busy = 0
   try {
     const stage = makeStage(parts, map)
-    const strategy = strategyWith(parts.strategy, parts.history, parts.recovery)!
+    const strategy = strategyWith(parts.strategy, parts)!
     // The word behind the done count says that this worker can begin.
     Atomics.store(words, done + 1, 1)
     Atomics.notify(words, done + 1)

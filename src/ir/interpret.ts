@@ -410,6 +410,16 @@ const meanings: Readonly<Record<string, (site: Site) => () => Value>> = {
     const [offset, width] = [number(site, 'offset'), number(site, 'width')]
     return effect(() => raw.store(site.number(0) + offset, width, site.value(1)))
   },
+  'state.add': site => {
+    const raw = site.machine.host.state.raw(text(site, 'object'))
+    const [offset, width] = [number(site, 'offset'), number(site, 'width')]
+    return () => {
+      const at = site.number(0) + offset
+      const before = raw.load(at, width)
+      raw.store(at, width, BigInt.asUintN(64, BigInt(before) + BigInt(site.value(1))))
+      return valueOf(site.i.type, before)
+    }
+  },
   call: site => {
     const body = site.machine.body(text(site, 'callee'))
     return () => body(site.values(0)) ?? 0

@@ -363,6 +363,13 @@ const table = {
     'Expanded form: writes width bytes at operand + offset from the start of a state object.',
     ['object', 'width', 'offset'],
   ),
+  'state.add': stateOp(
+    'state.write',
+    ['i32', 'T'],
+    ints,
+    'Expanded form: adds to width bytes at operand + offset, a multiple of the width, in one step that no other worker can part. What was there before, zero-extended.',
+    ['object', 'width', 'offset'],
+  ),
   call: {
     args: [],
     variadic: true,

@@ -4,10 +4,10 @@ import { replicatedWithRecovery } from './replicated-with-recovery.js'
 import { replicated } from './replicated.js'
 import { replicatedByValue } from './replicated-by-value.js'
 import { sharded } from './sharded.js'
-import { shared } from './shared.js'
+import { shared, sharedForms, sharingForms } from './shared.js'
 import { single } from './single.js'
 import { aliases } from './strategy.js'
-import type { Strategy, StrategyName } from './strategy.js'
+import type { SharingForm, Strategy, StrategyName } from './strategy.js'
 
 export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   single,
@@ -16,18 +16,32 @@ export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   shared,
 }
 
-/** Every strategy that can be verified, replication in both forms. */
-export const allStrategies: readonly Strategy[] = [single, replicated, replicatedByValue, sharded, shared]
+/** Every strategy that can be verified, in all its forms. */
+export const allStrategies: readonly Strategy[] = [
+  single,
+  replicated,
+  replicatedByValue,
+  sharded,
+  ...sharingForms.map(form => sharedForms[form]),
+]
 
 /** How the history of a replicated run travels. */
 export const historyForms = ['reference', 'value'] as const
 
-/** The strategy of a name, with the history in the given form, or by value over a transport that loses frames. */
+/** The strategy of a name in the given form: of its history, by value over a transport that loses frames, or of sharing. */
 export function strategyWith(
   name: StrategyName,
-  history: 'reference' | 'value' | undefined,
-  recovery = false,
+  {
+    history,
+    recovery,
+    sharing,
+  }: {
+    readonly history?: 'reference' | 'value'
+    readonly recovery?: boolean
+    readonly sharing?: SharingForm
+  },
 ): Strategy | undefined {
+  if (name === 'shared' && sharing) return sharedForms[sharing]
   if (name !== 'replicated') return strategies[name]
   return recovery ? replicatedWithRecovery : history === 'value' ? replicatedByValue : replicated
 }

@@ -7,6 +7,9 @@
 import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { EngineSlab } from '../engine/memory.js'
 
+/** What workers that share one state keep others out with: see src/analysis/sharing.ts, which finds what is safe. */
+export type SharingForm = 'none' | 'atomics' | 'key-lock' | 'program-lock'
+
 export type StrategyName = 'single' | 'replicated' | 'sharded' | 'rebalanced' | 'shared' | 'hybrid'
 
 /** The loops of a compiled module (src/backend/wasm/batch.ts). Sequence numbers are u64. */
@@ -24,15 +27,6 @@ export interface Loops {
   ): void
   steer?(ctx: number, desc: number, count: number, seq: bigint, lists: number, room: number): void
   listed(ctx: number, desc: number, count: number, seq: bigint, list: number, stamps: number): void
-  shared?(
-    ctx: number,
-    desc: number,
-    count: number,
-    seq: bigint,
-    commits: number,
-    lock: number,
-    stamps: number,
-  ): void
   encapsulate?(
     ctx: number,
     desc: number,
@@ -49,6 +43,17 @@ export interface Loops {
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void
 }
+
+/** The loop of a form of shared state, exported as `shared:FORM`. `commits` is 0 unless the run is checking. */
+export type SharedLoop = (
+  ctx: number,
+  desc: number,
+  count: number,
+  seq: bigint,
+  commits: number,
+  lock: number,
+  stamps: number,
+) => void
 
 /** What both sides see of the run. */
 export interface Stage {
@@ -70,6 +75,8 @@ export interface Strategy {
   readonly history?: 'reference' | 'value'
   /** Frames may be lost on their way to the workers (docs/recovery.md). */
   readonly recovery?: boolean
+  /** How a shared run keeps workers apart. */
+  readonly sharing?: SharingForm
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */

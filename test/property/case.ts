@@ -8,7 +8,7 @@ import { runSerial, verify } from '../../src/engine/verify.js'
 import type { Case as Verified, VerifyOptions } from '../../src/engine/verify.js'
 import { describeDifference, diffStates } from '../../src/state/diff.js'
 import { buildRules } from '../../src/state/rules.js'
-import { strategies } from '../../src/strategy/strategies.js'
+import { allStrategies, strategyWith } from '../../src/strategy/strategies.js'
 import type { Strategy } from '../../src/strategy/strategy.js'
 import { factsOf } from '../../src/transform/expand/facts.js'
 import { copyOf } from '../../src/transform/expand/rewrite.js'
@@ -138,7 +138,7 @@ async function run(
   const { program, artifact } = compiled
   const options = {
     ...drawnOptions(compiled, seed, packets),
-    strategies: Object.values(strategies),
+    strategies: allStrategies.filter(s => s.history !== 'value'),
     ...ways,
   }
   const store = storeOf(packets)
@@ -150,7 +150,10 @@ async function run(
   if (!bad) return { ran }
   const where = bad.first?.packet === undefined ? '' : `packet ${bad.first.packet}: `
   const what = `${bad.strategy}, ${bad.cores} workers: ${where}${bad.first?.what}`
-  const shown = { strategies: [strategies[bad.strategy]!], cores: [bad.cores] }
+  const shown = {
+    strategies: [strategyWith(bad.strategy, { ...bad, recovery: bad.recovery !== undefined })!],
+    cores: [bad.cores],
+  }
   return { ran, failure: { kind: `${bad.strategy} differs`, what, ways: shown } }
 }
 

@@ -15,7 +15,7 @@ import { randomRules, randomTraffic, storeOf } from './traffic.js'
 
 const given = process.env['HAIRPIN_SEED']
 const seeds = given === undefined ? Array.from({ length: 12 }, (_, k) => 101 + k) : [Number(given)]
-const recovering = strategyWith('replicated', 'value', true)!
+const recovering = strategyWith('replicated', { recovery: true })!
 
 const total = { cases: 0, detected: 0, recovered: 0, lostEverywhere: 0 }
 const note = ({ detected, recovered, lostEverywhere }: RecoveryReport): void => {

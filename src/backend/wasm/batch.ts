@@ -12,6 +12,7 @@ import type { BatchSource } from './loops/loop.js'
 import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
+import { section } from './loops/section.js'
 import { shared } from './loops/shared.js'
 import { single } from './loops/single.js'
 import { tally } from './loops/tally.js'
@@ -48,7 +49,7 @@ export function buildModule(source: BatchSource): Module {
   }
   if (source.steer) steer(parts, source.steer)
   listed(parts)
-  shared(parts)
+  shared({ ...parts, section: section(module) })
   tally(module)
   return module
 }

@@ -24,6 +24,8 @@ export interface Embedding {
   readonly counter: (name: string) => { base: Local; offset: number }
   /** A function of the program, and the arguments that come before its own. */
   readonly callee: (name: string) => { func: Func; leading: Code }
+  /** Told of an addition in one step: the address, the number before, and what was added. */
+  readonly added?: (place: Local, before: Local, amount: Local) => Code
   /** Leaves the function with these results; must not fall through. */
   readonly leave: (results: Code[]) => Code
 }

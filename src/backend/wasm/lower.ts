@@ -20,6 +20,9 @@ export function lower(func: IrFunc, embedding: Embedding): Code {
   return new Lowering(func, embedding).code()
 }
 
+const add8 = i32.atomic.rmw8.add_u
+const add16 = i32.atomic.rmw16.add_u
+
 /** Byte k of the result is byte 7 - k, in both halves. */
 const reversed = 0x08090a0b0c0d0e0f_0001020304050607n
 
@@ -107,7 +110,8 @@ class Lowering {
         if (i.op === 'store') this.effect(i)
         continue
       }
-      if (i.type === 'void' || opInfo(i.op).effect === 'call') this.effect(i)
+      const { effect } = opInfo(i.op)
+      if (i.type === 'void' || effect === 'call' || effect === 'state.write') this.effect(i)
       else this.value(i)
     }
     // Only the terminator's operands may wait on; edges copy into phi locals after reading all their sources.
@@ -273,6 +277,9 @@ class Lowering {
         push(this.address(i), this.operand(i.args[1]))
         push(storeOp(Number(i.attrs.width), i.args[1].type === 'i64', this.offset(i)))
         break
+      case 'state.add':
+        push(this.fetchAndAdd(i))
+        break
       case 'item.store':
         push(local.get(this.to.item), this.operand(i.args[0]))
         push(storeOp(Number(i.attrs.width), i.args[0].type === 'i64', Number(i.attrs.offset)))
@@ -298,6 +305,24 @@ class Lowering {
       default:
         throw new Error(`${i.op} cannot be lowered; was the function expanded?`)
     }
+  }
+
+  private fetchAndAdd(i: Instr): Code {
+    const type = wasmType(i.type)
+    const width = Number(i.attrs.width)
+    const add =
+      type === 'i64' ? i64.atomic.rmw.add : width === 4 ? i32.atomic.rmw.add : width === 2 ? add16 : add8
+    const offset = this.offset(i)
+    const before = this.localOf(i)
+    const { added } = this.to
+    if (!added) return [this.address(i), this.operand(i.args[1]), add(offset), local.set(before)]
+    const place = this.to.func.local(`place${i.id}`, 'i32')
+    const amount = this.to.func.local(`amount${i.id}`, type)
+    return [
+      [this.address(i), i32.const(offset), i32.add, local.tee(place)],
+      [this.operand(i.args[1]), local.tee(amount), add(), local.set(before)],
+      added(place, before, amount),
+    ]
   }
 
   /** Copies into the phis of a target: all sources are pushed before any is overwritten. */

@@ -63,3 +63,39 @@ export const descriptorBytes = 32
 
 /** Verdict words of packets that the program has not dropped itself (src/device/slab.ts has the same for devices). */
 export const dropWord = { lost: 0x101, recovering: 0x201, unrecoverable: 0x301, late: 0x401 } as const
+/**
+ * Byte offsets in the lock area of shared state, each a cache line of its own. A lock word is 0 free, 1 held, 2 held and
+ * somebody sleeps on it.
+ */
+export const locks = {
+  /** The program lock; under the other forms, whoever wants to be alone holds it. */
+  program: 0,
+  /** u32: commit numbers given so far. */
+  commits: 64,
+  /** u32, always 0: to sleep on for a time. */
+  never: 68,
+  /** u32: 1 while a worker is alone or waits for the others to leave. */
+  gate: 128,
+  /** Per worker u32: 1 while it is inside a packet, or about to be. */
+  inside: 192,
+  insideBytes: 64,
+  /** One word per stripe of keys. */
+  stripes: 192 + 16 * 64,
+  /** log2 of the number of stripes. */
+  stripeBits: 10,
+} as const
+/** Bytes of the lock area. */
+export const lockBytes = locks.stripes + 4 * 2 ** locks.stripeBits
+
+/** What a packet leaves for verify in a checking run. Under atomics a record of this layout, otherwise a u32. */
+export const evidence = {
+  /** u32: commit numbers drawn before and after the packet; equal if it was alone. */
+  begin: 0,
+  end: 4,
+  /** u32: address of the number added to, 0 if none was. */
+  place: 8,
+  /** u64: the number before the addition, and what was added. */
+  before: 16,
+  amount: 24,
+} as const
+export const evidenceBytes = 32

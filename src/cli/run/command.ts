@@ -1,7 +1,6 @@
 // hairpin run: a capture through a program. README.md beside this file is the help.
 
 import { availableParallelism } from 'node:os'
-import type { ShardField } from '../../analysis/sharding.js'
 import { openCapture } from '../../device/capture.js'
 import type { CaptureReader } from '../../device/capture.js'
 import { everyPacket } from '../../device/device.js'
@@ -18,14 +17,15 @@ import type { Input, RunResult } from '../../engine/run.js'
 import { historyForms, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
-import type { Command, Flags, Io } from '../command.js'
+import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
 import { captureOf, lossOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
-import { hint } from '../nearest.js'
+import { fieldsOf, shardedBy } from '../fields.js'
 import { compileProgram, loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
-import { refusal, suitable, withPlace } from '../refusal.js'
+import { refusal, suitable } from '../refusal.js'
+import { inForm, sharingOf } from '../sharing.js'
 import { reportJson, reportText, unaccounted } from './report.js'
 import type { Report } from './report.js'
 import { finalState } from './state.js'
@@ -41,6 +41,7 @@ export const command: Command = {
     recovery: { type: 'boolean' },
     loss: { type: 'string' },
     fields: { type: 'string' },
+    sharing: { type: 'string' },
     virtual: { type: 'boolean' },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
@@ -48,15 +49,17 @@ export const command: Command = {
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
     const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
-    const strategy = chosenStrategy(flags, cores)
-    const fields = await fieldsOf(flags, strategy)
+    const named = chosenStrategy(flags, cores)
+    const sharing = sharingOf(flags, [named])
+    const fields = await fieldsOf(flags, [named])
     const outputs = outputsOf(flags)
     const path = captureOf(flags)
     const artifact = fields
-      ? await shardedBy(fields, file, io)
-      : strategy.recovery
+      ? (await shardedBy(fields, file, io)).artifact
+      : named.recovery
         ? (await compileProgram(file, io, { recovery: true })).artifact
         : await loadArtifact(file, io)
+    const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')
     const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length })
@@ -163,42 +166,14 @@ function chosenStrategy(flags: Flags, cores: number): Strategy {
       throw new UsageError(
         'frames can only be lost where they carry the history: leave out --history reference',
       )
-    return strategyWith(named.name, 'value', true)!
+    return strategyWith(named.name, { recovery: true })!
   }
   if (history === undefined) return named
   const form = historyForms.find(f => f === history)
   if (!form) throw new UsageError(`--history takes ${historyForms.join(' or ')}, not ${history}`)
   if (named.name !== 'replicated')
     throw new UsageError(`--history is of strategy replicated; strategy ${named.name} has none`)
-  return strategyWith(named.name, form)!
-}
-
-/** `--fields source,destination`. */
-async function fieldsOf(flags: Flags, strategy: Strategy): Promise<ShardField[] | undefined> {
-  const given = text(flags, 'fields')
-  if (given === undefined) return undefined
-  if (strategy.name !== 'sharded')
-    throw new UsageError(`--fields is of strategy sharded; strategy ${strategy.name} looks at none`)
-  const { shardFields } = await import('../../analysis/sharding.js')
-  return given.split(',').map(name => {
-    const field = shardFields.find(f => f === name)
-    if (field) return field
-    throw new UsageError(`--fields takes ${shardFields.join(', ')}, not ${name}.${hint(name, shardFields)}`)
-  })
-}
-
-/** The program made to be sharded by these fields; refused where they would split state. */
-async function shardedBy(fields: readonly ShardField[], file: string, io: Io): Promise<Artifact> {
-  const { checkFields } = await import('../../analysis/sharding.js')
-  const compiled = await compileProgram(file, io)
-  const bad = checkFields(compiled.sharding, fields)
-  if (bad)
-    throw new Failure(
-      `${compiled.program.name} cannot be sharded by ${fields.join(', ')}: ${withPlace(bad, compiled)}`,
-      exit.program,
-    )
-  const { assemble } = await import('../../compile.js')
-  return assemble(compiled.program, { fields }).artifact
+  return strategyWith(named.name, { history: form })!
 }
 
 interface Output {

@@ -5,6 +5,7 @@ import { verdictNumber } from '../../device/slab.js'
 import type { Artifact } from '../../engine/artifact.js'
 import type { Plan } from '../../engine/plan.js'
 import type { RecoveryReport } from '../../engine/recovery.js'
+import { sharingText } from '../../strategy/shared.js'
 import type { RunResult } from '../../engine/run.js'
 import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
@@ -49,6 +50,7 @@ export function reportJson(report: Report): object {
     cores: report.plan.workers,
     mode: report.plan.crew,
     ...(report.plan.history && { history: report.plan.history }),
+    ...(report.plan.sharing && { sharing: report.plan.sharing }),
     ...(report.plan.strategy === 'sharded' && { fields: steeringNames(report.artifact) }),
     received: result.received,
     verdicts: {
@@ -154,6 +156,7 @@ const steeringNames = ({ steering }: Artifact): string[] =>
 
 function strategyText({ plan, artifact }: Report): string {
   if (plan.recovery) return 'replicated (history by value, loss recovery)'
+  if (plan.sharing) return `shared (${sharingText[plan.sharing]})`
   if (plan.history === 'value') return 'replicated (history by value)'
   return plan.strategy === 'sharded' ? `sharded (by ${steeringNames(artifact).join(', ')})` : plan.strategy
 }

@@ -7,6 +7,7 @@ import { loadPackets } from '../../engine/packets.js'
 import { mostWorkers } from '../../engine/plan.js'
 import { verify } from '../../engine/verify.js'
 import type { Case, Verification } from '../../engine/verify.js'
+import { shared, sharingText } from '../../strategy/shared.js'
 import { allStrategies, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { UsageError } from '../command.js'
@@ -14,9 +15,11 @@ import type { Command } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, numberList, onlyArgument, share, text } from '../flags.js'
 import { grid, grouped, paragraph } from '../grid.js'
+import { fieldsOf, shardedBy } from '../fields.js'
 import { captureOf, lossOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
+import { inForm, sharingOf } from '../sharing.js'
 
 export const command: Command = {
   name: 'verify',
@@ -24,6 +27,8 @@ export const command: Command = {
     ...runFlags,
     strategy: { type: 'string', short: 's' },
     cores: { type: 'string', short: 'c' },
+    fields: { type: 'string' },
+    sharing: { type: 'string' },
     threads: { type: 'boolean' },
     packets: { type: 'string' },
     loss: { type: 'string' },
@@ -35,11 +40,16 @@ export const command: Command = {
     const rates = text(flags, 'loss')
       ?.split(',')
       .map(rate => share(rate, '--loss'))
-    const chosen = rates
-      ? recovering(text(flags, 'strategy'))
-      : strategiesOf(text(flags, 'strategy') ?? 'all')
+    const named = rates ? recovering(text(flags, 'strategy')) : strategiesOf(text(flags, 'strategy') ?? 'all')
+    const sharing = sharingOf(flags, named)
+    const fields = await fieldsOf(flags, named)
     const path = captureOf(flags)
-    const compiled = await compileProgram(file, io, { recovery: rates !== undefined })
+    const compiled = await (fields
+      ? shardedBy(fields, file, io)
+      : compileProgram(file, io, { recovery: rates !== undefined }))
+    const form =
+      sharing && (await inForm(shared, sharing, compiled.artifact, () => Promise.resolve(compiled)))
+    const chosen = named.filter(s => s.name !== 'shared' || !form || s === form)
     const { program, artifact } = compiled
     const options = optionsOf(flags, artifact)
     const store = loadPackets(
@@ -88,14 +98,18 @@ export const command: Command = {
 
 function strategiesOf(names: string): Strategy[] {
   if (names === 'all') return [...allStrategies]
-  return names.split(',').map(strategyOf)
+  // Sharing in every form; verify leaves out those that are not safe for the program.
+  return names.split(',').flatMap(name => {
+    const found = strategyOf(name)
+    return found.name === 'shared' ? allStrategies.filter(s => s.name === 'shared') : [found]
+  })
 }
 
 /** Only replication has frames that can be lost. */
 function recovering(names: string | undefined): Strategy[] {
   if (names !== undefined && strategyOf(names).name !== 'replicated')
     throw new UsageError(`--loss is of strategy replicated; ${names} sends no history that could be lost`)
-  return [strategyWith('replicated', 'value', true)!]
+  return [strategyWith('replicated', { recovery: true })!]
 }
 
 /** A case, and the share of frames that was lost. */
@@ -140,16 +154,18 @@ function textOf(
   return parts.join('\n')
 }
 
+/** What is known of a case besides its strategy. */
+function formOf({ loss, history, sharing }: LossCase): string {
+  if (loss !== undefined) return `, ${lossText(loss)} of frames lost`
+  if (sharing) return `, ${sharingText[sharing]}`
+  return history ? `, history by ${history}` : ''
+}
+
 /** One row for all cases of a strategy that are exact, one for each that is not. */
 function rowsOf(cases: readonly LossCase[]): string[][] {
   const names = new Map<string, LossCase[]>()
   for (const c of cases) {
-    const name =
-      c.loss !== undefined
-        ? `${c.strategy}, ${lossText(c.loss)} of frames lost`
-        : c.history === undefined
-          ? c.strategy
-          : `${c.strategy}, history by ${c.history}`
+    const name = `${c.strategy}${formOf(c)}`
     names.set(name, [...(names.get(name) ?? []), c])
   }
   return [...names].flatMap(([name, list]) => {

@@ -94,6 +94,10 @@ export class Emitter {
   store(object: string, width: Width, at: Instr, offset: number, value: Instr): void {
     this.builder.emit('state.store', [at, value], { object, width, offset })
   }
+  /** Adds in one step; gives what was there before. */
+  fetchAndAdd(object: string, width: Width, at: Instr, offset: number, amount: Instr): Instr {
+    return this.builder.emit('state.add', [at, amount], { object, width, offset }, amount.type)
+  }
   /** Adds a constant to a u32 of an object's header. */
   bump(object: string, offset: number, by = 1): void {
     const zero = this.i32(0)

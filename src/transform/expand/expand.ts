@@ -18,14 +18,18 @@ import { lookup } from './rules.js'
 
 /** Functions with every state operation expanded, preceded by the ones they call. */
 export function expand(functions: readonly Func[], layouts: readonly ObjectLayout[]): Func[] {
+  return [...calleesOf(functions, layouts), ...functions.map(f => expandFunction(f, layouts))]
+}
+
+/** The table functions that expanded functions call, expanded; callees first. */
+export function calleesOf(functions: readonly Func[], layouts: readonly ObjectLayout[]): Func[] {
   const used = new Set(
     functions.flatMap(f => f.blocks.flatMap(b => b.instrs.flatMap(i => tablesOf(i, layouts)))),
   )
   const tables = layouts.filter(
     (l): l is HashLayout & { kind: 'table' } => l.kind === 'table' && used.has(l.name),
   )
-  const all = [...tables.flatMap(tableFunctions), ...functions]
-  return all.map(f => expandFunction(f, layouts))
+  return tables.flatMap(tableFunctions).map(f => expandFunction(f, layouts))
 }
 
 /** Tables whose functions an instruction calls. A pool sweeps the tables that give back to it when one takes. */
@@ -37,17 +41,26 @@ function tablesOf({ op, attrs }: Instr, layouts: readonly ObjectLayout[]): reado
   return layout?.kind === 'pool' ? layout.releasedBy : []
 }
 
+/** Emits other code for an instruction than expandInstr would, or before it; answers undefined to leave it to that. */
+export type Special = (
+  e: Emitter,
+  instr: Instr,
+  args: Instr[],
+  layout: ObjectLayout,
+) => Instr | 'nothing' | undefined
+
 /** One function expanded. */
-export function expandFunction(func: Func, layouts: readonly ObjectLayout[]): Func {
+export function expandFunction(func: Func, layouts: readonly ObjectLayout[], special?: Special): Func {
   const byName = new Map(layouts.map(l => [l.name, l]))
   return rewrite(func, (builder, instr, args) => {
     const layout = byName.get(String(instr.attrs.object))
     if (!layout || instr.op.startsWith('state.')) return undefined
-    return expandInstr(new Emitter(builder), instr, args, layout)
+    const e = new Emitter(builder)
+    return special?.(e, instr, args, layout) ?? expandInstr(e, instr, args, layout)
   })
 }
 
-function expandInstr(
+export function expandInstr(
   e: Emitter,
   instr: Instr,
   args: Instr[],
@@ -109,7 +122,7 @@ function expandInstr(
 }
 
 /** The field an instruction names, by name or by position. */
-function valueField(layout: ObjectLayout, instr: Instr): FieldLayout {
+export function valueField(layout: ObjectLayout, instr: Instr): FieldLayout {
   const fields = layout.kind === 'pool' ? [] : layout.value
   const { field } = instr.attrs
   const found = typeof field === 'string' ? fields.find(f => f.name === field) : fields[Number(field)]

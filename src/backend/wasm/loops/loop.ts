@@ -11,6 +11,7 @@ import type { Embedding } from '../embedding.js'
 import { lower } from '../lower.js'
 import { context, descriptor, descriptorBytes } from '../memory.js'
 import type { Func, Module } from '../module.js'
+import type { Section } from './section.js'
 
 /** Where the objects, settings and counters of a program are, relative to their blocks. */
 export interface Placement {
@@ -39,6 +40,8 @@ export interface BatchSource {
   readonly slice?: Slice
   /** Whether the module can replicate over a transport that loses frames (recovery.ts). */
   readonly recovery?: boolean
+  /** For shared state: the expanded packet function by form; `main` under the program lock if left out. */
+  readonly shared?: ReadonlyMap<string, IrFunc>
   /** For sharding: returns the worker number of a packet (u32). */
   readonly steer?: IrFunc
 }
@@ -48,6 +51,8 @@ export interface LoopParts {
   readonly module: Module
   readonly source: BatchSource
   readonly callees: ReadonlyMap<string, Func>
+  /** The locks of shared state, where a form needs them. */
+  readonly section?: Section
 }
 
 /** Blocks whose addresses every loop reads from the context first. */
@@ -58,14 +63,17 @@ export class Loop {
   readonly func: Func
   readonly source: BatchSource
   private readonly callees: ReadonlyMap<string, Func>
+  private readonly section: Section | undefined
+  private added: Embedding['added']
   /** Parameters and locals by name. */
   readonly l: Record<string, Local>
 
   /** `extra` parameters, all i32, follow ctx, desc, count and seq. */
   constructor(parts: LoopParts, name: string, extra: readonly string[] = []) {
-    const { module, source, callees } = parts
+    const { module, source, callees, section } = parts
     this.source = source
     this.callees = callees
+    this.section = section
     const own = Object.fromEntries(extra.map(n => [n, 'i32' as const]))
     this.func = module.func(name, { ctx: 'i32', desc: 'i32', count: 'i32', seq: 'i64', ...own }, [])
     module.export(name, this.func)
@@ -131,7 +139,12 @@ export class Loop {
         name === 'steering'
           ? { base: l.steering, offset: 0 }
           : placed(source.placement, l.state, l.rules)(name),
-      callee: name => ({ func: this.callees.get(name)!, leading: [local.get(l.state), local.get(l.rules)] }),
+      callee: name => {
+        const lock = this.section?.calls.get(name)
+        if (lock) return { func: lock, leading: [] }
+        return { func: this.callees.get(name)!, leading: [local.get(l.state), local.get(l.rules)] }
+      },
+      ...(this.added && { added: this.added }),
       leave: results => [leave(results[0] ?? []), br(out)],
     }
     return block(out, [lower(ir, embedding)])
@@ -142,6 +155,11 @@ export class Loop {
   /** Takes a property of the packet from elsewhere than its descriptor. */
   replaceInput(name: string, code: Code): void {
     this.inputs.set(name, code)
+  }
+
+  /** Has code follow every addition in one step. */
+  noteAdditions(added: NonNullable<Embedding['added']>): void {
+    this.added = added
   }
 
   private input(name: string): Code {
@@ -166,11 +184,11 @@ export class Loop {
     }
   }
 
-  process(): Code {
+  process(main = this.source.main): Code {
     const verdict = this.declare('verdict', 'i32')
     return [
       this.openPacket(),
-      this.inline(this.source.main, result => [result, local.set(verdict)]),
+      this.inline(main, result => [result, local.set(verdict)]),
       [local.get(this.l.desc), local.get(verdict), i32.store(descriptor.verdict)],
     ]
   }
