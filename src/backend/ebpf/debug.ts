@@ -1,6 +1,7 @@
 // What the kernel is told about a program besides its code: its functions' types and where in the TypeScript source
 // each instruction comes from. `bpftool prog dump xlated` and the verifier's log then show the program's own lines.
 
+import { lineStarts, lineText, positionAt } from '../../diagnostics/lines.js'
 import type { Func } from '../../ir/types.js'
 import { isLabel, slotsOf } from './asm.js'
 import type { Code } from './asm.js'
@@ -43,7 +44,6 @@ export function codeInfo(
   functions: readonly Func[],
   source: Source,
 ): CodeInfo {
-  const texts = source.text.split('\n')
   const starts = lineStarts(source.text)
   const found: { slot: number; type: TypeId }[] = []
   const lines: LineInfo[] = []
@@ -58,10 +58,10 @@ export function codeInfo(
     for (const item of code) {
       if (isLabel(item)) continue
       const at = item.origin?.at ?? (first ? start : undefined)
-      const line = at === undefined ? last : lineOf(starts, at)
+      const { line, column } = at === undefined ? { line: last, column: 0 } : positionAt(starts, at)
       if (at !== undefined && (line !== last || first)) {
-        const column = Math.min(at - starts[line] + 1, 1023)
-        lines.push({ slot, file, text: btf.string(texts[line].trim() || ' '), line: line + 1, column })
+        const text = btf.string(lineText(source.text, starts, line).trim() || ' ')
+        lines.push({ slot, file, text, line, column: Math.min(column, 1023) })
       }
       last = line
       first = false
@@ -120,13 +120,16 @@ const contextOf = (btf: Btf) => [{ name: 'ctx', type: btf.pointer(btf.forward('x
 const describeEntry = (btf: Btf, programName: string): TypeId =>
   btf.function(typeName(programName), linkage.global, btf.int(), contextOf(btf))
 
+/** Whether a function that others call is verified with each of them, and not by itself. */
+export const isStatic = (func: Func | undefined): boolean =>
+  func === undefined || func.params.length > registerArguments
+
 /**
- * The packet function takes the context and is verified where it is called. The others take numbers and are global,
- * unless their arguments go through memory.
+ * Functions that are called take numbers and are global, unless their arguments go through memory; one that is no
+ * function of the program takes the context and is verified where it is called.
  */
 function describe(btf: Btf, name: string, func: Func | undefined): TypeId {
-  if (func === undefined || name === 'main')
-    return btf.function(name, linkage.local, btf.int(), contextOf(btf))
+  if (func === undefined) return btf.function(name, linkage.local, btf.int(), contextOf(btf))
   const wide = btf.unsigned(8)
   if (func.params.length > registerArguments) {
     const block = btf.pointer(wide)
@@ -134,22 +137,6 @@ function describe(btf: Btf, name: string, func: Func | undefined): TypeId {
   }
   const params = func.params.map((p, k) => ({ name: p.name ?? `p${k}`, type: wide }))
   return btf.function(name, linkage.global, btf.int(), params)
-}
-
-function lineStarts(text: string): number[] {
-  const starts = [0]
-  for (let k = 0; k < text.length; k++) if (text[k] === '\n') starts.push(k + 1)
-  return starts
-}
-
-function lineOf(starts: readonly number[], at: number): number {
-  let [low, high] = [0, starts.length - 1]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (starts[middle] <= at) low = middle
-    else high = middle - 1
-  }
-  return low
 }
 
 function words(values: readonly number[]): Uint8Array<ArrayBuffer> {

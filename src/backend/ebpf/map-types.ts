@@ -91,7 +91,7 @@ function tableType(btf: Btf, layout: HashLayout): TypeId {
   return btf.struct(name, layout.size, [
     ...words(btf, tableHeader),
     reserved(btf, 44),
-    { name: 'scratch', type: btf.array(btf.unsigned(1), scratchBytes), offset: scratchOffset },
+    { name: 'scratch', type: btf.array(btf.unsigned(8), scratchBytes / 8), offset: scratchOffset },
     { name: 'buckets', type: buckets, offset: bucketsOffset },
   ])
 }
@@ -133,7 +133,7 @@ const words = (btf: Btf, header: Readonly<Record<string, number>>): Member[] =>
 
 const reserved = (btf: Btf, offset: number): Member => ({
   name: 'reserved',
-  type: btf.array(btf.unsigned(1), headerBytes - offset),
+  type: btf.array(btf.unsigned(4), (headerBytes - offset) / 4),
   offset,
 })
 

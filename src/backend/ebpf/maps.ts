@@ -5,6 +5,7 @@
 
 import type { ObjectLayout } from '../../state/layout.js'
 import type { Btf, TypeId } from './btf.js'
+import type { MapDefinition } from './map-definition.js'
 import { objectType, perCpuType, rulesType, runtimeType, settingsType } from './map-types.js'
 import { counterStride, mapNames, runtimeBytes } from './target.js'
 import type { ObjectPlace, Target } from './target.js'
@@ -15,6 +16,8 @@ export interface MapDeclaration {
   readonly valueSize: number
   /** Adds the type of its value, which has `valueSize` bytes. */
   readonly valueType: (btf: Btf) => TypeId
+  /** What it is if it is no array map of one element. */
+  readonly definition?: MapDefinition
 }
 
 export interface Environment {

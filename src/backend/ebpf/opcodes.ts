@@ -72,7 +72,7 @@ export const helpers = {
   xdp_adjust_head: 44,
   redirect_map: 51,
   xdp_adjust_tail: 65,
-  xdp_store_bytes: 189,
+  xdp_store_bytes: 190,
 } as const
 export type Helper = keyof typeof helpers
 

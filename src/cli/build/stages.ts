@@ -1,9 +1,14 @@
 // The stages of a compilation as text.
 
 import { isSlice } from '../../analysis/slice.js'
+import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
+import { line } from '../../backend/ebpf/listing.js'
 import { printModule } from '../../backend/wasm/wat.js'
 import { moduleOf } from '../../compile.js'
 import type { Compiled } from '../../compile.js'
+import { lineStarts, lineText, positionAt } from '../../diagnostics/lines.js'
+import { bytecodeOf } from '../../engine/kernel/load.js'
+import { objectCpus } from '../../engine/kernel/object.js'
 import { printFunction } from '../../ir/print.js'
 import type { Func } from '../../ir/types.js'
 import { factsOf } from '../../transform/expand/facts.js'
@@ -19,6 +24,7 @@ export const stages: Readonly<Record<string, (compiled: Compiled) => string>> = 
   slice,
   expanded,
   wat: compiled => printModule(moduleOf(compiled)),
+  bpf: bytecode,
 }
 
 const section = (title: string, text: string): string => `; ${title}\n${text}\n`
@@ -65,4 +71,27 @@ function expanded({ batch }: Compiled): string {
   const { callees, main, slice: parts, steer } = batch
   const all = [main, parts?.extract, parts?.advance, steer, ...callees].filter(f => f !== undefined)
   return all.map(f => section(`${f.name}: ${sizeOf(f)}`, printFunction(f))).join('\n')
+}
+
+/** The bytecode of an object, with the lines it comes from. */
+function bytecode(compiled: Compiled): string {
+  const { artifact, program } = compiled
+  const rulesBytes = artifact.rules.length ? artifact.rulesLayout.size : 0
+  const { functions } = bytecodeOf(compiled, rulesBytes, 'kernel', objectCpus)
+  const starts = lineStarts(program.source)
+  return functions
+    .map(({ name, code }) => {
+      let last = -1
+      const lines = code.flatMap(item => {
+        const at = isLabel(item) ? undefined : item.origin?.at
+        const number = at === undefined ? last : positionAt(starts, at).line
+        const source =
+          number === last ? [] : [`; ${number}: ${lineText(program.source, starts, number).trim()}`]
+        last = number
+        return [...source, line(item)]
+      })
+      const slots = code.reduce((sum, item) => sum + slotsOf(item), 0)
+      return section(`${name}: ${slots} instructions`, lines.join('\n'))
+    })
+    .join('\n')
 }

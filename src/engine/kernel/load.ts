@@ -8,13 +8,11 @@ import type { Code } from '../../backend/ebpf/asm.js'
 import { debugInfo } from '../../backend/ebpf/debug.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
 import { verdictsDeclaration, withEntry } from '../../backend/ebpf/entry.js'
+import { kernelLicence } from '../../backend/ebpf/licence.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
-import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { lineStarts, positionAt } from '../../diagnostics/lines.js'
-import { clearBlock } from '../../state/block.js'
-import { stateMemory } from '../../state/memory.js'
 import { bindMap } from '../../sys/bind.js'
 import { loadBtf } from '../../sys/btf.js'
 import { possibleCpus } from '../../sys/cpus.js'
@@ -26,6 +24,7 @@ import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { Artifact } from '../artifact.js'
+import { firstContents } from './contents.js'
 import { writeDescription } from './description.js'
 import type { Description } from './description.js'
 
@@ -64,13 +63,13 @@ export interface LoadedProgram {
   close(): void
 }
 
-/** Bytecode and the maps it needs. */
+/** Bytecode and the maps it needs, with verdicts and counters for so many CPUs. */
 export function bytecodeOf(
   { artifact, batch, program }: Loadable,
   rulesBytes: number,
   inputs: 'kernel' | 'memory' = 'kernel',
+  cpus = possibleCpus(),
 ) {
-  const cpus = possibleCpus()
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     rulesBytes,
@@ -152,7 +151,7 @@ export function load(
       name: artifact.name,
       instructions: link(encoded, descriptors),
       btf: { fd: types.fd, functions: debug.functions, lines: debug.lines },
-      licence: /GPL/.test(source.licence ?? '') ? 'GPL' : (source.licence ?? 'none'),
+      licence: kernelLicence(source.licence),
       // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
       ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
     })
@@ -187,29 +186,12 @@ export function load(
 function fill(
   maps: ReadonlyMap<string, BpfMap>,
   artifact: Artifact,
-  { settings, rules, seed }: LoadOptions,
+  options: LoadOptions,
   start: bigint,
 ): void {
-  const write = (name: string, action: (bytes: Uint8Array, view: DataView) => void): void => {
+  for (const [name, bytes] of firstContents(artifact, options, start)) {
     const memory = mapMemory(maps.get(name)!)
-    const { bytes } = memory
-    action(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
+    memory.bytes.set(bytes)
     memory.unmap()
   }
-  const block = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
-  clearBlock(block, 0, artifact.stateLayout, seed)
-  for (const { name, offset, size } of artifact.stateLayout.objects)
-    write(name, bytes => bytes.set(block.bytes.subarray(offset, offset + size)))
-  if (rules) write(mapNames.rules, bytes => bytes.set(rules))
-  if (artifact.settings.length)
-    write(mapNames.settings, (_, view) => {
-      artifact.settings.forEach((s, k) => {
-        view.setBigUint64(8 * k, BigInt.asUintN(64, settings.get(s.name) ?? s.default), true)
-      })
-    })
-  write(mapNames.runtime, (_, view) => {
-    view.setBigUint64(runtime.seed, seed, true)
-    view.setBigUint64(runtime.start, start, true)
-    view.setBigUint64(runtime.sequence, BigInt.asUintN(64, -1n), true)
-  })
 }
