@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly cores: number
   /** All workers on the calling thread, taking turns as the seed says. */
   readonly virtual?: boolean
+  /** Virtual workers do a whole slab each, in order: to measure what every worker's stream costs by itself. */
+  readonly wholeSlabs?: boolean
   /** Of the turns of virtual workers, of keyed randomness and of the tables' hash. */
   readonly seed?: bigint
   /** Values of settings by name; what is not given has its default. */
@@ -65,6 +67,7 @@ export interface Plan {
   readonly workers: number
   /** Where workers run: on the calling thread, on threads, or as virtual workers. */
   readonly crew: 'inline' | 'threads' | 'virtual'
+  readonly wholeSlabs: boolean
   readonly slabPackets: number
   readonly slabDataBytes: number
   readonly map: MemoryMap
@@ -143,6 +146,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     ...(strategy.sharing && { sharing: strategy.sharing }),
     workers: cores,
     crew,
+    wholeSlabs: options.wholeSlabs ?? false,
     slabPackets,
     slabDataBytes,
     map,

@@ -73,6 +73,9 @@ export interface RunResult {
   readonly recovery?: RecoveryReport
   /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
   readonly reordering?: ReorderingReport
+  /** Milliseconds that the calling thread spent on reading, and on sequencing or steering. */
+  readonly readMilliseconds: number
+  readonly sequencerMilliseconds: number
   /** Milliseconds from the call to the first packets' verdicts. */
   readonly firstPacketMilliseconds: number
 }
@@ -115,7 +118,7 @@ export async function start(
           parts,
           map,
           strategy,
-          plan.crew === 'virtual' ? Number(plan.seed & 0xffffffffn) : undefined,
+          plan.crew === 'virtual' && !plan.wholeSlabs ? Number(plan.seed & 0xffffffffn) : undefined,
         )
   await crew.ready()
   const started = performance.now()
@@ -123,6 +126,8 @@ export async function start(
   let received = 0
   let receivedBytes = 0
   let lost = 0
+  let readTime = 0
+  let sequencerTime = 0
   const own = map.contexts.map(() => 0)
   const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
@@ -151,14 +156,18 @@ export async function start(
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
       const slab = map.slabs[k % map.slabs.length]
+      const reading = performance.now()
       const batch = source.read(slab)
+      readTime += performance.now() - reading
       finished = batch.end
       if (batch.count === 0) continue
       const first = plan.firstSequence + BigInt(received)
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
+      const sequencing = performance.now()
       strategy.prepare(stage, slab, batch.count, first)
+      sequencerTime += performance.now() - sequencing
       if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes
@@ -201,6 +210,8 @@ export async function start(
     sinks: sinks.map(s => s.sink),
     ...(plan.recovery && { recovery: recoveryReport(view, map.contexts, lost) }),
     ...(plan.crew === 'threads' && { reordering: reordering.report }),
+    readMilliseconds: readTime,
+    sequencerMilliseconds: sequencerTime,
     firstPacketMilliseconds: firstPacket,
   }
 }

@@ -22,6 +22,7 @@ import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
 import { captureOf, lossOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { fieldsOf, shardedBy } from '../fields.js'
+import { paragraph } from '../grid.js'
 import { compileProgram, loadArtifact } from '../program.js'
 import { progressLine } from '../progress.js'
 import { refusal, suitable } from '../refusal.js'
@@ -43,14 +44,27 @@ export const command: Command = {
     fields: { type: 'string' },
     sharing: { type: 'string' },
     virtual: { type: 'boolean' },
+    explain: { type: 'boolean' },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
   },
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
-    const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
-    const named = chosenStrategy(flags, cores)
+    const wanted = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
+    const auto =
+      text(flags, 'strategy') === 'auto'
+        ? await (await import('./auto.js')).chooseStrategy(file, wanted, flags, io)
+        : undefined
+    if (isSet(flags, 'explain') && !auto)
+      throw new UsageError('--explain is of --strategy auto: it says why that chose what it chose')
+    const cores = auto?.workers ?? wanted
+    const named = chosenStrategy(flags, cores, auto?.strategy)
     const sharing = sharingOf(flags, [named])
+    if (auto && !isSet(flags, 'json'))
+      io.err(
+        `strategy ${auto.strategy} on ${auto.workers} worker${auto.workers === 1 ? '' : 's'}${isSet(flags, 'explain') ? '' : '; --explain says why'}\n`,
+      )
+    if (auto && isSet(flags, 'explain')) io.err(`${paragraph(auto.why, 0, 92).join('\n')}\n\n`)
     const fields = await fieldsOf(flags, [named])
     const outputs = outputsOf(flags)
     const path = captureOf(flags)
@@ -122,6 +136,7 @@ export const command: Command = {
       faults,
       state,
       interrupted,
+      ...(auto && { auto }),
     }
     // Packets have standard output for themselves.
     const print = outputs.some(o => o.to === '-') ? io.err : io.out
@@ -154,8 +169,8 @@ function unfilled(flags: Flags, artifact: Artifact): string[] {
   return [`${which}; --table NAME=FILE fills ${empty.length === 1 ? 'it' : 'them'}`]
 }
 
-function chosenStrategy(flags: Flags, cores: number): Strategy {
-  const named = strategyOf(text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
+function chosenStrategy(flags: Flags, cores: number, auto: string | undefined): Strategy {
+  const named = strategyOf(auto ?? text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
   const history = text(flags, 'history')
   if (isSet(flags, 'recovery') || text(flags, 'loss') !== undefined) {
     if (named.name !== 'replicated')

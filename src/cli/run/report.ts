@@ -4,6 +4,7 @@ import type { Fault } from '../../device/fault.js'
 import { verdictNumber } from '../../device/slab.js'
 import type { Artifact } from '../../engine/artifact.js'
 import type { Plan } from '../../engine/plan.js'
+import type { Chosen } from './auto.js'
 import type { RecoveryReport } from '../../engine/recovery.js'
 import { sharingText } from '../../strategy/shared.js'
 import type { RunResult } from '../../engine/run.js'
@@ -27,6 +28,8 @@ export interface Report {
   /** The state at the end, where it was asked for. */
   readonly state: readonly Dump[] | undefined
   readonly interrupted: boolean
+  /** How the strategy was chosen, if it was not named. */
+  readonly auto?: Chosen
 }
 
 /** True if the workers had a CPU each, so that a rate means something. */
@@ -48,6 +51,18 @@ export function reportJson(report: Report): object {
     program: report.artifact.name,
     strategy: report.plan.strategy,
     cores: report.plan.workers,
+    ...(report.auto && {
+      auto: {
+        why: report.auto.why,
+        estimates: report.auto.estimates.map(e => ({
+          strategy: e.strategy,
+          workers: e.workers,
+          frontNanoseconds: e.front,
+          slowestWorkerNanoseconds: e.slowest,
+          largestShare: e.largestShare,
+        })),
+      },
+    }),
     mode: report.plan.crew,
     ...(report.plan.history && { history: report.plan.history }),
     ...(report.plan.sharing && { sharing: report.plan.sharing }),
