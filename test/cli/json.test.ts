@@ -73,6 +73,11 @@ test('run, with state of every kind', async () => {
   await valid('run', ['run', 'programs/source-nat.ts', ...args])
   await valid('run', ['run', 'programs/busy-forwarder.ts', ...args])
   await valid('run', ['run', 'programs/heavy-hitter.ts', ...args, '-s', 'rss', '-c', '3', '--virtual'])
+  const lossy = ['-s', 'scr', '-c', '3', '--virtual', '--loss', '5%']
+  const under = await valid('run', ['run', 'programs/port-knocking.ts', ...args, ...lossy])
+  assert.ok((under.drops as { lost: number }).lost > 0)
+  const auto = await valid('run', ['run', 'programs/port-knocking.ts', ...args, '-s', 'auto', '-c', '2'])
+  assert.match((auto.auto as { why: string }).why, /One flow carries \d+ % .* a packet/)
 })
 
 test('run of a damaged capture has its fault', async () => {
@@ -89,6 +94,16 @@ test('run of a damaged capture has its fault', async () => {
 test('verify', async () => {
   const found = await valid('verify', ['verify', 'programs/port-knocking.ts', '--in', demoCapture, '-c', '2'])
   assert.equal(found.exact, true)
+  await valid('verify', [
+    'verify',
+    'programs/port-knocking.ts',
+    '--in',
+    demoCapture,
+    '-c',
+    '3',
+    '--loss',
+    '0,5%',
+  ])
   const nat = ['verify', 'programs/source-nat.ts', '--in', demoCapture, '-c', '2', '-s', 'rss']
   const { exact, cases } = await valid('verify', nat, 3)
   assert.equal(exact, false)
