@@ -68,7 +68,7 @@ let broken = 0
 let proved = 0
 for (const name of positionals.length ? positionals : programNames) {
   const program = bundledProgram(name)
-  const strategies = allStrategies.filter(s => s.name !== 'sharded' || program.artifact.steering)
+  const strategies = allStrategies.filter(s => !s.steered || program.artifact.steering)
   const options = { strategies, cores, ...(program.rules && { rules: program.rules }) }
   for (const store of stores) {
     const { cases } = await verify(program, store, options)

@@ -25,6 +25,7 @@ import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { layoutRules, layoutState } from './state/layout.js'
 import type { ObjectLayout } from './state/layout.js'
+import type { ShardKeys } from './strategy/bucket.js'
 import { steeringFunction } from './strategy/steering.js'
 import type { SteeringFields } from './strategy/steering.js'
 import { factsOf } from './transform/expand/facts.js'
@@ -123,7 +124,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     counters: program.counters,
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
     ...(isSlice(slice) && options.recovery && { recovery: true }),
-    ...(steering && { steering }),
+    ...(steering && { steering, shardKeys: keysOf(sharding) }),
     sharing: {
       forms: [...forms.keys()],
       ...(sharing.reason !== undefined && { reason: sharing.reason }),
@@ -163,6 +164,13 @@ function bitsAdded({ own }: Addition, layouts: readonly ObjectLayout[]): number 
   )
   return 8 * leavesOf(field)[Number(own.attrs.part ?? 0)].width
 }
+
+/** The keys of all objects without what only diagnostics need. */
+const keysOf = ({ keys }: Sharding): ShardKeys[] =>
+  [...keys].map(([object, list]) => ({
+    object,
+    alternatives: list.map(({ leaves, portless }) => ({ leaves, portless })),
+  }))
 
 /** What steers packets: the fields chosen, or all that sharding may use. */
 const steeringFields = (

@@ -33,6 +33,8 @@ export interface Sharding {
   readonly span?: Span
   /** Why each other field may not be used. */
   readonly excluded: ReadonlyMap<ShardField, Exclusion>
+  /** How the keys of each object are made, so that the fields can be read back from an entry. */
+  readonly keys: ReadonlyMap<string, readonly Alternative[]>
 }
 
 const mirrored: Readonly<Record<ShardField, ShardField>> = {
@@ -46,7 +48,14 @@ const mirrored: Readonly<Record<ShardField, ShardField>> = {
 export function analyseSharding(main: Func, shapes: ObjectShapes): Sharding {
   const objects = keysOf(main, shapes)
   if ('reason' in objects)
-    return { possible: false, fields: [], symmetric: false, excluded: new Map(), ...objects }
+    return {
+      possible: false,
+      fields: [],
+      symmetric: false,
+      excluded: new Map(),
+      keys: new Map(),
+      ...objects,
+    }
   const pairs = [...objects.values()].flatMap(list => list.flatMap(a => list.map(b => [a, b] as const)))
   const excluded = new Map<ShardField, Exclusion>()
   const plain = shardFields.filter(f => {
@@ -59,10 +68,17 @@ export function analyseSharding(main: Func, shapes: ObjectShapes): Sharding {
   const mirror = symmetricFields([...objects.values()], pairs)
   if (mirror.length > plain.length) {
     for (const f of mirror) excluded.delete(f)
-    return { possible: true, fields: mirror, symmetric: true, excluded }
+    return { possible: true, fields: mirror, symmetric: true, excluded, keys: objects }
   }
-  if (plain.length) return { possible: true, fields: plain, symmetric: false, excluded }
-  return { possible: false, fields: [], symmetric: false, excluded, ...whyNot(objects, excluded) }
+  if (plain.length) return { possible: true, fields: plain, symmetric: false, excluded, keys: objects }
+  return {
+    possible: false,
+    fields: [],
+    symmetric: false,
+    excluded,
+    keys: objects,
+    ...whyNot(objects, excluded),
+  }
 }
 
 /** Says what is wrong with a choice of fields; undefined if it is sound. */

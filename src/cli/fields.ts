@@ -18,8 +18,10 @@ export async function fieldsOf(
 ): Promise<ShardField[] | undefined> {
   const given = text(flags, 'fields')
   if (given === undefined) return undefined
-  if (!strategies.some(s => s.name === 'sharded'))
-    throw new UsageError(`--fields is of strategy sharded; strategy ${strategies[0].name} looks at none`)
+  if (!strategies.some(s => s.steered))
+    throw new UsageError(
+      `--fields is of strategies sharded and rebalanced; strategy ${strategies[0].name} looks at none`,
+    )
   const { shardFields } = await import('../analysis/sharding.js')
   return given.split(',').map(name => {
     const field = shardFields.find(f => f === name)

@@ -137,7 +137,7 @@ export function strategyOf(name: string): Strategy {
   const found = strategyNamed(name)
   if (found) return found
   throw new UsageError(
-    `--strategy takes ${Object.keys(strategies).join(', ')} (or the aliases scr, rss), and for run auto, not ${name}`,
+    `--strategy takes ${Object.keys(strategies).join(', ')} (or the aliases scr, rss, rss++), and for run auto, not ${name}`,
   )
 }
 

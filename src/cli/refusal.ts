@@ -10,7 +10,7 @@ export function refusal(compiled: Compiled, strategy: StrategyName): string | un
   const { slice, sharding, program } = compiled
   if (strategy === 'replicated' && 'reason' in slice)
     return `${program.name} cannot be replicated: ${withPlace(slice, compiled)}`
-  if (strategy === 'sharded' && sharding.reason !== undefined)
+  if ((strategy === 'sharded' || strategy === 'rebalanced') && sharding.reason !== undefined)
     return `${program.name} cannot be sharded: ${withPlace({ ...sharding, reason: sharding.reason }, compiled)}`
   return undefined
 }
@@ -20,6 +20,7 @@ export function suitable({ slice, sharding }: Compiled): StrategyName[] {
   const all: (StrategyName | false)[] = [
     'extract' in slice && 'replicated',
     sharding.possible && 'sharded',
+    sharding.possible && 'rebalanced',
     'shared',
   ]
   return all.filter(name => name !== false)

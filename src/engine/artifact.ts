@@ -4,6 +4,7 @@
 // output cache, so a run needs neither TypeScript nor the compiler once a program has been compiled.
 
 import type { FrameLayout } from '../backend/wasm/loops/value.js'
+import type { ShardKeys } from '../strategy/bucket.js'
 import type { SteeringFields } from '../strategy/steering.js'
 import type { SharingForm } from '../strategy/strategy.js'
 import type { RulesDecl, StateObject } from '../state/declaration.js'
@@ -41,4 +42,6 @@ export interface Artifact {
   }
   /** The fields to shard by; absent if the program cannot be sharded. */
   readonly steering?: SteeringFields
+  /** How keys are made, so that an entry's bucket is known; with `steering`. */
+  readonly shardKeys?: readonly ShardKeys[]
 }

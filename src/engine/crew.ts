@@ -131,7 +131,7 @@ export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strateg
         const worker = open[pick]
         const started = performance.now()
         // A list of indices cannot be split; everything else may stop anywhere.
-        const whole = seed === undefined || strategy.name === 'sharded'
+        const whole = seed === undefined || strategy.steered === true
         const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
         runSlab(stage, strategy, worker, part(slab, at[worker], parts.item?.itemBytes ?? 0), step, at[worker])
         busy[worker] += performance.now() - started

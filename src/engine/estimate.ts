@@ -16,8 +16,8 @@ import { plan } from './plan.js'
 import type { RunOptions } from './plan.js'
 import { start } from './run.js'
 
-/** Runs over the packets: V8 has optimised the loops by then. The fastest counts. */
-const rounds = 4
+/** Packets that are run before V8 has optimised the loops; the fastest round counts. */
+const enough = 160_000
 const slabPackets = 2_048
 
 type Options = Pick<RunOptions, 'settings' | 'rules' | 'seed'>
@@ -56,6 +56,7 @@ async function measure(
   if ('error' in planned) throw new Error(planned.error)
   const perPacket = (milliseconds: number): number => (1e6 * milliseconds) / Math.max(store.count, 1)
   let best: Estimate | undefined
+  const rounds = Math.min(60, Math.max(4, Math.ceil(enough / Math.max(store.count, 1))))
   for (let round = 0; round < rounds; round++) {
     const result = await start(artifact, planned, strategy, { open: storeSource(store) }, options.rules)
     const now: Estimate = {

@@ -9,7 +9,7 @@ import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
 import { writerWorkspaceBytes } from '../device/writer.js'
-import { steeringBytes } from '../strategy/steering.js'
+import { steeringLayout } from '../strategy/toeplitz.js'
 
 const pageBytes = 65_536
 /** WebAssembly's limit: 65,536 pages, less the last byte's page so that every address plus width fits 32 bits. */
@@ -46,7 +46,7 @@ export interface MemoryMap {
   readonly settings: number
   readonly counters: readonly number[]
   readonly rules: number
-  /** What steering reads; empty unless packets are sharded. */
+  /** What steering reads; 0 unless a hash picks the worker. */
   readonly steering: number
   readonly state: readonly number[]
   /** Bytes a capture reader keeps for itself, per source. */
@@ -115,7 +115,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const settings = take('settings', 8 * needs.settings)
   const counters = each(needs.workers, 'counters', 8 * needs.counters)
   const rules = take('rules', needs.rulesBytes)
-  const steering = take('steering', needs.lists ? steeringBytes : 0)
+  const steering = take('steering', needs.lists ? steeringLayout.size : 0)
   const state = each(needs.stateBlocks, 'state', needs.stateBytes)
   const workspaces = each(needs.sources, 'readers', readerWorkspaceBytes)
   const sinkWorkspaces = each(needs.sinks, 'writers', writerWorkspaceBytes)
@@ -164,7 +164,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       settings,
       counters,
       rules,
-      steering,
+      steering: needs.lists ? steering : 0,
       state,
       workspaces,
       sinkWorkspaces,

@@ -19,7 +19,7 @@ export interface Outcome {
 }
 
 export interface Observed extends Outcome {
-  /** The worker each packet was steered to; zeros unless sharded. */
+  /** The worker each packet was steered to; zeros unless a hash picks it. */
   readonly worker: Uint8Array
   /** What packets of a shared run left to tell the order in which they happened. */
   readonly evidence: Evidence
@@ -50,6 +50,7 @@ export async function observe(
     {
       open: storeSource(store),
       ...(options.loss && { loss: options.loss }),
+      ...(options.epoch && { epoch: options.epoch }),
       collect(slab, count, first, memory) {
         const bytes = new Uint8Array(memory.buffer)
         const view = new DataView(memory.buffer)
@@ -62,7 +63,7 @@ export async function observe(
           if (strategy.sharing)
             found.evidence.read(n, view, slab.commits + slab.commitBytes * i, strategy.sharing)
         }
-        if (strategy.name === 'sharded')
+        if (strategy.steered)
           for (let w = 0; w < cores; w++) {
             const list = slab.lists + w * slab.listBytes
             const length = view.getUint32(list, true)

@@ -10,6 +10,7 @@ import { evidenceBytes } from '../backend/wasm/memory.js'
 import type { Artifact } from './artifact.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
+import type { Epoch } from './rebalance.js'
 import type { Loss } from './transport.js'
 
 export interface RunOptions {
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly slabDataBytes?: number
   /** Number of the first packet, from 1; packets of an earlier run had the ones before. */
   readonly firstSequence?: bigint
+  /** Of a strategy that rebalances: how long an epoch is. */
+  readonly epoch?: Epoch
   /** Which frames the transport to the workers loses: with a strategy that recovers them only. */
   readonly loss?: Loss
   /** Of loss recovery: entries of each worker's log, a power of two; and looks at other logs before going on. */
@@ -92,7 +95,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     }
   if (strategy.name === 'replicated' && !artifact.item)
     return { error: `${artifact.name} cannot be replicated; hairpin check says why` }
-  if (strategy.name === 'sharded' && !artifact.steering)
+  if (strategy.steered && !artifact.steering)
     return { error: `${artifact.name} cannot be sharded; hairpin check says why` }
   if (strategy.recovery && !artifact.recovery)
     return { error: `${artifact.name} was compiled without loss recovery` }
@@ -129,7 +132,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabDataBytes,
     replicated: strategy.name === 'replicated',
     itemStride: strategy.name === 'replicated' ? artifact.item!.itemBytes : 0,
-    lists: strategy.name === 'sharded',
+    lists: strategy.steered === true,
     locks: strategy.name === 'shared',
     commitBytes: options.checking && strategy.sharing ? commitBytesOf(strategy.sharing) : 0,
     stamps: crew === 'threads',

@@ -14,11 +14,14 @@ import type { Artifact } from './artifact.js'
 import { context } from '../backend/wasm/memory.js'
 import { threadCrew, virtualCrew } from './crew.js'
 import type { Crew } from './crew.js'
+import { descriptor, descriptorBytes } from '../device/slab.js'
 import { controlWord } from './memory.js'
 import type { EngineSlab } from './memory.js'
 import type { Plan } from './plan.js'
 import { Reordering } from './reordering.js'
 import type { ReorderingReport } from './reordering.js'
+import { Rebalancer } from './rebalance.js'
+import type { Epoch, RebalancingReport } from './rebalance.js'
 import { prepareRecovery, recoveryReport } from './recovery.js'
 import type { RecoveryReport } from './recovery.js'
 import { makeMemory, makeStage } from './stage.js'
@@ -46,6 +49,8 @@ export interface Input {
   readonly progress?: (packets: number, source: Source) => void
   /** Which frames the transport to the workers loses. */
   readonly loss?: Loss
+  /** Of a strategy that rebalances: how long an epoch is. */
+  readonly epoch?: Epoch
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -69,6 +74,8 @@ export interface RunResult {
   readonly memory: WebAssembly.Memory
   readonly source: Source
   readonly sinks: readonly Sink[]
+  /** What moved between workers; absent unless the strategy rebalances. */
+  readonly rebalancing?: RebalancingReport
   /** What loss recovery did; absent without it. */
   readonly recovery?: RecoveryReport
   /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
@@ -129,6 +136,7 @@ export async function start(
   let readTime = 0
   let sequencerTime = 0
   const own = map.contexts.map(() => 0)
+  const rebalancer = strategy.rebalances ? new Rebalancer(artifact, plan, memory, input.epoch) : undefined
   const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
   const open: { k: number; batch: Batch; first: bigint }[] = []
@@ -173,6 +181,10 @@ export async function start(
       receivedBytes += batch.bytes
       crew.publish(k)
       open.push({ k, batch, first })
+      if (rebalancer?.due(received)) {
+        while (open.length) await collect()
+        rebalancer.rebalance(received, lastTime(view, slab, batch.count))
+      }
     }
     while (open.length) await collect()
     strategy.flush?.(stage, plan.firstSequence + BigInt(received))
@@ -208,6 +220,7 @@ export async function start(
     memory,
     source,
     sinks: sinks.map(s => s.sink),
+    ...(rebalancer && { rebalancing: rebalancer.report }),
     ...(plan.recovery && { recovery: recoveryReport(view, map.contexts, lost) }),
     ...(plan.crew === 'threads' && { reordering: reordering.report }),
     readMilliseconds: readTime,
@@ -215,6 +228,10 @@ export async function start(
     firstPacketMilliseconds: firstPacket,
   }
 }
+
+/** The time of a slab's last packet, ns. */
+const lastTime = (view: DataView, slab: EngineSlab, count: number): bigint =>
+  view.getBigUint64(slab.descriptors + (count - 1) * descriptorBytes + descriptor.timestamp, true)
 
 /** One slab in so many has its finishing order noted: enough to see reordering, too little to cost anything. */
 const sampleEvery = 16
@@ -227,7 +244,7 @@ function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memor
     view.setBigUint64(map.settings + 8 * i, BigInt.asUintN(64, value), true),
   )
   if (rules) new Uint8Array(memory.buffer).set(rules, map.rules)
-  if (plan.strategy === 'sharded')
+  if (plan.map.steering)
     new Uint8Array(memory.buffer).set(steeringBlock(artifact.steering!, plan.workers), map.steering)
   for (const at of map.state) clearBlock(stateMemory(memory.buffer), at, artifact.stateLayout, seed)
   map.contexts.forEach((at, w) => {
@@ -255,7 +272,7 @@ function countOwn(
   first: bigint,
 ): void {
   const n = own.length
-  if (strategy.name === 'sharded') {
+  if (strategy.steered) {
     for (let w = 0; w < n; w++) own[w] += words[(slab.lists + w * slab.listBytes) >>> 2]
     return
   }

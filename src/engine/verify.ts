@@ -17,6 +17,7 @@ import { stateMemory } from '../state/memory.js'
 import type { SharingForm, Strategy, StrategyName } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
 import { commitOrder } from './commit-order.js'
+import { handOver } from './handover.js'
 import { digest, observe } from './observe.js'
 import type { Observed, Outcome } from './observe.js'
 import { dropWord } from '../backend/wasm/memory.js'
@@ -108,7 +109,7 @@ export function runSerial(
   counted?: (index: number) => boolean,
 ): SerialRun {
   const { artifact, program } = subject
-  const { settings, rules, seed = 1n, firstSequence = 1n } = options
+  const { settings, rules, seed = 1n } = options
   const machine = new Serial(program, {
     stateLayout: artifact.stateLayout,
     rulesLayout: artifact.rulesLayout,
@@ -118,13 +119,51 @@ export function runSerial(
   })
   const verdicts = new Uint32Array(store.count)
   const digests = new Uint32Array(store.count)
+  const run = { machine, verdicts, digests }
   for (const i of order) {
-    const packet = { ...store.packet(i), sequence: firstSequence + BigInt(i) }
     if (counted) machine.counting = counted(i)
-    verdicts[i] = machine.process(packet)
-    digests[i] = digest(packet.bytes, 0, packet.bytes.length)
+    stepSerial(run, store, i, options)
   }
-  return { machine, verdicts, digests }
+  return run
+}
+
+/** One packet more. */
+function stepSerial(
+  { machine, verdicts, digests }: SerialRun,
+  store: PacketStore,
+  i: number,
+  { firstSequence = 1n }: VerifyOptions,
+): void {
+  const packet = { ...store.packet(i), sequence: firstSequence + BigInt(i) }
+  verdicts[i] = machine.process(packet)
+  digests[i] = digest(packet.bytes, 0, packet.bytes.length)
+}
+
+/**
+ * The serial runs of all shards side by side: each over the packets that were steered to it, with the state that was
+ * handed over where it was.
+ */
+function runShards(
+  subject: Subject,
+  store: PacketStore,
+  options: VerifyOptions,
+  { worker, blocks, result }: Observed,
+): SerialRun[] {
+  const { artifact } = subject
+  const runs = blocks.map(() => runSerial(subject, store, options, []))
+  const handovers = [...(result.rebalancing?.handovers ?? [])]
+  const owners = runs.map(({ machine }) => ({ memory: machine.memory, base: 0 }))
+  const { stateLayout: layout, shardKeys: keys, steering: fields } = artifact
+  for (let n = 0; n < store.count; n++) {
+    while (handovers.length && handovers[0].after === n) {
+      const { moves, time } = handovers.shift()!
+      handOver({ layout, keys: keys!, fields: fields! }, owners, moves, time)
+    }
+    stepSerial(runs[worker[n]], store, n, options)
+  }
+  for (const { moves, time } of handovers)
+    handOver({ layout, keys: keys!, fields: fields! }, owners, moves, time)
+  return runs
 }
 
 async function verifyCase(
@@ -154,7 +193,7 @@ async function verifyCase(
   const check = new Comparison(subject, store, options, found)
   if (strategy.recovery) check.survivors(cores)
   else if (strategy.name === 'shared') check.shared()
-  else if (strategy.name === 'sharded') check.sharded(serial)
+  else if (strategy.steered) check.sharded(serial)
   else check.equal(serial)
   const { recovery } = found.result
   return {
@@ -241,9 +280,9 @@ class Comparison {
     const { artifact } = this.subject
     let full = evictsOrRefuses(artifact, serial.machine) || outlastsClock(artifact, this.store)
     const all = allOf(this.store)
-    const machines = this.found.blocks.map((_, worker) => {
+    const runs = runShards(this.subject, this.store, this.options, this.found)
+    const machines = runs.map((alone, worker) => {
       const own = all.filter(n => this.found.worker[n] === worker)
-      const alone = runSerial(this.subject, this.store, this.options, own)
       this.packets(alone, own, worker)
       this.state(worker, alone.machine)
       full ||= evictsOrRefuses(artifact, alone.machine)

@@ -5,6 +5,7 @@ import type { Strategy } from './strategy.js'
 
 export const sharded: Strategy = {
   name: 'sharded',
+  steered: true,
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets',
   state: 'per-worker',

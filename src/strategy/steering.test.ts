@@ -9,9 +9,9 @@ import { openCapture } from '../device/capture.js'
 import { capturesMissing, indexedCaptures } from '../device/development.js'
 import { FunctionBuilder } from '../ir/builder.js'
 import { dissect } from '../wire/frame.js'
-import { indirectionEntries, steeringBlock, steeringBytes, steeringFunction } from './steering.js'
+import { steeringBlock, steeringFunction } from './steering.js'
 import type { SteeringFields } from './steering.js'
-import { standardKey, symmetricKey, toeplitz } from './toeplitz.js'
+import { indirectionEntries, standardKey, steeringLayout, symmetricKey, toeplitz } from './toeplitz.js'
 
 const all = { source: true, destination: true, sourcePort: true, destinationPort: true }
 const workers = 5
@@ -49,7 +49,7 @@ function steeringBy(fields: SteeringFields): Steer {
   const view = new DataView(memory.buffer)
   const bytes = new Uint8Array(memory.buffer)
   const [ctx, steering, descriptors, lists, data] = [64, 65_536, 2 * 65_536, 6 * 65_536, 20 * 65_536]
-  assert.ok(steering + steeringBytes < descriptors)
+  assert.ok(steering + steeringLayout.size < descriptors)
   bytes.set(steeringBlock(fields, workers), steering)
   view.setUint32(ctx + context.steering, steering, true)
   const room = 4 * 512

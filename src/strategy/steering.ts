@@ -1,7 +1,7 @@
 // Steering as a compiled function: from a packet to the worker its shard belongs to.
 //
 // Does what a NIC with receive-side scaling does: picks the hash input by what the packet is, hashes it with Toeplitz
-// tables, and looks the worker up in an indirection table. It reads packets through the views that programs use, so
+// tables, and takes the low bits as the bucket; the loop that calls it looks the worker up in the indirection table. It reads packets through the views that programs use, so
 // that it sees ports exactly where a program does: later fragments hash on addresses only, having no ports; what is
 // neither IPv4 nor IPv6 goes to worker 0. A NIC that parses less is what `--fields source,destination` shows.
 
@@ -11,7 +11,7 @@ import { memberInfo } from '../lang/members.js'
 import { loadRaw } from '../lang/views-value.js'
 import { readMember, rootView } from '../lang/views.js'
 import type { PacketContext, ViewValue } from '../lang/views.js'
-import { longestInput, standardKey, symmetricKey, toeplitzTables } from './toeplitz.js'
+import { indirectionEntries, standardKey, steeringLayout, symmetricKey, toeplitzTables } from './toeplitz.js'
 
 /** The header fields a NIC can hash. */
 export interface SteeringFields {
@@ -23,23 +23,18 @@ export interface SteeringFields {
   readonly symmetric: boolean
 }
 
-/** Entries of the indirection table; a power of two, as in most NICs. */
-export const indirectionEntries = 128
-const tableBytes = longestInput * 256 * 4
-/** Bytes of the steering block: the Toeplitz tables, then the indirection table of u32. */
-export const steeringBytes = tableBytes + 4 * indirectionEntries
 /** Name under which the steering block is known to the backend. */
 export const steeringObject = 'steering'
 
 /** The steering block for n workers: entry i of the indirection table names worker i mod n. */
 export function steeringBlock(fields: SteeringFields, workers: number): Uint8Array {
-  const words = new Uint32Array(steeringBytes / 4)
+  const words = new Uint32Array(steeringLayout.size / 4)
   words.set(toeplitzTables(fields.symmetric ? symmetricKey : standardKey))
-  for (let i = 0; i < indirectionEntries; i++) words[tableBytes / 4 + i] = i % workers
+  for (let i = 0; i < indirectionEntries; i++) words[steeringLayout.indirection / 4 + i] = i % workers
   return new Uint8Array(words.buffer)
 }
 
-/** The function `steer`: the worker's number, i32. */
+/** The function `steer`: the packet's bucket, i32; the indirection table has its worker. */
 export function steeringFunction(fields: SteeringFields): Func {
   const builder = new FunctionBuilder('steer', [], 'i32')
   const memory = builder.variable('mem')
@@ -110,8 +105,6 @@ export function steeringFunction(fields: SteeringFields): Func {
       when(present, () => mixFields(tcp, ports, at))
     })
   }
-  const index = emit('shl', emit('and', builder.read(hash), indirectionEntries - 1), 2)
-  const entry = { object: steeringObject, width: 4, offset: tableBytes }
-  builder.return([builder.emit('state.load', [index], entry, 'i32')])
+  builder.return([emit('and', builder.read(hash), indirectionEntries - 1)])
   return builder.finish()
 }

@@ -1,5 +1,6 @@
 // The strategies by name. Add one here and nowhere else.
 
+import { rebalanced } from './rebalanced.js'
 import { replicatedWithRecovery } from './replicated-with-recovery.js'
 import { replicated } from './replicated.js'
 import { replicatedByValue } from './replicated-by-value.js'
@@ -13,6 +14,7 @@ export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   single,
   replicated,
   sharded,
+  rebalanced,
   shared,
 }
 
@@ -22,6 +24,7 @@ export const allStrategies: readonly Strategy[] = [
   replicated,
   replicatedByValue,
   sharded,
+  rebalanced,
   ...sharingForms.map(form => sharedForms[form]),
 ]
 

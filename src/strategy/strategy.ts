@@ -77,6 +77,10 @@ export interface Strategy {
   readonly recovery?: boolean
   /** How a shared run keeps workers apart. */
   readonly sharing?: SharingForm
+  /** A hash of header fields picks each packet's worker; the slab has a list for each. */
+  readonly steered?: boolean
+  /** Buckets of the hash change their worker while the run goes on. */
+  readonly rebalances?: boolean
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */

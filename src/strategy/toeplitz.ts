@@ -17,6 +17,20 @@ export const symmetricKey = Uint8Array.from({ length: 40 }, (_, i) => (i % 2 ===
 /** The longest input: two IPv6 addresses and two ports. */
 export const longestInput = 36
 
+/** Entries of the indirection table; a power of two, as in most NICs. An entry is a bucket of flows. */
+export const indirectionEntries = 128
+
+/**
+ * Byte offsets in the steering block: the Toeplitz tables; the indirection table, a u32 worker for each bucket; and
+ * u32 packets of each bucket since the counts were last cleared.
+ */
+export const steeringLayout = {
+  tables: 0,
+  indirection: longestInput * 256 * 4,
+  loads: longestInput * 256 * 4 + 4 * indirectionEntries,
+  size: longestInput * 256 * 4 + 8 * indirectionEntries,
+} as const
+
 /** The hash of up to 36 bytes: addresses and ports in network order, source before destination. u32. */
 export function toeplitz(key: Uint8Array, input: Uint8Array): number {
   let hash = 0

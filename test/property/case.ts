@@ -125,6 +125,7 @@ export function drawnOptions({ artifact }: Compiled, seed: number, packets: read
     settings,
     slabPackets,
     cores,
+    epoch: { packets: 1 + draw.below(40) },
     ...(artifact.rules.length && { rules: rules.bytes }),
   }
 }

@@ -34,7 +34,7 @@ function memoryOf(artifact: Artifact, n: number): number | null {
   for (const strategy of n === 1 ? [strategies.single] : copies) {
     if (!strategy) continue
     if (strategy.name === 'replicated' && !artifact.item) continue
-    if (strategy.name === 'sharded' && !artifact.steering) continue
+    if (strategy.steered && !artifact.steering) continue
     const planned = plan(artifact, { strategy, cores: n })
     return 'error' in planned ? null : planned.map.pages * pageBytes
   }

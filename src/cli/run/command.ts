@@ -13,6 +13,7 @@ import type { Artifact } from '../../engine/artifact.js'
 import { WorkerFailure } from '../../engine/crew.js'
 import { mostWorkers, plan } from '../../engine/plan.js'
 import { start } from '../../engine/run.js'
+import type { Epoch } from '../../engine/rebalance.js'
 import type { Input, RunResult } from '../../engine/run.js'
 import { historyForms, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
@@ -45,6 +46,7 @@ export const command: Command = {
     sharing: { type: 'string' },
     virtual: { type: 'boolean' },
     explain: { type: 'boolean' },
+    epoch: { type: 'string' },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
   },
@@ -95,7 +97,9 @@ export const command: Command = {
     }
     process.once('SIGINT', onInterrupt)
     const rate = text(flags, 'loss')
+    const epoch = epochOf(flags, strategy)
     const input: Input = {
+      ...(epoch && { epoch }),
       ...(rate !== undefined && { loss: lossOf(share(rate, '--loss'), planned.seed) }),
       open: (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
       sinks: outputs.map(({ to, selection }) => ({
@@ -189,6 +193,18 @@ function chosenStrategy(flags: Flags, cores: number, auto: string | undefined): 
   if (named.name !== 'replicated')
     throw new UsageError(`--history is of strategy replicated; strategy ${named.name} has none`)
   return strategyWith(named.name, { history: form })!
+}
+
+/** `--epoch 65536` in packets, or `100ms`. */
+function epochOf(flags: Flags, strategy: Strategy): Epoch | undefined {
+  const given = text(flags, 'epoch')
+  if (given === undefined) return undefined
+  if (!strategy.rebalances)
+    throw new UsageError(`--epoch is of strategy rebalanced; strategy ${strategy.name} has none`)
+  const match = /^([1-9]\d*)(ms)?$/.exec(given.replaceAll('_', ''))
+  if (!match)
+    throw new UsageError(`--epoch takes a number of packets, or of milliseconds like 100ms, not ${given}`)
+  return match[2] ? { milliseconds: Number(match[1]) } : { packets: Number(match[1]) }
 }
 
 interface Output {

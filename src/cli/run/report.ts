@@ -5,6 +5,7 @@ import { verdictNumber } from '../../device/slab.js'
 import type { Artifact } from '../../engine/artifact.js'
 import type { Plan } from '../../engine/plan.js'
 import type { Chosen } from './auto.js'
+import type { RebalancingReport } from '../../engine/rebalance.js'
 import type { RecoveryReport } from '../../engine/recovery.js'
 import { sharingText } from '../../strategy/shared.js'
 import type { RunResult } from '../../engine/run.js'
@@ -66,7 +67,7 @@ export function reportJson(report: Report): object {
     mode: report.plan.crew,
     ...(report.plan.history && { history: report.plan.history }),
     ...(report.plan.sharing && { sharing: report.plan.sharing }),
-    ...(report.plan.strategy === 'sharded' && { fields: steeringNames(report.artifact) }),
+    ...(report.plan.map.steering && { fields: steeringNames(report.artifact) }),
     received: result.received,
     verdicts: {
       drop: packetsWith(result, 'drop'),
@@ -86,6 +87,7 @@ export function reportJson(report: Report): object {
       replayed: w.replayed,
       busySeconds: w.busyMilliseconds / 1000,
     })),
+    ...(result.rebalancing && { rebalancing: rebalancingJson(result.rebalancing) }),
     ...(result.recovery && { recovery: recoveryJson(result.recovery) }),
     ...(result.reordering && { reordering: result.reordering }),
     interrupted: report.interrupted,
@@ -111,6 +113,22 @@ const recoveryJson = ({ detected, recovered, lostEverywhere, unrecoverable, stop
   unrecoverable,
   stopped: stopped.map(({ worker, last }) => ({ worker, last: String(last) })),
 })
+
+const rebalancingJson = ({ epochs, migrations, entries, pausedMilliseconds }: RebalancingReport) => ({
+  epochs,
+  migrations,
+  entries,
+  pausedSeconds: pausedMilliseconds / 1000,
+})
+
+/** What moved between workers. */
+const rebalancingText = ({ epochs, migrations, entries, pausedMilliseconds }: RebalancingReport): string[] =>
+  paragraph(
+    `rebalancing: ${grouped(epochs)} epochs, ${grouped(migrations)} buckets changed their worker and took ` +
+      `${grouped(entries)} entries along, in ${pausedMilliseconds.toFixed(1)} ms`,
+    2,
+    92,
+  )
 
 /** What was lost, and what became of it. */
 export function recoveryText(recovery: RecoveryReport): string[] {
@@ -151,6 +169,7 @@ export function reportText(report: Report): string {
     if (list.length) parts.push(`  dropped: ${list.join(', ')}`)
     parts.push(...recoveryText(result.recovery))
   }
+  if (result.rebalancing) parts.push(...rebalancingText(result.rebalancing))
   const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
   if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))
   if (plan.workers > 1) parts.push('', workersText(report), ...reorderingText(report))
@@ -173,7 +192,7 @@ function strategyText({ plan, artifact }: Report): string {
   if (plan.recovery) return 'replicated (history by value, loss recovery)'
   if (plan.sharing) return `shared (${sharingText[plan.sharing]})`
   if (plan.history === 'value') return 'replicated (history by value)'
-  return plan.strategy === 'sharded' ? `sharded (by ${steeringNames(artifact).join(', ')})` : plan.strategy
+  return plan.map.steering ? `${plan.strategy} (by ${steeringNames(artifact).join(', ')})` : plan.strategy
 }
 
 function reorderingText({ result, plan }: Report): string[] {

@@ -19,7 +19,7 @@ import type { Column } from '../grid.js'
 export function finalState(artifact: Artifact, plan: Plan, result: RunResult, now: bigint): Dump[] {
   const memory = stateMemory(result.memory.buffer)
   const dumps = plan.map.state.map(at => dumpState(memory, at, artifact.stateLayout, now))
-  return plan.strategy === 'sharded' ? mergeDumps(dumps) : dumps[0]
+  return plan.map.steering ? mergeDumps(dumps) : dumps[0]
 }
 
 /** Entries or elements that are shown of each object, if nobody asks for more. */

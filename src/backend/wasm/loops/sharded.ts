@@ -2,23 +2,32 @@
 
 import type { Func as IrFunc } from '../../../ir/types.js'
 import { i32, i64, local } from '../asm.js'
+import { steeringLayout } from '../../../strategy/toeplitz.js'
 import { descriptorBytes } from '../memory.js'
 import { Loop } from './loop.js'
 import type { LoopParts } from './loop.js'
 
-/** steer(ctx, desc, count, seq, lists, room): appends each packet's index to its worker's list of u32. */
+/**
+ * steer(ctx, desc, count, seq, lists, room): appends each packet's index to the list of u32 of the worker that its bucket
+ * belongs to, and counts the packets of each bucket.
+ */
 export function steer(parts: LoopParts, steer: IrFunc): void {
   const loop = new Loop(parts, 'steer', ['lists', 'room'])
   const { lists, room, i } = loop.l
   const list = loop.declare('list', 'i32')
   const length = loop.declare('listLength', 'i32')
-  const worker = loop.declare('chosen', 'i32')
+  const bucket = loop.declare('bucket', 'i32')
   // A list is u32 length, then the indices; lists stand `room` bytes apart.
   loop.each(
     [
       loop.openPacket(),
-      loop.inline(steer, result => [result, local.set(worker)]),
-      [local.get(lists), local.get(worker), local.get(room), i32.mul, i32.add, local.tee(list)],
+      // From here on, the address of the bucket's entry in the indirection table.
+      loop.inline(steer, result => [result, i32.const(2), i32.shl, local.set(bucket)]),
+      [local.get(loop.l.steering), local.get(bucket), i32.add, local.tee(bucket)],
+      [local.get(bucket), i32.load(steeringLayout.loads), i32.const(1), i32.add],
+      i32.store(steeringLayout.loads),
+      [local.get(lists), local.get(bucket), i32.load(steeringLayout.indirection)],
+      [local.get(room), i32.mul, i32.add, local.tee(list)],
       [i32.load(), local.set(length)],
       [local.get(list), local.get(length), i32.const(2), i32.shl, i32.add, local.get(i), i32.store(4)],
       [local.get(list), local.get(length), i32.const(1), i32.add, i32.store()],

@@ -1,0 +1,16 @@
+// RSS++ (Barbette et al., CoNEXT 2019): sharding whose indirection table follows the load. At the end of an epoch buckets
+// of flows move from busy workers to idle ones, with their state.
+//
+// The engine does the moving (engine/rebalance.ts), because it knows when no packet is under way. It cannot help
+// against a single heavy flow, which is one bucket.
+
+import { sharded } from './sharded.js'
+import type { Strategy } from './strategy.js'
+
+export const rebalanced: Strategy = {
+  ...sharded,
+  name: 'rebalanced',
+  rebalances: true,
+  contract:
+    'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets and of the state handed to it',
+}

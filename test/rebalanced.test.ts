@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { observe } from '../src/engine/observe.js'
+import { PacketStore } from '../src/engine/packets.js'
+import { verify } from '../src/engine/verify.js'
+import { rebalanced } from '../src/strategy/rebalanced.js'
+import { sharded } from '../src/strategy/sharded.js'
+import { makeTrace } from '../src/traffic/trace.js'
+import { bundledProgram, programNames } from './programs.js'
+
+const packets = 6_000
+/** Heavy-tailed: buckets differ in load, so that some of them have to move. */
+const store = synthetic()
+const ways = { slabPackets: 256, epoch: { packets: 500 } }
+
+for (const name of programNames) {
+  const subject = bundledProgram(name)
+  if (!subject.artifact.steering) continue
+  test(`${name}: buckets move with their state, and the serial run cannot tell`, async () => {
+    const options = { ...ways, ...(subject.rules && { rules: subject.rules }) }
+    const { cases } = await verify(subject, store, { ...options, strategies: [rebalanced], cores: [2, 3, 7] })
+    for (const { divergent, first, skipped } of cases) {
+      assert.equal(skipped, undefined)
+      assert.equal(divergent, 0, first?.what)
+    }
+    const found = await observe(subject.artifact, store, {
+      ...options,
+      strategy: rebalanced,
+      cores: 3,
+      virtual: true,
+    })
+    assert.ok(!('error' in found))
+    const { migrations, entries, epochs } = found.result.rebalancing!
+    assert.ok(epochs >= packets / 600 && migrations > 0, `${epochs} epochs, ${migrations} migrations`)
+    // Forwarders have no state that could move.
+    if (subject.artifact.stateLayout.objects.length) assert.ok(entries > 0, 'state moved')
+  })
+}
+
+test('load is spread more evenly than by hashing alone, on threads too', async () => {
+  const { artifact } = bundledProgram('heavy-hitter')
+  const most: number[] = []
+  for (const strategy of [sharded, rebalanced]) {
+    const found = await observe(artifact, store, { ...ways, strategy, cores: 4 })
+    assert.ok(!('error' in found))
+    most.push(Math.max(...found.result.workers.map(w => w.packets)))
+  }
+  assert.ok(most[1] < most[0], `busiest worker: ${most[0]} packets sharded, ${most[1]} rebalanced`)
+})
+
+function synthetic(): PacketStore {
+  const made = new PacketStore('heavy-tailed trace')
+  const bytes = new Uint8Array(packets * 256)
+  const descriptors = new Uint8Array(packets * 32)
+  const trace = makeTrace({ law: 'university-1', packets, flows: 600, seed: 3, frameLimit: 192, udp: 0.3 })
+  const count = trace.writeTo(bytes, descriptors, packets)
+  const view = new DataView(descriptors.buffer)
+  for (let i = 0; i < count; i++) {
+    const at = view.getUint32(32 * i, true)
+    const length = view.getUint32(32 * i + 4, true)
+    const original = view.getUint32(32 * i + 8, true)
+    made.add(bytes.slice(at, at + length), original, view.getBigUint64(32 * i + 16, true), 0)
+  }
+  return made
+}
