@@ -41,7 +41,7 @@ for (const name of programNames)
     const program = bundledProgram(name)
     const rulesBytes = program.rules?.length ?? 0
     const object = parsed(objectOf(program, { ...options, ...(program.rules && { rules: program.rules }) }))
-    const { functions, maps } = bytecodeOf(program, rulesBytes, 'kernel', objectCpus)
+    const { functions, maps } = bytecodeOf(program, rulesBytes, { cpus: objectCpus })
 
     // With the addresses put back, the code is what our own loader gives the kernel.
     const expected = encode(functions.flatMap(f => f.code))

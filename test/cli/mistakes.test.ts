@@ -138,6 +138,14 @@ test('a program that cannot run that way: the reason with its line', async () =>
   await refuses(nat, 3, /sourceNat cannot be sharded: .*programs\/source-nat\.ts:\d+:\d+/)
   const fields = ['run', knocking, '--in', demoCapture, '-s', 'rss', '-c', '2', '--fields', 'destination']
   await refuses(fields, 3, /cannot be sharded by destination: .*port-knocking\.ts:\d+/)
+  // What a NIC that hashes addresses and ports would do to programs that count by source.
+  for (const name of ['ddos-mitigator', 'port-knocking']) {
+    const four = ['--fields', 'source,destination,sourcePort,destinationPort']
+    const nic = ['verify', `programs/${name}.ts`, '--in', demoCapture, '-s', 'rss', '-c', '2', ...four]
+    await refuses(nic, 3, new RegExp(`cannot be sharded by source, destination, .*${name}\\.ts:\\d+`))
+  }
+  const sharing = ['run', knocking, '--in', demoCapture, '-s', 'shared', '-c', '2', '--sharing', 'atomics']
+  await refuses(sharing, 3, /cannot be shared with atomics: .*port-knocking\.ts:\d+.*\n.*key-lock/)
 })
 
 test('output that cannot be written', async () => {

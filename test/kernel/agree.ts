@@ -7,6 +7,7 @@ import { Serial } from '../../src/engine/serial.js'
 import { describeDifference, diffStates } from '../../src/state/diff.js'
 import { stateMemory } from '../../src/state/memory.js'
 import { KernelMachine } from './machine.js'
+import type { MachineOptions } from './machine.js'
 
 /** The kernel takes no shorter packet in a test run. */
 const shortest = 14
@@ -18,12 +19,17 @@ export type Subject = Compiled & {
 }
 
 /** Runs the packets through interpreter and kernel side by side; the verifier's count. */
-export function agree(subject: Subject, store: PacketStore, seed: bigint): number {
+export function agree(
+  subject: Subject,
+  store: PacketStore,
+  seed: bigint,
+  more: Pick<MachineOptions, 'locked'> = {},
+): number {
   const { artifact, settings, rules } = subject
   const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }
   const { stateLayout, rulesLayout } = artifact
   const serial = new Serial(subject.program, { stateLayout, rulesLayout, ...options })
-  const machine = new KernelMachine(subject, options)
+  const machine = new KernelMachine(subject, { ...options, ...more })
   try {
     for (let k = 0; k < store.count; k++) {
       const packet = store.packet(k)

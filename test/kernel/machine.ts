@@ -1,14 +1,19 @@
 // Programs in the kernel, for tests: compiled, loaded, run packet by packet with BPF_PROG_TEST_RUN, and read back.
 
-import { exit, label, mayGoto, mov64, r0 } from '../../src/backend/ebpf/asm.js'
+import { call, exit, isLabel, label, mayGoto, mov64, r0 } from '../../src/backend/ebpf/asm.js'
+import type { Item } from '../../src/backend/ebpf/asm.js'
 import { debugInfo } from '../../src/backend/ebpf/debug.js'
+import { commits, commitsDeclaration, commitsMap } from '../../src/backend/ebpf/locked.js'
+import { lockDeclaration, lockMap, lockedFrame, underLock } from '../../src/backend/ebpf/locked.js'
 import { environment } from '../../src/backend/ebpf/maps.js'
+import type { Environment } from '../../src/backend/ebpf/maps.js'
 import { encode, link } from '../../src/backend/ebpf/encode.js'
 import { compileFunctions, isRefusal } from '../../src/backend/ebpf/program.js'
 import type { BpfCode } from '../../src/backend/ebpf/program.js'
 import { counterStride, mapNames, runtime } from '../../src/backend/ebpf/target.js'
 import type { Compiled } from '../../src/compile.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
+import type { Func } from '../../src/ir/types.js'
 import { clearBlock } from '../../src/state/block.js'
 import { stateMemory } from '../../src/state/memory.js'
 import { loadBtf } from '../../src/sys/btf.js'
@@ -53,6 +58,8 @@ export interface MachineOptions {
   readonly rules?: Uint8Array
   readonly seed: bigint
   readonly cpu?: 'v3' | 'v4'
+  /** One lock around every packet, and the order in which packets held it; `broken`: without the lock itself. */
+  readonly locked?: 'whole' | 'broken'
 }
 
 /** Bytecode of a compiled program that takes time and the like from memory. */
@@ -67,10 +74,23 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
     inputs: 'memory',
     cpu: options.cpu ?? 'v3',
   })
-  const code = compileFunctions([...batch.callees, batch.main], env.target)
+  const above = options.locked ? lockedFrame : 0
+  const code = compileFunctions([...batch.callees, batch.main], env.target, above)
   if (isRefusal(code))
     throw new StackRefusal(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
-  return { env, code }
+  return options.locked ? lockedCode(env, code, batch.main, options.locked === 'broken') : { env, code }
+}
+
+function lockedCode(env: Environment, { functions }: BpfCode, main: Func, broken: boolean) {
+  const locking = new Set([call('spin_lock'), call('spin_unlock')].map(i => i.imm))
+  const isLocking = (i: Item): boolean =>
+    !isLabel(i) && i.code === call('spin_lock').code && i.src === 0 && locking.has(i.imm)
+  const made = underLock(functions, main, { inputs: 'memory', checking: true }).map(f =>
+    broken ? { ...f, code: f.code.filter(i => !isLocking(i)) } : f,
+  )
+  const code = made.flatMap(f => f.code)
+  const maps = [...env.maps, lockDeclaration, commitsDeclaration]
+  return { env: { ...env, maps }, code: { functions: made, code, encoded: encode(code) } }
 }
 
 /** A loaded program with its state. */
@@ -79,7 +99,7 @@ export class KernelMachine {
   readonly program: BpfProgram
   private readonly btf: Btf
   private readonly compiled: Compiled
-  private readonly maps = new Map<string, { map: BpfMap; memory: MapMemory }>()
+  private readonly maps = new Map<string, { map: BpfMap; memory: MapMemory | undefined }>()
 
   constructor(compiled: Compiled, options: MachineOptions) {
     this.compiled = compiled
@@ -91,7 +111,7 @@ export class KernelMachine {
       const debug = debugInfo(
         code.functions,
         [...compiled.batch.callees, compiled.batch.main],
-        { file: program.file, text: program.source, name: program.name },
+        { file: program.file, text: program.source, name: program.name, local: options.locked !== undefined },
         env.maps,
       )
       this.btf = loadBtf(debug.btf)
@@ -105,7 +125,8 @@ export class KernelMachine {
           maxEntries: 1,
           flags: mapFlags.MMAPABLE,
         })
-        this.maps.set(name, { map, memory: mapMemory(map) })
+        // The kernel maps no memory with a lock in it.
+        this.maps.set(name, { map, memory: name === lockMap ? undefined : mapMemory(map) })
       }
       const block = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
       clearBlock(block, 0, artifact.stateLayout, options.seed)
@@ -147,6 +168,15 @@ export class KernelMachine {
     return { verdict, bytes: data }
   }
 
+  /** Packets by their first four bytes, and verdicts, in the order in which they held the lock. */
+  commits(): { packet: number; verdict: number }[] {
+    const view = this.view(commitsMap)
+    return Array.from({ length: Number(view.getBigUint64(commits.count, true)) }, (_, k) => {
+      const at = commits.first + k * commits.stride
+      return { packet: view.getUint32(at, true), verdict: view.getUint32(at + 4, true) }
+    })
+  }
+
   /** A copy of the state block. */
   state(): Uint8Array {
     const { objects, size } = this.compiled.artifact.stateLayout
@@ -166,13 +196,13 @@ export class KernelMachine {
     this.program?.close()
     this.btf?.close()
     for (const { map, memory } of this.maps.values()) {
-      memory.unmap()
+      memory?.unmap()
       map.close()
     }
   }
 
   private bytes(name: string): Uint8Array {
-    return this.maps.get(name)!.memory.bytes
+    return this.maps.get(name)!.memory!.bytes
   }
 
   private view(name: string): DataView {

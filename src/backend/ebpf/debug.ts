@@ -15,6 +15,8 @@ export interface Source {
   readonly text: string
   /** The packet function's name. */
   readonly name: string
+  /** All functions are verified where they are called: under a lock no global function may be. */
+  readonly local?: boolean
 }
 
 /** What is told of the code, by slot of the whole program; types and strings are in the BTF object given. */
@@ -51,7 +53,10 @@ export function codeInfo(
   let slot = 0
   compiled.forEach(({ name, code }, k) => {
     const func = functions.find(f => f.name === name)
-    found.push({ slot, type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func) })
+    found.push({
+      slot,
+      type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func, source.local),
+    })
     const start = startOf(source.text, name)
     let last = -1
     let first = true
@@ -128,15 +133,16 @@ export const isStatic = (func: Func | undefined): boolean =>
  * Functions that are called take numbers and are global, unless their arguments go through memory; one that is no
  * function of the program takes the context and is verified where it is called.
  */
-function describe(btf: Btf, name: string, func: Func | undefined): TypeId {
-  if (func === undefined) return btf.function(name, linkage.local, btf.int(), contextOf(btf))
+function describe(btf: Btf, name: string, func: Func | undefined, local = false): TypeId {
+  if (func === undefined || name === 'main')
+    return btf.function(name, linkage.local, btf.int(), contextOf(btf))
   const wide = btf.unsigned(8)
   if (func.params.length > registerArguments) {
     const block = btf.pointer(wide)
     return btf.function(name, linkage.local, btf.int(), [{ name: 'arguments', type: block }])
   }
   const params = func.params.map((p, k) => ({ name: p.name ?? `p${k}`, type: wide }))
-  return btf.function(name, linkage.global, btf.int(), params)
+  return btf.function(name, local ? linkage.local : linkage.global, btf.int(), params)
 }
 
 function words(values: readonly number[]): Uint8Array<ArrayBuffer> {

@@ -72,6 +72,8 @@ export const helpers = {
   xdp_adjust_head: 44,
   redirect_map: 51,
   xdp_adjust_tail: 65,
+  spin_lock: 93,
+  spin_unlock: 94,
   xdp_store_bytes: 190,
 } as const
 export type Helper = keyof typeof helpers

@@ -36,8 +36,12 @@ export interface BpfCode {
   readonly encoded: Encoded
 }
 
-/** `functions`: callees and `main`, which becomes the entry. */
-export function compileFunctions(functions: readonly Func[], target: Target): BpfCode | StackRefusal {
+/** `functions`: callees and `main`, which becomes the entry, or is called by one whose frame takes `above` bytes. */
+export function compileFunctions(
+  functions: readonly Func[],
+  target: Target,
+  above = 0,
+): BpfCode | StackRefusal {
   const entryFirst = called(functions)
   const spilled = new Map<string, readonly string[]>()
   const compiled = entryFirst.map(f => {
@@ -46,7 +50,7 @@ export function compileFunctions(functions: readonly Func[], target: Target): Bp
     spilled.set(f.name, allocation.spilled)
     return { name: f.name, largest: machine.largest, ...emit(machine, allocation) }
   })
-  const refusal = overStack(compiled, spilled)
+  const refusal = overStack(compiled, spilled, above)
   if (refusal) return refusal
   const code = compiled.flatMap(f => f.code)
   return { functions: compiled, code, encoded: encode(code) }
@@ -70,6 +74,7 @@ const frameOf = (f: CompiledFunction): number => Math.ceil(Math.max(f.stack + 16
 function overStack(
   functions: readonly CompiledFunction[],
   spilled: ReadonlyMap<string, readonly string[]>,
+  before: number,
 ): StackRefusal | undefined {
   const byName = new Map(functions.map(f => [f.name, f]))
   let worst: StackRefusal | undefined
@@ -83,6 +88,6 @@ function overStack(
       if (callee && callee !== f) visit(callee, bytes)
     }
   }
-  visit(functions[0], 0)
+  visit(functions[0], before)
   return worst
 }

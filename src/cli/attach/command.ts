@@ -2,7 +2,9 @@
 
 import { isPinned, pinProgram, preparePins } from '../../engine/kernel/attached.js'
 import { driverCounts } from '../../engine/kernel/driver.js'
-import type { LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
+import { kernelSharing } from '../../engine/kernel/load.js'
+import type { KernelSharing, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
+import { sharingText } from '../../strategy/shared.js'
 import { programInfo } from '../../sys/info.js'
 import { attachXdp } from '../../sys/xdp.js'
 import type { Attachment } from '../../sys/xdp.js'
@@ -27,6 +29,7 @@ export const command: Command = {
   flags: {
     mode: { type: 'string', short: 'm' },
     pin: { type: 'string' },
+    strategy: { type: 'string', short: 's' },
     set: { type: 'string', multiple: true },
     table: { type: 'string', multiple: true },
     seed: { type: 'string' },
@@ -41,11 +44,18 @@ export const command: Command = {
     const name = text(flags, 'pin')
     const pin = name === undefined ? undefined : pinName(name)
     if (dry && pin !== undefined) throw new UsageError('--dry-run attaches nothing that --pin could keep')
+    const strategy = strategyOf(flags)
     const compiled = await compileProgram(file, io)
     const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact)
-    const options: LoadOptions = { settings: settings ?? new Map(), seed, ...(rules && { rules }) }
+    const options: LoadOptions = {
+      settings: settings ?? new Map(),
+      seed,
+      ...(strategy === 'shared' && { sharing: kernelSharing(compiled) }),
+      ...(rules && { rules }),
+    }
     return withKernel(() => {
-      if (!dry) checkDevices(devices, compiled.artifact.stateLayout.objects.length > 0, io)
+      if (!dry)
+        checkDevices(devices, strategy === 'single' && compiled.artifact.stateLayout.objects.length > 0, io)
       if (pin !== undefined) {
         preparePins()
         if (isPinned(pin))
@@ -56,9 +66,19 @@ export const command: Command = {
       }
       const loaded = verified(compiled, options, text(flags, 'verifier-log'))
       if (dry) return reportVerified(loaded, compiled.artifact.name, isSet(flags, 'json'), io)
-      return attach(loaded, devices, mode, pin, isSet(flags, 'json'), io)
+      return attach(loaded, devices, mode, pin, isSet(flags, 'json'), io, options.sharing)
     })
   },
+}
+
+const strategyNames = ['single', 'shared'] as const
+
+/** How state meets CPUs. */
+function strategyOf(flags: Flags): (typeof strategyNames)[number] {
+  const given = text(flags, 'strategy') ?? 'single'
+  const found = strategyNames.find(s => s === given)
+  if (found) return found
+  throw new UsageError(`--strategy takes ${strategyNames.join(' or ')} here, not ${given}`)
 }
 
 function argumentsOf({ positionals }: Flags, dry: boolean): { file: string; devices: string[] } {
@@ -84,6 +104,7 @@ function attach(
   pin: string | undefined,
   json: boolean,
   io: Io,
+  sharing: KernelSharing | undefined,
 ): Promise<number> | number {
   const places: Place[] = []
   try {
@@ -100,7 +121,10 @@ function attach(
   }
   const { id } = programInfo(loaded.program)
   for (const { attachment } of places) {
-    if (json) io.out(`${JSON.stringify(attachedJson(loaded, id, attachment, pin))}\n`)
+    if (json)
+      io.out(
+        `${JSON.stringify({ ...attachedJson(loaded, id, attachment, pin), ...(sharing && { sharing }) })}\n`,
+      )
     else {
       io.out(
         `${loaded.description.name} on ${attachment.interfaceName}: ${attachment.mode} mode, program ${id}\n`,
@@ -108,6 +132,7 @@ function attach(
       if (attachment.refusal) io.err(`not native: ${attachment.refusal.message}\n`)
     }
   }
+  if (sharing && !json) io.out(`all CPUs share one state: ${sharingText[sharing]}\n`)
   if (pin !== undefined && !json) io.out(`pinned as ${pin}; take it off with hairpin detach ${pin}\n`)
   if (pin === undefined) return foreground(loaded, places, json, io)
   // The pins hold it from here on; closing the link's descriptor does not detach.

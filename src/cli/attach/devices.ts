@@ -40,7 +40,7 @@ export function checkDevices(
   if (devices.length > 1)
     throw new Failure(
       `on ${devices.length} interfaces CPUs would change the state at the same time; strategy single takes one ` +
-        'interface for a program with state',
+        'interface for a program with state, strategy shared any number',
       exit.program,
     )
   for (const device of devices) {
@@ -49,7 +49,8 @@ export function checkDevices(
     const combined = (channels(device.name)?.combined ?? 0) > 0
     throw new Failure(
       `${device.name} has ${queues} receive queues, on which CPUs would change the state at the same time; ` +
-        `strategy single needs one queue: ethtool -L ${device.name} ${combined ? 'combined' : 'rx'} 1`,
+        `strategy single needs one queue: ethtool -L ${device.name} ${combined ? 'combined' : 'rx'} 1` +
+        '\n--strategy shared keeps them apart by a lock',
       exit.program,
     )
   }

@@ -77,7 +77,7 @@ function expanded({ batch }: Compiled): string {
 function bytecode(compiled: Compiled): string {
   const { artifact, program } = compiled
   const rulesBytes = artifact.rules.length ? artifact.rulesLayout.size : 0
-  const { functions } = bytecodeOf(compiled, rulesBytes, 'kernel', objectCpus)
+  const { functions } = bytecodeOf(compiled, rulesBytes, { cpus: objectCpus })
   const starts = lineStarts(program.source)
   return functions
     .map(({ name, code }) => {

@@ -1,6 +1,7 @@
 // A compiled program in the kernel: bytecode, maps with their first contents, and the verifier's consent.
 //
-// Strategy `single`: one table set, which whoever runs the program owns. Nothing is attached here; src/sys/xdp.ts
+// Strategy `single`: one table set, which whoever runs the program owns; `shared`: one for all CPUs, under a lock
+// (backend/ebpf/locked.ts) unless the program keeps nothing. Nothing is attached here; src/sys/xdp.ts
 // does that. Everything goes when the loaded program is closed, unless something else in the kernel holds it.
 
 import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
@@ -9,6 +10,7 @@ import { debugInfo } from '../../backend/ebpf/debug.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
 import { verdictsDeclaration, withEntry } from '../../backend/ebpf/entry.js'
 import { kernelLicence } from '../../backend/ebpf/licence.js'
+import { lockDeclaration, lockMap, lockedFrame, underLock } from '../../backend/ebpf/locked.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
@@ -45,8 +47,21 @@ export interface LoadOptions {
    * are not described, count no verdicts and return them whole.
    */
   readonly inputs?: 'kernel' | 'memory'
+  /** Of strategy shared: how CPUs are kept apart. */
+  readonly sharing?: KernelSharing
   /** Keeps the whole log, and asks for one even if the program is accepted. */
   readonly verboseLog?: boolean
+}
+
+/** What CPUs that share one state are kept apart with. */
+export type KernelSharing = 'none' | 'program-lock'
+
+/** The least that is safe: whatever a packet leaves behind, its number included, wants the lock. */
+export function kernelSharing({ artifact, batch }: Loadable): KernelSharing {
+  const numbered = batch.main.blocks.some(b =>
+    b.instrs.some(i => i.op === 'input' && i.attrs.name === 'sequence'),
+  )
+  return artifact.sharing.forms.includes('none') && !numbered ? 'none' : 'program-lock'
 }
 
 /** The program needs more stack than the kernel has. */
@@ -67,32 +82,41 @@ export interface LoadedProgram {
 export function bytecodeOf(
   { artifact, batch, program }: Loadable,
   rulesBytes: number,
-  inputs: 'kernel' | 'memory' = 'kernel',
-  cpus = possibleCpus(),
+  {
+    inputs = 'kernel',
+    sharing = 'none',
+    cpus = possibleCpus(),
+  }: Pick<LoadOptions, 'inputs' | 'sharing'> & { readonly cpus?: number } = {},
 ) {
+  const locked = sharing === 'program-lock'
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     rulesBytes,
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
     cpus,
-    inputs,
+    inputs: locked ? 'memory' : inputs,
     cpu: 'v3',
   })
-  const compiled = compileFunctions([...batch.callees, batch.main], target)
+  const compiled = compileFunctions(
+    [...batch.callees, batch.main],
+    locked ? { ...target, cpus: 1 } : target,
+    locked ? lockedFrame : 0,
+  )
   if (isRefusal(compiled)) {
     const names = compiled.variables.length ? `; on the stack are ${compiled.variables.join(', ')}` : ''
     throw new StackExceeded(
       `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
     )
   }
-  const functions = inputs === 'kernel' ? withEntry(compiled.functions, cpus) : compiled.functions
+  const bodies = locked ? underLock(compiled.functions, batch.main, { inputs }) : compiled.functions
+  const functions = inputs === 'kernel' ? withEntry(bodies, cpus) : bodies
   const code = functions.flatMap(f => f.code)
   return {
     functions,
     encoded: encode(code),
     lines: linesOf(code, program),
-    maps: [...maps, verdictsDeclaration(cpus)],
+    maps: [...maps, verdictsDeclaration(cpus), ...(locked ? [lockDeclaration] : [])],
     cpus,
   }
 }
@@ -122,12 +146,17 @@ export function load(
   const { artifact, program: source } = subject
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
   const { inputs = 'kernel' } = options
-  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes, inputs)
+  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes, options)
   onLines?.(lines)
   const debug = debugInfo(
     functions,
     [...subject.batch.callees, subject.batch.main],
-    { file: source.file, text: source.source, name: artifact.name },
+    {
+      file: source.file,
+      text: source.source,
+      name: artifact.name,
+      local: options.sharing === 'program-lock',
+    },
     wanted,
   )
   const types = loadBtf(debug.btf)
@@ -164,7 +193,8 @@ export function load(
       rules,
       settings,
       counters: counters.map(c => c.name),
-      maps: new Map([...maps].map(([key, map]) => [key, mapInfo(map).id])),
+      // A map with a lock cannot be mapped into memory, and holds nothing to be read.
+      maps: new Map([...maps].flatMap(([key, map]) => (key === lockMap ? [] : [[key, mapInfo(map).id]]))),
       cpus,
       start,
     }

@@ -41,7 +41,7 @@ export function objectOf(subject: Loadable, options: ObjectOptions): Uint8Array<
       `${artifact.name} keeps ${stateBytes} bytes of state, and an object has room for ${reach}: make tables smaller`,
     )
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
-  const { functions, maps } = bytecodeOf(subject, rulesBytes, 'kernel', objectCpus)
+  const { functions, maps } = bytecodeOf(subject, rulesBytes, { cpus: objectCpus })
   const contents = firstContents(artifact, { ...options, seed: objectSeed }, 0n)
   // An empty table of zeros needs no bytes in the file: what its header would say stands in the code.
   for (const { kind, name } of artifact.stateLayout.objects) if (kind === 'table') contents.delete(name)
