@@ -63,6 +63,8 @@ export interface CompileOptions {
   readonly fields?: readonly ShardField[]
   /** Whether it is to be replicated over a transport that loses frames: a loop more, nothing slower otherwise. */
   readonly recovery?: boolean
+  /** Whether it is to be sharded with its heavy keys replicated: two loops more. */
+  readonly hybrid?: boolean
 }
 
 /** From source text. */
@@ -103,6 +105,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     main: functionNamed(functions, 'main'),
     ...(steering && { steer: steeringOf(steering) }),
     ...(options.recovery && { recovery: true }),
+    ...(options.hybrid && { hybrid: true }),
     shared: forms,
     ...(isSlice(slice) && {
       slice: {
@@ -124,6 +127,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     counters: program.counters,
     ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
     ...(isSlice(slice) && options.recovery && { recovery: true }),
+    ...(isSlice(slice) && steering && options.hybrid && { hybrid: true }),
     ...(steering && { steering, shardKeys: keysOf(sharding) }),
     sharing: {
       forms: [...forms.keys()],

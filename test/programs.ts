@@ -27,7 +27,7 @@ export interface BundledProgram extends Compiled {
 /** Compiles a program; throws what it has to say if it does not compile. */
 export function bundledProgram(name: string): BundledProgram {
   const path = join(folder, `${name}.ts`)
-  const { compiled, diagnostics } = compile(path, readFileSync(path, 'utf8'))
+  const { compiled, diagnostics } = compile(path, readFileSync(path, 'utf8'), { hybrid: true })
   if (!compiled) throw new Error(diagnostics.map(d => `${d.code}: ${d.message}`).join('\n'))
   const { rules, rulesLayout } = compiled.artifact
   return rules.length === 0 ? compiled : { ...compiled, rules: bundledRules(rulesLayout, rules) }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { observe } from '../src/engine/observe.js'
 import { PacketStore } from '../src/engine/packets.js'
 import { verify } from '../src/engine/verify.js'
+import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { sharded } from '../src/strategy/sharded.js'
 import { makeTrace } from '../src/traffic/trace.js'
@@ -10,7 +11,9 @@ import { bundledProgram, programNames } from './programs.js'
 
 const packets = 6_000
 /** Heavy-tailed: buckets differ in load, so that some of them have to move. */
-const store = synthetic()
+const store = synthetic(0)
+/** One flow has most of the first half and nothing of the second: it becomes heavy, and light again. */
+const elephant = joined(synthetic(0.5), store)
 const ways = { slabPackets: 256, epoch: { packets: 500 } }
 
 for (const name of programNames) {
@@ -37,6 +40,33 @@ for (const name of programNames) {
   })
 }
 
+for (const name of programNames) {
+  const subject = bundledProgram(name)
+  if (!subject.artifact.hybrid) continue
+  test(`${name}: heavy keys live on every worker, and the serial run cannot tell`, async () => {
+    const options = { ...ways, ...(subject.rules && { rules: subject.rules }) }
+    const { cases } = await verify(subject, elephant, { ...options, strategies: [hybrid], cores: [2, 3, 7] })
+    for (const { divergent, first, skipped } of cases) {
+      assert.equal(skipped, undefined)
+      assert.equal(divergent, 0, first?.what)
+    }
+    const found = await observe(subject.artifact, elephant, {
+      ...options,
+      strategy: hybrid,
+      cores: 3,
+      virtual: true,
+    })
+    assert.ok(!('error' in found))
+    const { promotions, demotions } = found.result.rebalancing!
+    assert.ok(promotions > 0 && demotions > 0, `${promotions} promotions, ${demotions} demotions`)
+    const sums = found.result.workers.map(w => w.packets)
+    assert.equal(
+      sums.reduce((a, b) => a + b, 0),
+      elephant.count,
+    )
+  })
+}
+
 test('load is spread more evenly than by hashing alone, on threads too', async () => {
   const { artifact } = bundledProgram('heavy-hitter')
   const most: number[] = []
@@ -48,11 +78,19 @@ test('load is spread more evenly than by hashing alone, on threads too', async (
   assert.ok(most[1] < most[0], `busiest worker: ${most[0]} packets sharded, ${most[1]} rebalanced`)
 })
 
-function synthetic(): PacketStore {
+function synthetic(share: number): PacketStore {
   const made = new PacketStore('heavy-tailed trace')
   const bytes = new Uint8Array(packets * 256)
   const descriptors = new Uint8Array(packets * 32)
-  const trace = makeTrace({ law: 'university-1', packets, flows: 600, seed: 3, frameLimit: 192, udp: 0.3 })
+  const trace = makeTrace({
+    law: 'university-1',
+    packets,
+    flows: 300,
+    seed: 3,
+    frameLimit: 192,
+    udp: 0.3,
+    elephant: share,
+  })
   const count = trace.writeTo(bytes, descriptors, packets)
   const view = new DataView(descriptors.buffer)
   for (let i = 0; i < count; i++) {
@@ -62,4 +100,18 @@ function synthetic(): PacketStore {
     made.add(bytes.slice(at, at + length), original, view.getBigUint64(32 * i + 16, true), 0)
   }
   return made
+}
+
+function joined(first: PacketStore, second: PacketStore): PacketStore {
+  const both = new PacketStore('an elephant comes and goes')
+  const end = first.packet(first.count - 1).timestamp
+  for (const [part, later] of [
+    [first, 0n],
+    [second, end],
+  ] as const)
+    for (let n = 0; n < part.count; n++) {
+      const { bytes, originalLength, timestamp, device } = part.packet(n)
+      both.add(bytes, originalLength, timestamp + later, device)
+    }
+  return both
 }

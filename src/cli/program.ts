@@ -17,7 +17,7 @@ import { readText } from './inputs.js'
 export async function compileProgram(
   file: string,
   io: Io,
-  options: Pick<CompileOptions, 'recovery'> = {},
+  options: Pick<CompileOptions, 'recovery' | 'hybrid'> = {},
 ): Promise<Compiled> {
   const text = readText(file, 'program')
   const { compile } = await import('../compile.js')
@@ -27,7 +27,7 @@ export async function compileProgram(
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
   }
   if (!compiled) throw new Failure(`${file} does not compile`, exit.program)
-  if (!options.recovery) cacheArtifact(text, compiled.artifact)
+  if (!options.recovery && !options.hybrid) cacheArtifact(text, compiled.artifact)
   return compiled
 }
 

@@ -5,12 +5,14 @@ import { lineStarts, positionAt } from '../diagnostics/lines.js'
 import type { Span } from '../ir/types.js'
 import type { StrategyName } from '../strategy/strategy.js'
 
+const sharded: ReadonlySet<StrategyName> = new Set(['sharded', 'rebalanced', 'hybrid'])
+
 /** The reason in one sentence; undefined if the program itself does not stand in the strategy's way. */
 export function refusal(compiled: Compiled, strategy: StrategyName): string | undefined {
   const { slice, sharding, program } = compiled
-  if (strategy === 'replicated' && 'reason' in slice)
+  if ((strategy === 'replicated' || strategy === 'hybrid') && 'reason' in slice)
     return `${program.name} cannot be replicated: ${withPlace(slice, compiled)}`
-  if ((strategy === 'sharded' || strategy === 'rebalanced') && sharding.reason !== undefined)
+  if (sharded.has(strategy) && sharding.reason !== undefined)
     return `${program.name} cannot be sharded: ${withPlace({ ...sharding, reason: sharding.reason }, compiled)}`
   return undefined
 }
@@ -21,6 +23,7 @@ export function suitable({ slice, sharding }: Compiled): StrategyName[] {
     'extract' in slice && 'replicated',
     sharding.possible && 'sharded',
     sharding.possible && 'rebalanced',
+    sharding.possible && 'extract' in slice && 'hybrid',
     'shared',
   ]
   return all.filter(name => name !== false)

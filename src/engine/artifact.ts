@@ -33,6 +33,8 @@ export interface Artifact {
   readonly item?: FrameLayout
   /** It can recover lost frames. */
   readonly recovery?: boolean
+  /** Its heavy keys can be replicated and the others sharded. */
+  readonly hybrid?: boolean
   /** The forms in which workers may share one state, the least first; and why not less than the first will do. */
   readonly sharing: {
     readonly forms: readonly SharingForm[]

@@ -1,4 +1,5 @@
-// Handing the state of buckets from one worker to another: every entry whose packets will go elsewhere goes with them.
+// The state of shards, and how it changes hands: a bucket's entries go to another worker, a heavy key's are copied to all,
+// or kept by one again.
 //
 // Done while no worker runs, so nothing is lost and nothing is seen twice. Entries keep their times and sequence
 // numbers; expired ones are left behind. A table that has no room refuses as at any insertion, and counts it.
@@ -12,10 +13,11 @@ import { entryOffset } from '../state/layout.js'
 import type { ArrayLayout, HashLayout, StateLayout } from '../state/layout.js'
 import type { StateMemory } from '../state/memory.js'
 import { Table } from '../state/table.js'
-import { bucketOf } from '../strategy/bucket.js'
-import type { ShardKeys } from '../strategy/bucket.js'
 import type { Move } from '../strategy/balance.js'
+import { hashOf } from '../strategy/bucket.js'
+import type { ShardKeys } from '../strategy/bucket.js'
 import type { SteeringFields } from '../strategy/steering.js'
+import { indirectionEntries } from '../strategy/toeplitz.js'
 
 /** A worker's state block. */
 export interface Owner {
@@ -23,40 +25,104 @@ export interface Owner {
   readonly base: number
 }
 
-export interface HandoverParts {
+export interface ShardParts {
   readonly layout: StateLayout
   readonly keys: readonly ShardKeys[]
   readonly fields: SteeringFields
 }
 
-/** Moves what belongs to the buckets; `now` is the time of the last packet, ns. Answers how many entries moved. */
-export function handOver(
-  { layout, keys, fields }: HandoverParts,
-  owners: readonly Owner[],
-  moves: readonly Move[],
-  now: bigint,
-): number {
-  let moved = 0
-  for (const from of new Set(moves.map(m => m.from))) {
-    const targets = new Map(moves.filter(m => m.from === from).map(m => [m.bucket, m.to]))
+/** What changes at the end of an epoch, in this order. Keys are known by the hash that steers their packets. */
+export interface Change {
+  /** Keys that one worker has alone again. */
+  readonly demoted: readonly number[]
+  readonly moves: readonly Move[]
+  /** Keys that all workers have from now on. */
+  readonly promoted: readonly number[]
+}
+
+/** The blocks of all workers, with who owns which bucket. */
+export class Shards {
+  /** Hashes of the keys that every worker has. */
+  readonly heavy = new Set<number>()
+  /** The worker of each bucket. */
+  readonly owners: number[]
+  private readonly parts: ShardParts
+  private readonly blocks: readonly Owner[]
+
+  constructor(parts: ShardParts, blocks: readonly Owner[]) {
+    this.parts = parts
+    this.blocks = blocks
+    this.owners = Array.from({ length: indirectionEntries }, (_, bucket) => bucket % blocks.length)
+  }
+
+  /** Carries a change out; `now` is the time of the last packet, ns. Answers how many entries moved or were copied. */
+  apply({ demoted, moves, promoted }: Change, now: bigint): number {
+    for (const hash of demoted) {
+      this.heavy.delete(hash)
+      const owner = this.ownerOf(hash)
+      this.blocks.forEach((block, w) => {
+        if (w !== owner) this.each(block, h => (h === hash ? [] : undefined), now)
+      })
+    }
+    let entries = 0
+    for (const from of new Set(moves.map(m => m.from))) {
+      const targets = new Map(moves.filter(m => m.from === from).map(m => [m.bucket, this.blocks[m.to]]))
+      const targetOf = (hash: number): Owner[] | undefined => {
+        const to = this.heavy.has(hash) ? undefined : targets.get(hash % indirectionEntries)
+        return to && [to]
+      }
+      entries += this.each(this.blocks[from], targetOf, now)
+    }
+    for (const { bucket, to } of moves) this.owners[bucket] = to
+    for (const hash of promoted) {
+      const owner = this.ownerOf(hash)
+      const others = this.blocks.filter((_, w) => w !== owner)
+      entries += this.each(this.blocks[owner], h => (h === hash ? others : undefined), now, true)
+      this.heavy.add(hash)
+    }
+    return entries
+  }
+
+  /** True if every table of every worker takes entries without throwing others out. */
+  get roomy(): boolean {
+    return this.parts.layout.objects.every(
+      object =>
+        object.kind !== 'table' ||
+        this.blocks.every(
+          ({ memory, base }) => new Table(memory, base + object.offset, object).count < object.capacity,
+        ),
+    )
+  }
+
+  private ownerOf(hash: number): number {
+    return this.owners[hash % indirectionEntries]
+  }
+
+  /**
+   * Every entry of a block for whose hash there are targets is copied to them, and taken out unless it is `kept`.
+   * Answers how many were copied.
+   */
+  private each(from: Owner, targetsOf: TargetsOf, now: bigint, kept = false): number {
+    const { layout, keys, fields } = this.parts
+    let moved = 0
     for (const object of layout.objects) {
       const made = keys.find(k => k.object === object.name)
       if (!made) continue
-      const targetOf = (leaves: readonly bigint[]): Owner | undefined => {
-        const bucket = bucketOf(made, leaves, fields)
-        const to = bucket === undefined ? undefined : targets.get(bucket)
-        return to === undefined ? undefined : owners[to]
+      const targets = (leaves: readonly bigint[]): readonly Owner[] | undefined => {
+        const hash = hashOf(made, leaves, fields)
+        return hash === undefined ? undefined : targetsOf(hash)
       }
-      if (object.kind === 'table') moved += moveEntries(object, owners[from], targetOf, now)
-      else if (object.kind === 'array') moved += moveElements(object, owners[from], targetOf)
+      if (object.kind === 'table') moved += tableEntries(object, from, targets, now, kept)
+      else if (object.kind === 'array') moved += arrayElements(object, from, targets, kept)
     }
+    return moved
   }
-  return moved
 }
 
-type TargetOf = (leaves: readonly bigint[]) => Owner | undefined
+type TargetsOf = (hash: number) => readonly Owner[] | undefined
+type Targets = (leaves: readonly bigint[]) => readonly Owner[] | undefined
 
-function moveEntries(layout: HashLayout, from: Owner, targetOf: TargetOf, now: bigint): number {
+function tableEntries(layout: HashLayout, from: Owner, targets: Targets, now: bigint, kept: boolean): number {
   const source = from.base + layout.offset
   const table = new Table(from.memory, source, layout)
   const clock = layout.expire ? clockAt(now, layout.expire.unit) : 0
@@ -65,16 +131,16 @@ function moveEntries(layout: HashLayout, from: Owner, targetOf: TargetOf, now: b
     const slot = entryOffset(layout, 0, place)
     if (table.tagAt(slot) === 0) continue
     const at = source + slot
-    const leaves = layout.key.flatMap(field =>
-      leavesOf(field).map(leaf => loadLeaf(from.memory, at, field, leaf, 'key')),
+    const to = targets(
+      layout.key.flatMap(field => leavesOf(field).map(leaf => loadLeaf(from.memory, at, field, leaf, 'key'))),
     )
-    const to = targetOf(leaves)
     if (!to) continue
-    if (!table.isExpired(slot, clock)) {
-      copyEntry(layout, from.memory, at, to, clock)
-      moved++
-    }
-    table.remove(slot)
+    if (!table.isExpired(slot, clock))
+      for (const owner of to) {
+        copyEntry(layout, from.memory, at, owner, clock)
+        moved++
+      }
+    if (!kept) table.remove(slot)
   }
   return moved
 }
@@ -87,28 +153,28 @@ function copyEntry(layout: HashLayout, memory: StateMemory, at: number, to: Owne
   const target = to.base + layout.offset
   const slot = new Table(to.memory, target, layout).insert(area, clock, seq)
   if (slot === 0) return
-  if (touchedTimeOffset >= 0)
-    to.memory.view.setUint32(
-      target + slot + touchedTimeOffset,
-      memory.view.getUint32(at + touchedTimeOffset, true),
-      true,
-    )
+  if (touchedTimeOffset >= 0) {
+    const touched = memory.view.getUint32(at + touchedTimeOffset, true)
+    to.memory.view.setUint32(target + slot + touchedTimeOffset, touched, true)
+  }
   const value = layout.keyOffset + layout.keyAreaBytes
   to.memory.bytes.set(memory.bytes.subarray(at + value, at + stride), target + slot + value)
 }
 
 /** Elements that are not zero; what is zero is as good as moved. */
-function moveElements(layout: ArrayLayout, from: Owner, targetOf: TargetOf): number {
+function arrayElements(layout: ArrayLayout, from: Owner, targets: Targets, kept: boolean): number {
   let moved = 0
   for (let index = 0; index < layout.length; index++) {
     const at = from.base + layout.offset + index * layout.stride
     const element = from.memory.bytes.subarray(at, at + layout.stride)
     if (!element.some(b => b !== 0)) continue
-    const to = targetOf([BigInt(index)])
+    const to = targets([BigInt(index)])
     if (!to) continue
-    to.memory.bytes.set(element, to.base + layout.offset + index * layout.stride)
-    element.fill(0)
-    moved++
+    for (const owner of to) {
+      owner.memory.bytes.set(element, owner.base + layout.offset + index * layout.stride)
+      moved++
+    }
+    if (!kept) element.fill(0)
   }
   return moved
 }

@@ -7,6 +7,7 @@ import type { Artifact } from './artifact.js'
 import { Evidence } from './commit-order.js'
 import { storeSource } from './packets.js'
 import type { PacketStore } from './packets.js'
+import { advanceOnly } from '../backend/wasm/loops/hybrid.js'
 import { plan } from './plan.js'
 import type { RunOptions } from './plan.js'
 import { start } from './run.js'
@@ -21,6 +22,8 @@ export interface Outcome {
 export interface Observed extends Outcome {
   /** The worker each packet was steered to; zeros unless a hash picks it. */
   readonly worker: Uint8Array
+  /** 1 for packets that the other workers replayed too, as items. */
+  readonly heavy: Uint8Array
   /** What packets of a shared run left to tell the order in which they happened. */
   readonly evidence: Evidence
   readonly result: RunResult
@@ -41,6 +44,7 @@ export async function observe(
     verdicts: new Uint32Array(store.count),
     digests: new Uint32Array(store.count),
     worker: new Uint8Array(store.count),
+    heavy: new Uint8Array(store.count),
     evidence: new Evidence(strategy.sharing ? store.count : 0, artifact.sharing.bits),
   }
   const result = await start(
@@ -67,8 +71,12 @@ export async function observe(
           for (let w = 0; w < cores; w++) {
             const list = slab.lists + w * slab.listBytes
             const length = view.getUint32(list, true)
-            for (let k = 1; k <= length; k++)
-              found.worker[Number(first - planned.firstSequence) + view.getUint32(list + 4 * k, true)] = w
+            for (let k = 1; k <= length; k++) {
+              const entry = view.getUint32(list + 4 * k, true)
+              const n = Number(first - planned.firstSequence) + (entry & ~advanceOnly)
+              if (entry & advanceOnly) found.heavy[n] = 1
+              else found.worker[n] = w
+            }
           }
       },
     },

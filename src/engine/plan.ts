@@ -97,6 +97,10 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     return { error: `${artifact.name} cannot be replicated; hairpin check says why` }
   if (strategy.steered && !artifact.steering)
     return { error: `${artifact.name} cannot be sharded; hairpin check says why` }
+  if (strategy.replicatesHeavy && !artifact.item)
+    return { error: `${artifact.name} cannot be replicated, its heavy keys neither; hairpin check says why` }
+  if (strategy.replicatesHeavy && !artifact.hybrid)
+    return { error: `${artifact.name} was compiled without what strategy hybrid needs` }
   if (strategy.recovery && !artifact.recovery)
     return { error: `${artifact.name} was compiled without loss recovery` }
   if (options.loss && !strategy.recovery)
@@ -116,6 +120,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
       return { error: `${artifact.name} has no parameter ${name}; it has ${[...known].join(', ') || 'none'}` }
   const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
+  const withItems = strategy.name === 'replicated' || strategy.replicatesHeavy === true
   const slabPackets = options.slabPackets ?? (strategy.recovery ? recoverySlabPackets : defaultSlabPackets)
   const slabDataBytes = options.slabDataBytes ?? defaultSlabBytes
   const map = mapMemory({
@@ -130,8 +135,8 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabs: crew === 'threads' ? slabsInFlight : 1,
     slabPackets,
     slabDataBytes,
-    replicated: strategy.name === 'replicated',
-    itemStride: strategy.name === 'replicated' ? artifact.item!.itemBytes : 0,
+    replicated: withItems,
+    itemStride: withItems ? artifact.item!.itemBytes : 0,
     lists: strategy.steered === true,
     locks: strategy.name === 'shared',
     commitBytes: options.checking && strategy.sharing ? commitBytesOf(strategy.sharing) : 0,

@@ -1,16 +1,18 @@
-// RSS++ at run time: at the end of an epoch the loads of the buckets decide which of them change their worker, and
-// their state goes with them.
+// RSS++ and hybrid at run time: at the end of an epoch the loads of the buckets decide which of them change their worker,
+// and the votes decide which keys all workers have. Their state goes with them.
 //
 // Between two slabs, when all that was handed out has been done: no packet is between two workers then. Epochs are
-// counted in packets, so that a run can be repeated, or in milliseconds, as a NIC's driver would. The optimisation is
-// strategy/balance.ts, the hand-over handover.ts.
+// counted in packets, so that a run can be repeated, or in milliseconds, as a NIC's driver would. The decisions are
+// strategy/balance.ts and strategy/heavy.ts, the hand-over handover.ts.
 
 import { stateMemory } from '../state/memory.js'
 import { balance } from '../strategy/balance.js'
-import type { Move } from '../strategy/balance.js'
-import { indirectionEntries, steeringLayout } from '../strategy/toeplitz.js'
+import { judge } from '../strategy/heavy.js'
+import type { Vote } from '../strategy/heavy.js'
+import { heavySlots, indirectionEntries, steeringLayout, voteSlots } from '../strategy/toeplitz.js'
 import type { Artifact } from './artifact.js'
-import { handOver } from './handover.js'
+import { Shards } from './handover.js'
+import type { Change } from './handover.js'
 import type { Plan } from './plan.js'
 
 export interface Epoch {
@@ -19,21 +21,22 @@ export interface Epoch {
 }
 export const defaultEpoch: Epoch = { packets: 65_536 }
 
-/** What happened at the end of an epoch in which something moved. */
-export interface Handover {
+/** What happened at the end of an epoch in which something changed hands. */
+export interface Handover extends Change {
   /** Packets received before it. */
   readonly after: number
   /** The time of the last of them, ns. */
   readonly time: bigint
-  readonly moves: readonly Move[]
-  /** Entries that moved with them. */
+  /** Entries that moved or were copied. */
   readonly entries: number
 }
 
 export interface RebalancingReport {
   readonly epochs: number
-  /** Buckets that changed their worker, and entries that did. */
+  /** Buckets that changed their worker, keys that became heavy and light, and entries that moved or were copied. */
   readonly migrations: number
+  readonly promotions: number
+  readonly demotions: number
   readonly entries: number
   /** Milliseconds in which the workers stood still for it. */
   readonly pausedMilliseconds: number
@@ -42,22 +45,27 @@ export interface RebalancingReport {
 
 export class Rebalancer {
   private readonly words: Uint32Array
+  private readonly steering: number
+  private readonly shards: Shards
   private readonly handovers: Handover[] = []
   private epochs = 0
   private paused = 0
   private packets = 0
   private time = performance.now()
-  private readonly artifact: Artifact
   private readonly plan: Plan
-  private readonly memory: WebAssembly.Memory
   private readonly epoch: Epoch
 
   constructor(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, epoch: Epoch = defaultEpoch) {
-    this.artifact = artifact
+    const { stateLayout: layout, shardKeys: keys, steering: fields } = artifact
     this.plan = plan
-    this.memory = memory
     this.epoch = epoch
     this.words = new Uint32Array(memory.buffer)
+    this.steering = plan.map.steering
+    const state = stateMemory(memory.buffer)
+    this.shards = new Shards(
+      { layout, keys: keys!, fields: fields! },
+      plan.map.state.map(base => ({ memory: state, base })),
+    )
   }
 
   /** True if an epoch is over, when so many packets have been received. */
@@ -70,21 +78,23 @@ export class Rebalancer {
   /** Ends an epoch. No worker may be running; `time` is that of the last packet, ns. */
   rebalance(received: number, time: bigint): void {
     const began = performance.now()
-    const { map, workers } = this.plan
-    const owners = this.column(map.steering + steeringLayout.indirection)
-    const loads = this.column(map.steering + steeringLayout.loads)
-    const moves = balance(loads, owners, workers)
-    if (moves.length) {
-      const memory = stateMemory(this.memory.buffer)
-      const { stateLayout: layout, shardKeys: keys, steering: fields } = this.artifact
-      const parts = { layout, keys: keys!, fields: fields! }
-      const blocks = map.state.map(base => ({ memory, base }))
-      const entries = handOver(parts, blocks, moves, time)
-      for (const { bucket, to } of moves)
-        this.words[(map.steering + steeringLayout.indirection) / 4 + bucket] = to
-      this.handovers.push({ after: received, time, moves, entries })
+    const { shards, plan } = this
+    const { promoted, demoted } =
+      plan.strategy === 'hybrid'
+        ? judge(this.votes(), received - this.packets, plan.workers, shards.heavy)
+        : { promoted: [], demoted: [] }
+    const loads = Array.from(this.column(steeringLayout.loads, indirectionEntries))
+    const moves = balance(loads, shards.owners, plan.workers)
+    const change = { demoted, moves, promoted: shards.roomy ? promoted : [] }
+    if (demoted.length + moves.length + change.promoted.length > 0) {
+      const entries = shards.apply(change, time)
+      this.column(steeringLayout.indirection, indirectionEntries).set(shards.owners)
+      const heavy = this.column(steeringLayout.heavy, heavySlots).fill(0)
+      for (const hash of shards.heavy) heavy[hash % heavySlots] = hash
+      this.handovers.push({ after: received, time, ...change, entries })
     }
-    this.words.fill(0, ...range(map.steering + steeringLayout.loads))
+    this.column(steeringLayout.loads, indirectionEntries).fill(0)
+    this.column(steeringLayout.votes, 2 * voteSlots).fill(0)
     this.epochs++
     this.packets = received
     this.time = performance.now()
@@ -97,16 +107,23 @@ export class Rebalancer {
     return {
       epochs,
       migrations: sum(h => h.moves.length),
+      promotions: sum(h => h.promoted.length),
+      demotions: sum(h => h.demoted.length),
       entries: sum(h => h.entries),
       pausedMilliseconds: paused,
       handovers,
     }
   }
 
-  private column(address: number): number[] {
-    return Array.from(this.words.subarray(...range(address)))
+  private votes(): Vote[] {
+    const words = this.column(steeringLayout.votes, 2 * voteSlots)
+    const votes: Vote[] = []
+    for (let slot = 0; slot < words.length; slot += 2)
+      if (words[slot + 1] > 0) votes.push({ hash: words[slot], count: words[slot + 1] })
+    return votes
+  }
+
+  private column(offset: number, words: number): Uint32Array {
+    return this.words.subarray((this.steering + offset) / 4, (this.steering + offset) / 4 + words)
   }
 }
-
-/** First and last + 1 word of a column of the steering block. */
-const range = (address: number): [number, number] => [address / 4, address / 4 + indirectionEntries]

@@ -213,7 +213,8 @@ export async function start(
     ),
     seconds,
     workers: map.contexts.map((at, w) => ({
-      packets: own[w],
+      // Of hybrid, a list also has the packets of others that a worker only replays.
+      packets: own[w] - (strategy.replicatesHeavy ? word(at + context.replayed) : 0),
       replayed: word(at + context.replayed),
       busyMilliseconds: busy[w],
     })),

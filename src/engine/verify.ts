@@ -17,7 +17,7 @@ import { stateMemory } from '../state/memory.js'
 import type { SharingForm, Strategy, StrategyName } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
 import { commitOrder } from './commit-order.js'
-import { handOver } from './handover.js'
+import { Shards } from './handover.js'
 import { digest, observe } from './observe.js'
 import type { Observed, Outcome } from './observe.js'
 import { dropWord } from '../backend/wasm/memory.js'
@@ -140,29 +140,33 @@ function stepSerial(
 }
 
 /**
- * The serial runs of all shards side by side: each over the packets that were steered to it, with the state that was
- * handed over where it was.
+ * The serial runs of all shards side by side: each over the packets that were steered to it and those of heavy keys, with
+ * the state that was handed over where it was.
  */
 function runShards(
   subject: Subject,
   store: PacketStore,
   options: VerifyOptions,
-  { worker, blocks, result }: Observed,
+  { worker, heavy, blocks, result }: Observed,
 ): SerialRun[] {
-  const { artifact } = subject
+  const { stateLayout: layout, shardKeys: keys, steering: fields } = subject.artifact
   const runs = blocks.map(() => runSerial(subject, store, options, []))
+  const shards = new Shards(
+    { layout, keys: keys!, fields: fields! },
+    runs.map(({ machine }) => ({ memory: machine.memory, base: 0 })),
+  )
   const handovers = [...(result.rebalancing?.handovers ?? [])]
-  const owners = runs.map(({ machine }) => ({ memory: machine.memory, base: 0 }))
-  const { stateLayout: layout, shardKeys: keys, steering: fields } = artifact
-  for (let n = 0; n < store.count; n++) {
-    while (handovers.length && handovers[0].after === n) {
-      const { moves, time } = handovers.shift()!
-      handOver({ layout, keys: keys!, fields: fields! }, owners, moves, time)
+  for (let n = 0; n <= store.count; n++) {
+    while (handovers[0]?.after === n) {
+      const change = handovers.shift()!
+      shards.apply(change, change.time)
     }
-    stepSerial(runs[worker[n]], store, n, options)
+    if (n === store.count) break
+    runs.forEach((run, w) => {
+      run.machine.counting = w === worker[n]
+      if (w === worker[n] || heavy[n]) stepSerial(run, store, n, options)
+    })
   }
-  for (const { moves, time } of handovers)
-    handOver({ layout, keys: keys!, fields: fields! }, owners, moves, time)
   return runs
 }
 

@@ -4,6 +4,7 @@
 // entries stand in memory. With a timestamp it holds the entries alive at that moment, without it all that are
 // present, dead ones that no sweep has met included. Read layout.ts first; diff.ts compares dumps.
 
+import { isDeepStrictEqual } from 'node:util'
 import { StateArray } from './array.js'
 import { clockAt } from './block.js'
 import type { FieldDecl } from './declaration.js'
@@ -208,9 +209,12 @@ export function mergeDumps(workers: readonly (readonly Dump[])[]): Dump[] {
     const all = workers.map(dumps => dumps[i])
     if (first.kind === 'table') {
       const tables = all as DumpedTable[]
-      const entries = tables.flatMap(table => table.entries)
-      entries.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
-      const count = tables.reduce((sum, table) => sum + table.count, 0)
+      const sorted = tables.flatMap(table => table.entries)
+      sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+      // What several workers have alike is one entry; where they differ, all are shown.
+      const entries = sorted.filter((entry, k) => k === 0 || !isDeepStrictEqual(entry, sorted[k - 1]))
+      const copies = sorted.length - entries.length
+      const count = tables.reduce((sum, table) => sum + table.count, 0) - copies
       const counters = countersOf(tableCounters, name => tables.reduce((sum, t) => sum + t.counters[name], 0))
       const omitted = tables.reduce((sum, table) => sum + table.omitted, 0)
       return { ...first, entries, count, counters, omitted }

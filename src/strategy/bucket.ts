@@ -1,12 +1,12 @@
-// The bucket that an entry's packets are steered to, read back from its key.
+// The hash that steers an entry's packets, read back from its key.
 //
 // Sharding is sound because the fields that steer a packet can be read back from every key it looks up
 // (analysis/sharding.ts). Here that is done: from the leaves of a key to the bytes that the steering would hash.
-// Where a key may have been made in several ways, any that fits gives the same bucket; the analysis has made sure.
+// Where a key may have been made in several ways, any that fits gives the same hash; the analysis has made sure.
 
 import type { Alternative, KeyLeaf, ShardField } from '../analysis/sharding-key.js'
 import type { SteeringFields } from './steering.js'
-import { indirectionEntries, standardKey, symmetricKey, toeplitz } from './toeplitz.js'
+import { standardKey, symmetricKey, toeplitz } from './toeplitz.js'
 
 /** The keys of an object that is spread by buckets, as plain data. */
 export interface ShardKeys {
@@ -17,8 +17,8 @@ export interface ShardKeys {
 const order: readonly ShardField[] = ['source', 'destination', 'sourcePort', 'destinationPort']
 const bytesOf: Readonly<Record<string, number>> = { ipv4: 4, 'ipv6 high': 8, 'ipv6 low': 8, port: 2 }
 
-/** The bucket of a key, given its leaves as they stand in the table; undefined if no way of making it fits. */
-export function bucketOf(
+/** The hash of a key's packets, given its leaves as they stand in the table; undefined if no way of making it fits. */
+export function hashOf(
   keys: ShardKeys,
   leaves: readonly bigint[],
   fields: SteeringFields,
@@ -28,7 +28,7 @@ export function bucketOf(
     const input = inputOf(made, leaves, fields, portless)
     if (!input) continue
     const key = fields.symmetric ? symmetricKey : standardKey
-    return toeplitz(key, Uint8Array.from(input)) % indirectionEntries
+    return toeplitz(key, Uint8Array.from(input))
   }
   return undefined
 }

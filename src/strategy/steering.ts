@@ -1,7 +1,7 @@
 // Steering as a compiled function: from a packet to the worker its shard belongs to.
 //
 // Does what a NIC with receive-side scaling does: picks the hash input by what the packet is, hashes it with Toeplitz
-// tables, and takes the low bits as the bucket; the loop that calls it looks the worker up in the indirection table. It reads packets through the views that programs use, so
+// tables, and leaves the rest to the loop that calls it. It reads packets through the views that programs use, so
 // that it sees ports exactly where a program does: later fragments hash on addresses only, having no ports; what is
 // neither IPv4 nor IPv6 goes to worker 0. A NIC that parses less is what `--fields source,destination` shows.
 
@@ -34,7 +34,7 @@ export function steeringBlock(fields: SteeringFields, workers: number): Uint8Arr
   return new Uint8Array(words.buffer)
 }
 
-/** The function `steer`: the packet's bucket, i32; the indirection table has its worker. */
+/** The function `steer`: the packet's hash, i32. Its low bits are the bucket, whose worker the indirection table has. */
 export function steeringFunction(fields: SteeringFields): Func {
   const builder = new FunctionBuilder('steer', [], 'i32')
   const memory = builder.variable('mem')
@@ -105,6 +105,6 @@ export function steeringFunction(fields: SteeringFields): Func {
       when(present, () => mixFields(tcp, ports, at))
     })
   }
-  builder.return([emit('and', builder.read(hash), indirectionEntries - 1)])
+  builder.return([builder.read(hash)])
   return builder.finish()
 }

@@ -1,5 +1,6 @@
 // The strategies by name. Add one here and nowhere else.
 
+import { hybrid } from './hybrid.js'
 import { rebalanced } from './rebalanced.js'
 import { replicatedWithRecovery } from './replicated-with-recovery.js'
 import { replicated } from './replicated.js'
@@ -15,6 +16,7 @@ export const strategies: Readonly<Partial<Record<StrategyName, Strategy>>> = {
   replicated,
   sharded,
   rebalanced,
+  hybrid,
   shared,
 }
 
@@ -25,6 +27,7 @@ export const allStrategies: readonly Strategy[] = [
   replicatedByValue,
   sharded,
   rebalanced,
+  hybrid,
   ...sharingForms.map(form => sharedForms[form]),
 ]
 

@@ -39,6 +39,26 @@ export interface Loops {
     history: number,
   ): void
   valued?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
+  classify?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    lists: number,
+    room: number,
+    items: number,
+    effects: number,
+  ): void
+  mixed?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    list: number,
+    stamps: number,
+    items: number,
+    effects: number,
+  ): void
   recovered?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void
@@ -81,6 +101,8 @@ export interface Strategy {
   readonly steered?: boolean
   /** Buckets of the hash change their worker while the run goes on. */
   readonly rebalances?: boolean
+  /** Keys that carry much of the traffic live on every worker. */
+  readonly replicatesHeavy?: boolean
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */

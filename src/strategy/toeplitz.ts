@@ -20,15 +20,24 @@ export const longestInput = 36
 /** Entries of the indirection table; a power of two, as in most NICs. An entry is a bucket of flows. */
 export const indirectionEntries = 128
 
+/** Of hybrid: keys that can be heavy at a time, one for each value of the hash's low bits; and slots for votes. */
+export const heavySlots = 1024
+export const voteSlots = 4096
+
+const tablesBytes = longestInput * 256 * 4
+const columnBytes = 4 * indirectionEntries
 /**
- * Byte offsets in the steering block: the Toeplitz tables; the indirection table, a u32 worker for each bucket; and
- * u32 packets of each bucket since the counts were last cleared.
+ * Byte offsets in the steering block: the Toeplitz tables; the indirection table, a u32 worker for each bucket; u32
+ * packets of each bucket since the counts were last cleared; of hybrid the hashes of heavy keys, 0 for none, and the votes, a
+ * u32 hash and a u32 count each.
  */
 export const steeringLayout = {
   tables: 0,
-  indirection: longestInput * 256 * 4,
-  loads: longestInput * 256 * 4 + 4 * indirectionEntries,
-  size: longestInput * 256 * 4 + 8 * indirectionEntries,
+  indirection: tablesBytes,
+  loads: tablesBytes + columnBytes,
+  heavy: tablesBytes + 2 * columnBytes,
+  votes: tablesBytes + 2 * columnBytes + 4 * heavySlots,
+  size: tablesBytes + 2 * columnBytes + 4 * heavySlots + 8 * voteSlots,
 } as const
 
 /** The hash of up to 36 bytes: addresses and ports in network order, source before destination. u32. */

@@ -81,7 +81,7 @@ export async function examineSource(
 ): Promise<Examined> {
   let compiled: Compiled | undefined
   try {
-    const compilation = compile('random.ts', text)
+    const compilation = compile('random.ts', text, { hybrid: true })
     compiled = compilation.compiled
     if (!compiled) return { ran: [], ...refusal(compilation.diagnostics) }
     return await runner(compiled, seed, packets, ways)

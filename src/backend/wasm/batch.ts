@@ -9,6 +9,7 @@ import type { Embedding } from './embedding.js'
 import { wasmType } from './embedding.js'
 import { placed } from './loops/loop.js'
 import type { BatchSource } from './loops/loop.js'
+import { classify, mixed } from './loops/hybrid.js'
 import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
@@ -48,6 +49,10 @@ export function buildModule(source: BatchSource): Module {
     if (source.recovery) recovered(parts, source.slice)
   }
   if (source.steer) steer(parts, source.steer)
+  if (source.hybrid && source.steer && source.slice) {
+    classify(parts, source.steer, source.slice)
+    mixed(parts, source.slice)
+  }
   listed(parts)
   shared({ ...parts, section: section(module) })
   tally(module)

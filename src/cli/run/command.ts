@@ -72,8 +72,8 @@ export const command: Command = {
     const path = captureOf(flags)
     const artifact = fields
       ? (await shardedBy(fields, file, io)).artifact
-      : named.recovery
-        ? (await compileProgram(file, io, { recovery: true })).artifact
+      : named.recovery || named.replicatesHeavy
+        ? (await compileProgram(file, io, named.recovery ? { recovery: true } : { hybrid: true })).artifact
         : await loadArtifact(file, io)
     const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))
     const options = optionsOf(flags, artifact)

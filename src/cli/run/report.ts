@@ -114,21 +114,28 @@ const recoveryJson = ({ detected, recovered, lostEverywhere, unrecoverable, stop
   stopped: stopped.map(({ worker, last }) => ({ worker, last: String(last) })),
 })
 
-const rebalancingJson = ({ epochs, migrations, entries, pausedMilliseconds }: RebalancingReport) => ({
-  epochs,
-  migrations,
-  entries,
-  pausedSeconds: pausedMilliseconds / 1000,
+const rebalancingJson = (r: RebalancingReport) => ({
+  epochs: r.epochs,
+  migrations: r.migrations,
+  promotions: r.promotions,
+  demotions: r.demotions,
+  entries: r.entries,
+  pausedSeconds: r.pausedMilliseconds / 1000,
 })
 
-/** What moved between workers. */
-const rebalancingText = ({ epochs, migrations, entries, pausedMilliseconds }: RebalancingReport): string[] =>
-  paragraph(
-    `rebalancing: ${grouped(epochs)} epochs, ${grouped(migrations)} buckets changed their worker and took ` +
-      `${grouped(entries)} entries along, in ${pausedMilliseconds.toFixed(1)} ms`,
+/** What changed hands between workers. */
+function rebalancingText({ plan }: Report, r: RebalancingReport): string[] {
+  const heavy =
+    plan.strategy === 'hybrid'
+      ? `, ${grouped(r.promotions)} keys became heavy and ${grouped(r.demotions)} light again`
+      : ''
+  return paragraph(
+    `rebalancing: ${grouped(r.epochs)} epochs, ${grouped(r.migrations)} buckets changed their worker${heavy}; ` +
+      `${grouped(r.entries)} entries moved or were copied, in ${r.pausedMilliseconds.toFixed(1)} ms`,
     2,
     92,
   )
+}
 
 /** What was lost, and what became of it. */
 export function recoveryText(recovery: RecoveryReport): string[] {
@@ -169,7 +176,7 @@ export function reportText(report: Report): string {
     if (list.length) parts.push(`  dropped: ${list.join(', ')}`)
     parts.push(...recoveryText(result.recovery))
   }
-  if (result.rebalancing) parts.push(...rebalancingText(result.rebalancing))
+  if (result.rebalancing) parts.push(...rebalancingText(report, result.rebalancing))
   const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
   if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))
   if (plan.workers > 1) parts.push('', workersText(report), ...reorderingText(report))
@@ -211,7 +218,7 @@ function reorderingText({ result, plan }: Report): string[] {
 }
 
 function workersText({ plan, result }: Report): string {
-  const replicated = plan.strategy === 'replicated'
+  const replicated = plan.strategy === 'replicated' || plan.strategy === 'hybrid'
   const most = Math.max(...result.workers.map(w => w.packets))
   const mean = result.received / result.workers.length
   const table = grid(

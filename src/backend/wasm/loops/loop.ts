@@ -40,6 +40,8 @@ export interface BatchSource {
   readonly slice?: Slice
   /** Whether the module can replicate over a transport that loses frames (recovery.ts). */
   readonly recovery?: boolean
+  /** Whether the module can replicate heavy keys and shard the others (hybrid.ts). */
+  readonly hybrid?: boolean
   /** For shared state: the expanded packet function by form; `main` under the program lock if left out. */
   readonly shared?: ReadonlyMap<string, IrFunc>
   /** For sharding: returns the worker number of a packet (u32). */

@@ -2,7 +2,8 @@
 
 import type { Func as IrFunc } from '../../../ir/types.js'
 import { i32, i64, local } from '../asm.js'
-import { steeringLayout } from '../../../strategy/toeplitz.js'
+import type { Code, Local } from '../asm.js'
+import { indirectionEntries, steeringLayout } from '../../../strategy/toeplitz.js'
 import { descriptorBytes } from '../memory.js'
 import { Loop } from './loop.js'
 import type { LoopParts } from './loop.js'
@@ -21,11 +22,8 @@ export function steer(parts: LoopParts, steer: IrFunc): void {
   loop.each(
     [
       loop.openPacket(),
-      // From here on, the address of the bucket's entry in the indirection table.
-      loop.inline(steer, result => [result, i32.const(2), i32.shl, local.set(bucket)]),
-      [local.get(loop.l.steering), local.get(bucket), i32.add, local.tee(bucket)],
-      [local.get(bucket), i32.load(steeringLayout.loads), i32.const(1), i32.add],
-      i32.store(steeringLayout.loads),
+      loop.inline(steer, result => [result, local.set(bucket)]),
+      bucketEntry(loop, bucket, bucket),
       [local.get(lists), local.get(bucket), i32.load(steeringLayout.indirection)],
       [local.get(room), i32.mul, i32.add, local.tee(list)],
       [i32.load(), local.set(length)],
@@ -34,6 +32,16 @@ export function steer(parts: LoopParts, steer: IrFunc): void {
     ],
     loop.nextPacket(),
   )
+}
+
+/** Finds the address of the entry of a hash's bucket in the steering block's columns, and counts a packet for it. */
+export function bucketEntry({ l }: Loop, hash: Local, into: Local): Code {
+  return [
+    [local.get(l.steering), local.get(hash), i32.const(indirectionEntries - 1), i32.and],
+    [i32.const(2), i32.shl, i32.add, local.tee(into)],
+    [local.get(into), i32.load(steeringLayout.loads), i32.const(1), i32.add],
+    i32.store(steeringLayout.loads),
+  ]
 }
 
 /** listed(ctx, desc, count, seq, list): the packets whose indices stand at `list`, in that order. */
