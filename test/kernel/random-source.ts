@@ -8,6 +8,9 @@ import { storeOf } from '../property/traffic.js'
 import { agree } from './agree.js'
 import { StackRefusal } from './machine.js'
 
+/** The kind of a failure where the verifier gave up after a million instructions: its limit, and none of ours. */
+export const tooLarge = 'the verifier gave up: the program is too large'
+
 /** Nothing about strategies: there is one way to run a program here. */
 const ways = { strategies: [], cores: [] }
 
@@ -20,6 +23,8 @@ export const inKernel: Runner = async (compiled, seed, packets): Promise<Examine
   } catch (error) {
     if (error instanceof StackRefusal) return { ran: [], refused: error.message }
     if (error instanceof VerifierRejection) {
+      if (/BPF program is too large\. Processed/.test(error.log))
+        return { ran: [], failure: { kind: tooLarge, what: tooLarge, ways } }
       const lines = error.log.trim().split('\n')
       const telling = lines.findLast(line => !/^(processed|verification time|stack depth|$)/.test(line)) ?? ''
       const kind = `refused by the verifier: ${telling.replace(/\d+/g, '#').slice(0, 60)}`
