@@ -57,8 +57,10 @@ const detourTable = 100
 function settings(description: LabDescription, name: string): [string, string, string][] {
   const set = (path: string, value: number): [string, string, string] => [name, `net/${path}`, String(value)]
   const forward = description.namespaces[name].forward ? 1 : 0
-  // Whether a packet comes by the device that its sender is routed by is nobody's business in a lab: detours.
-  const filter = [set('ipv4/conf/all/rp_filter', 0), set('ipv4/conf/default/rp_filter', 0)]
+  // A detour comes back by another device than its sender is routed by, and goes out where it came in: as wanted.
+  const filter = ['rp_filter', 'send_redirects'].flatMap(name =>
+    ['all', 'default'].map(scope => set(`ipv4/conf/${scope}/${name}`, 0)),
+  )
   if (!usesIpv6(description, name))
     return [
       set('ipv6/conf/all/disable_ipv6', 1),

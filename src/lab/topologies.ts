@@ -22,7 +22,8 @@ const hosts = {
 
 /**
  * The box hangs on an arm of the router between the hosts. Packets that the router receives by the devices in `from`
- * visit the box first; what its program transmits comes back to the router and goes on to where it was sent.
+ * visit the box first; what its program transmits comes back to the router and goes on to where it was sent. So does
+ * what reaches the box's own kernel, which routes: without a program the box lets everything through.
  */
 export function oneArm(from: readonly ('client' | 'server')[]): LabDescription {
   // Both ends of the arm have one hardware address: a frame that comes back unchanged is for the router.
@@ -31,7 +32,7 @@ export function oneArm(from: readonly ('client' | 'server')[]): LabDescription {
     namespaces: {
       ...hosts,
       router: { forward: true, detours: from.map(device => ({ from: device, via: '10.3.0.2' })) },
-      box: {},
+      box: { forward: true, routes: [{ to: 'default', via: '10.3.0.1' }] },
     },
     pairs: [
       cable(['client', 'eth0', '10.1.0.2/24'], ['router', 'client', '10.1.0.1/24']),
