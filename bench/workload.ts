@@ -51,6 +51,17 @@ const spoken =
 
 const any: Workload = { packets: spoken(mixed) }
 
+/** One flow that carries everything. */
+export const hotFlow = (count: number): Packets =>
+  spoken({
+    ...mixed,
+    law: { unit: 'packets', uniform: [count, count] },
+    flows: 1,
+    active: 1,
+    clients: 1,
+    udp: 0,
+  })(count)
+
 /** Workloads by program. */
 export const workloads: Readonly<Record<string, Workload>> = {
   'port-knocking': { packets: spoken({ ...mixed, udp: 0, knockers: flows / 2 }) },
