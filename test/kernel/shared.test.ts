@@ -41,7 +41,7 @@ function numbered(count: number): Uint8Array<ArrayBuffer>[] {
 }
 
 /** Rounds that CPUs begin together, and packets of one in each. */
-const rounds = 40
+const rounds = 20
 const repeat = 200
 const frames = numbered(48)
 
