@@ -23,6 +23,7 @@ import type { Func, Program } from './ir/types.js'
 import { compileSource } from './lang/source.js'
 import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
+import { kernelMapsOf } from './state/kernel-map.js'
 import { layoutRules, layoutState } from './state/layout.js'
 import type { ObjectLayout } from './state/layout.js'
 import type { ShardKeys } from './strategy/bucket.js'
@@ -34,12 +35,17 @@ import { finish, optimise } from './transform/optimise.js'
 import { expand, valueField } from './transform/expand/expand.js'
 import { expandAtomics, expandKeyLock, withNaps } from './transform/expand/shared.js'
 
+/** Expanded functions for a backend. */
+export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice'>
+
 export interface Compiled {
   /** As the front end made it: the oracle interprets this. */
   readonly program: Program<StateObject>
   readonly artifact: Artifact
   /** The module as a value, for printing. */
   readonly batch: BatchSource
+  /** The same functions for the kernel: rule tables that are maps there are left to the backend. */
+  readonly kernel: KernelFunctions
   /** What replication needs, or why the program cannot be replicated. */
   readonly slice: Slice | Refusal
   readonly sharding: Sharding
@@ -88,9 +94,24 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   const steering = sharding.possible ? steeringFields(sharding, options.fields) : undefined
 
   const layout = layoutObjects(program.objects)
-  const functions = expand(parts, layout.all)
-  for (const f of functions) finish(f, options)
-  const forms = sharedForms(main, functionNamed(functions, 'main'), sharing, shapes, layout.all, options)
+  const expanded = (layouts: readonly ObjectLayout[]): KernelFunctions => {
+    const functions = expand(parts, layouts)
+    for (const f of functions) finish(f, options)
+    return {
+      callees: functions.slice(0, -parts.length),
+      main: functionNamed(functions, 'main'),
+      ...(isSlice(slice) && {
+        slice: {
+          extract: functionNamed(functions, 'extract'),
+          advance: functionNamed(functions, 'advance'),
+          itemStride: slice.item.bytes,
+        },
+      }),
+    }
+  }
+  const functions = expanded(layout.all)
+  const mapped = new Set(kernelMapsOf(layout.ruleTables).map(m => m.name))
+  const forms = sharedForms(main, functions.main, sharing, shapes, layout.all, options)
 
   const batch: BatchSource = {
     name: program.name,
@@ -101,20 +122,13 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
       settings: program.settings.map(s => s.name),
       counters: program.counters.map(c => c.name),
     },
-    callees: functions.slice(0, -parts.length),
-    main: functionNamed(functions, 'main'),
+    ...functions,
     ...(steering && { steer: steeringOf(steering) }),
     ...(options.recovery && { recovery: true }),
     ...(options.hybrid && { hybrid: true }),
     shared: forms,
-    ...(isSlice(slice) && {
-      slice: {
-        extract: functionNamed(functions, 'extract'),
-        advance: functionNamed(functions, 'advance'),
-        itemStride: slice.item.bytes,
-      },
-    }),
   }
+  const kernel = mapped.size ? expanded(layout.all.filter(l => !mapped.has(l.name))) : functions
   const artifact: Artifact = {
     name: program.name,
     file: program.file,
@@ -135,7 +149,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
       ...(sharing.addition && { bits: bitsAdded(sharing.addition, layout.all) }),
     },
   }
-  return { program, artifact, batch, slice, sharding, sharing }
+  return { program, artifact, batch, kernel, slice, sharding, sharing }
 }
 
 /** The packet function in each form that workers can share state in, the least first. */

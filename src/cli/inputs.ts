@@ -13,6 +13,7 @@ import { buildRules } from '../state/rules.js'
 import type { RuleRow } from '../state/rules.js'
 import { describeProblem, readRules } from '../state/rules-file.js'
 import { expectation, read } from '../state/text.js'
+import type { DeviceNames } from '../state/text.js'
 import { strategies, strategyNamed } from '../strategy/strategies.js'
 import type { Strategy } from '../strategy/strategy.js'
 import { Failure, UsageError } from './command.js'
@@ -67,8 +68,12 @@ export function settingsFrom(
   )
 }
 
-/** `--table name=file.csv|json`: the rules block, or undefined if the program has no rule tables. */
-export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefined {
+/** `--table name=file.csv|json`, read. `devices` are names by number. */
+export function rowsOf(
+  flags: Flags,
+  artifact: Artifact,
+  devices: DeviceNames = [],
+): Record<string, readonly RuleRow[]> {
   const given = pairs(texts(flags, 'table'), 'table')
   const known = artifact.rules.map(r => r.name)
   const rows: Record<string, readonly RuleRow[]> = {}
@@ -79,7 +84,7 @@ export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefine
         `${artifact.name} has no rule table ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
       )
     const format = file.endsWith('.json') ? 'json' : 'csv'
-    const { rows: read, problems } = readRules(readText(file, 'rule file'), format, declaration)
+    const { rows: read, problems } = readRules(readText(file, 'rule file'), format, declaration, devices)
     if (problems.length)
       throw new Failure(
         `rules for ${name}:\n${problems.map(p => `  ${describeProblem(file, p)}`).join('\n')}`,
@@ -87,10 +92,19 @@ export function rulesOf(flags: Flags, artifact: Artifact): Uint8Array | undefine
       )
     rows[name] = read
   }
+  return rows
+}
+
+/** The rules block of these rows, or undefined if the program has no rule tables. */
+export function rulesOf(
+  flags: Flags,
+  artifact: Artifact,
+  rows = rowsOf(flags, artifact),
+): Uint8Array | undefined {
   if (artifact.rules.length === 0) return undefined
   const built = buildRules(artifact.rulesLayout, rows)
   if (built.ok) return built.bytes
-  const file = given.find(([name]) => name === built.table)?.[1] ?? ''
+  const [, file = ''] = pairs(texts(flags, 'table'), 'table').find(([name]) => name === built.table) ?? []
   throw new Failure(
     `${file}${built.line ? `:${built.line}` : ''}: table ${built.table}: ${built.message}`,
     exit.usage,
@@ -145,8 +159,12 @@ export function strategyOf(name: string): Strategy {
 export const lossOf = (rate: number, seed: bigint): Loss => randomLoss(Number(seed & 0xffff_ffffn), rate)
 
 /** Settings, rules and seed together. */
-export function optionsOf(flags: Flags, artifact: Artifact): Pick<RunOptions, 'settings' | 'rules' | 'seed'> {
-  const rules = rulesOf(flags, artifact)
+export function optionsOf(
+  flags: Flags,
+  artifact: Artifact,
+  rows = rowsOf(flags, artifact),
+): Pick<RunOptions, 'settings' | 'rules' | 'seed'> {
+  const rules = rulesOf(flags, artifact, rows)
   const seed = integer(flags, 'seed', { least: 0, most: Number.MAX_SAFE_INTEGER })
   return {
     settings: settingsOf(flags, artifact),

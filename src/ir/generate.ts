@@ -60,7 +60,10 @@ export const sampleShape: StateShape = {
   ],
   arrays: [{ name: 'cells', fields: [{ name: 'value', part: 0, width: 4 }], length: 4 }],
   pools: [{ name: 'ports', first: 100, last: 103 }],
-  rules: [{ name: 'routes', key: ['i32'], fields: [{ name: 'device', part: 0, width: 1 }] }],
+  rules: [
+    { name: 'routes', key: ['i32'], fields: [{ name: 'device', part: 0, width: 1 }] },
+    { name: 'links', devices: true, key: ['i32'], fields: [{ name: 'device', part: 0, width: 4 }] },
+  ],
 }
 
 /** A program whose only function is `main`, without parameters, returning i32. */
@@ -472,6 +475,11 @@ class Generator {
   private rulesAccess(): void {
     const rules = this.pick(this.options.shape.rules)
     const object = rules.name
+    if (rules.devices && this.random(2)) {
+      const args = [this.b.read(this.variable('i32')), this.b.const('i32', this.random(4))]
+      this.b.write(this.variable('i32'), this.b.emit('rules.redirect', args, { object }, 'i32'))
+      return
+    }
     const lookup = (): Instr =>
       this.b.emit(
         'rules.lookup',

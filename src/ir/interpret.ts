@@ -372,6 +372,13 @@ const meanings: Readonly<Record<string, (site: Site) => () => Value>> = {
     const rules = site.machine.host.state.rules(text(site, 'object'))
     return () => rules.lookup(site.values(0))
   },
+  'rules.redirect': site => {
+    const rules = site.machine.host.state.rules(text(site, 'object'))
+    return () => {
+      const entry = rules.lookup([site.value(0)])
+      return entry === 0 ? site.number(1) : ((Number(rules.load(entry, 'device', 0)) << 8) | 4) >>> 0
+    }
+  },
   'rules.load': site => {
     const rules = site.machine.host.state.rules(text(site, 'object'))
     const [field, part] = [text(site, 'field'), number(site, 'part')]

@@ -42,6 +42,8 @@ export interface PoolShape {
 }
 export interface RulesShape {
   readonly name: string
+  /** A table of devices: the key is an index, the one field the device. */
+  readonly devices?: boolean
   readonly key: readonly Type[]
   readonly fields: readonly FieldShape[]
 }

@@ -335,6 +335,12 @@ const table = {
     variadic: true,
   },
   'rules.load': stateOp('rules.read', ['i32'], ints, 'Reads a value field of a rule entry (not 0).', field),
+  'rules.redirect': stateOp(
+    'rules.read',
+    ['i32', 'i32'],
+    ['i32'],
+    'The verdict that redirects to the device behind a number (first operand), or the second operand where there is none.',
+  ),
   count: stateOp('counter', ['i64'], ['void'], 'Adds to a counter of the worker.', ['counter']),
 
   'item.load': stateOp('item.read', [], ints, 'Reads width bytes of the history item, little-endian.', [

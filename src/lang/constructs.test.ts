@@ -8,7 +8,7 @@ import { verifyProgram } from '../ir/verify.js'
 import { compileSource } from './source.js'
 
 const imports =
-  "import { type Ipv4, type Packet, type Tcp, type Udp, EtherType, Verdict, array, bool, bytes, cell, counter, devices, i32, i64, ipv4, ipv6, lpm, mac, minutes, parameter, pool, port, random, redirect, rules, seconds, table, u16, u32, u64, u8 } from 'hairpin'"
+  "import { type Ipv4, type Packet, type Tcp, type Udp, EtherType, Verdict, array, bool, bytes, cell, counter, devices, i32, i64, ipv4, ipv6, lpm, mac, minutes, parameter, pool, port, random, redirect, rules, seconds, sockets, table, u16, u32, u64, u8 } from 'hairpin'"
 
 /** Compiles declarations and a body to verified IR and gives it as text. */
 function ir(declarations: string, body: string): string {
@@ -130,6 +130,15 @@ const accepted: Readonly<Record<string, readonly [declarations: string, body: st
      const out = devs.lookup(routes.lookup(ip.destination)?.device ?? 0)
      return out === undefined ? Verdict.Pass : redirect(out)`,
   ],
+  'rule tables that are maps of the kernel': [
+    `const acl = rules({ key: ipv4, value: bool, capacity: 10, map: 'hash' })
+     const nets = lpm({ key: ipv4, value: u8, capacity: 10, map: 'lpm' })
+     const uplinks = devices({ capacity: 16, map: 'devices' })
+     const xsks_map = sockets({ capacity: 4 })`,
+    `const source = packet.ipv4?.source ?? 0
+     if (acl.lookup(source)) return xsks_map.redirect(0, Verdict.Pass)
+     return uplinks.redirect(nets.lookup(source) ?? 0, Verdict.Drop)`,
+  ],
   'optional values through variables, loops, patterns and helpers': [
     `const seen = table({ key: u32, value: { n: u32, at: u32 }, capacity: 64 })
      function find(k: u32): { n: u32; at: u32 } | undefined { const e = seen.get(k); return e && e.n > 3 ? e : undefined }
@@ -177,6 +186,27 @@ test('TypeScript errors come with what to write instead, and without our own mar
   assert.match(diagnostics[1].suggestion!, /Test it first/)
   assert.match(diagnostics[2].suggestion!, /Verdict\.Drop/)
   assert.doesNotMatch(renderDiagnostics(diagnostics, text), /\[fits\]|\[kind\]/)
+})
+
+test('a map of sockets has the name that libraries look for; what is missing gets a constant verdict', () => {
+  const codes = (declarations: string, result: string): string[] =>
+    compileSource(
+      'f.ts',
+      `${imports}\n${declarations}\nexport default function f(packet: Packet): Verdict { return ${result} }\n`,
+    ).diagnostics.map(d => d.code)
+  assert.deepEqual(codes('const other = sockets({ capacity: 4 })', 'other.redirect(0, Verdict.Pass)'), [
+    'HP1204',
+  ])
+  const uplinks = "const uplinks = devices({ capacity: 4, map: 'devices' })"
+  const chosen = 'uplinks.redirect(0, packet.length > 99 ? Verdict.Pass : redirect(1))'
+  assert.deepEqual(codes(uplinks, chosen), ['HP1203'])
+  assert.deepEqual(codes("const big = devices({ capacity: 65_536, map: 'devices' })", 'Verdict.Pass'), [
+    'HP1204',
+  ])
+  assert.match(
+    codes("const acl = rules({ key: u32, value: u8, capacity: 4, map: 'lpm' })", 'Verdict.Pass')[0],
+    /^TS/,
+  )
 })
 
 test('functions that nothing calls are checked as well', () => {

@@ -11,7 +11,7 @@ import { loadTypeScript } from './typescript.js'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const values =
-  'table, array, cell, pool, rules, lpm, devices, parameter, counter, random, redirect, Verdict, EtherType, ' +
+  'table, array, cell, pool, rules, lpm, devices, sockets, parameter, counter, random, redirect, Verdict, EtherType, ' +
   'IpProtocol, u8, u16, u32, i32, u64, i64, bool, ipv4, ipv6, port, mac, bytes, seconds, minutes, milliseconds, ' +
   'microseconds'
 const types =

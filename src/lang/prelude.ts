@@ -10,7 +10,7 @@ import { ipProtocols } from '../wire/ipv4.js'
 import type * as scalar from './scalars.js'
 import type { Bytes, Duration, Ipv6Address, Known, Scalar, ScalarType } from './scalars.js'
 import type { Devices, KeyOf, KeyType, Pool, Rules, StateArray, Cell, Table, Counter } from './state-types.js'
-import type { TableOptions, ValueOf } from './state-types.js'
+import type { TableOptions, Targets, ValueOf } from './state-types.js'
 
 export type { Bytes, Duration, Ipv6Address, Scalar, ScalarType } from './scalars.js'
 export type { Ipv4Address, MacAddress, Port } from './scalars.js'
@@ -137,22 +137,34 @@ export const cell: <V extends KeyType>(type: V) => Cell<ValueOf<V>> = absent('ce
 /** The numbers `first` to `last`, both included, handed out in turn; the longest-free one comes next. */
 export const pool: (first: number, last: number) => Pool = absent('pool()')
 
-/** A read-only table with exact match, filled from outside: `--table name=file.csv`. */
+/**
+ * A read-only table with exact match, filled from outside: `--table name=file.csv`. With `map: 'hash'` it is a hash map
+ * of this name in the kernel, whose rules others may change while packets flow (docs/state.md, 6.4).
+ */
 export const rules: <K extends KeyType, V extends KeyType>(options: {
   readonly key: K
   readonly value: V
   readonly capacity: number
+  readonly map?: 'hash'
 }) => Rules<KeyOf<K>, ValueOf<V>> = absent('rules()')
 
-/** A read-only table with longest-prefix match on the last key field, filled from outside. */
+/** A read-only table with longest-prefix match on the last key field, filled from outside; `map: 'lpm'` as for rules. */
 export const lpm: <K extends KeyType, V extends KeyType>(options: {
   readonly key: K
   readonly value: V
   readonly capacity: number
+  readonly map?: 'lpm'
 }) => Rules<KeyOf<K>, ValueOf<V>> = absent('lpm()')
 
-/** A read-only table of devices by number, filled from outside. */
-export const devices: (options: { readonly capacity: number }) => Devices = absent('devices()')
+/** A read-only table of devices by number, filled from outside; with `map: 'devices'` a DEVMAP in the kernel. */
+export const devices: (options: { readonly capacity: number; readonly map?: 'devices' }) => Devices =
+  absent('devices()')
+
+/**
+ * AF_XDP sockets by number: `const xsks_map = sockets({ capacity: 64 })`, an XSKMAP of that name in the kernel. In user
+ * space, where there are no sockets, it is a table of devices.
+ */
+export const sockets: (options: { readonly capacity: number }) => Targets = absent('sockets()')
 
 /** A number or truth value set when the program starts: `--set name=value`, named by its const. */
 export const parameter: <T extends ScalarType>(

@@ -1,7 +1,7 @@
 // The types of declared state: how keys and values follow from a declaration, and what can be done with a table, an
 // array, a pool, a rule table, a counter. Type-only. The algorithms and the byte layout are src/state/'s business.
 
-import type { Duration, Scalar, ScalarType, u32 } from './scalars.js'
+import type { Duration, Scalar, ScalarType, u32, Verdict } from './scalars.js'
 import type { TimeUnit } from './view-types.js'
 
 /** Named fields, in the order in which they are stored. */
@@ -90,8 +90,17 @@ export interface Rules<K, V> {
   lookup(key: K): Snapshot<V> | undefined
 }
 
+/** What packets can be sent to, by number; filled from outside. */
+export interface Targets {
+  /**
+   * The verdict that sends the packet to what is behind a number, or `missing` (Drop, Pass or Transmit) if there is
+   * nothing.
+   */
+  redirect(index: number, missing: Verdict): Verdict
+}
+
 /** Devices by number, filled from outside. */
-export interface Devices {
+export interface Devices extends Targets {
   /** The device behind a number, for `redirect`, or undefined. */
   lookup(index: number): u32 | undefined
 }

@@ -59,11 +59,19 @@ export interface PoolDecl {
   readonly last: number
 }
 
+/**
+ * A rule table that is a map of the kernel's own there, so that anybody may change it while packets flow; `sockets`
+ * leads to AF_XDP sockets. In user space nothing is different.
+ */
+export type KernelMapKind = 'hash' | 'lpm' | 'devices' | 'sockets'
+
 export interface RulesDecl {
   readonly kind: 'rules'
   readonly name: string
   /** Exact match, longest prefix, or a u32 index into a table of devices. */
   readonly rules: 'hash' | 'lpm' | 'devices'
+  /** What it is in the kernel, if not a part of the rules block (kernel-map.ts). */
+  readonly map?: KernelMapKind
   readonly key: readonly FieldDecl[]
   readonly value: readonly FieldDecl[]
   readonly capacity: number

@@ -285,7 +285,7 @@ function layoutHash(
 const bytesOf = (fields: readonly FieldDecl[]): number => fields.reduce((sum, f) => sum + f.bytes, 0)
 
 /** Key fields one behind the other, without padding. */
-function packKey(fields: readonly FieldDecl[], start: number): FieldLayout[] {
+export function packKey(fields: readonly FieldDecl[], start: number): FieldLayout[] {
   let offset = start
   return fields.map(field => {
     const placed = { ...field, offset }
@@ -295,7 +295,7 @@ function packKey(fields: readonly FieldDecl[], start: number): FieldLayout[] {
 }
 
 /** Value fields in declared order, each at the next multiple of its alignment. */
-function layoutStruct(fields: readonly FieldDecl[], start: number) {
+export function layoutStruct(fields: readonly FieldDecl[], start: number) {
   let end = start
   let alignment = 1
   const placed = fields.map((field): FieldLayout => {

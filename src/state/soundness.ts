@@ -8,6 +8,13 @@ import type { ReplicatedObject, RulesDecl } from './declaration.js'
 import { noNumber } from './format.js'
 import type { LayoutError } from './layout.js'
 
+/** What a map of AF_XDP sockets is called everywhere. */
+const socketMapName = 'xsks_map'
+/** Bytes of the longest prefix that the kernel's tries take. */
+const longestPrefixKey = 256
+/** Devices or sockets in one map: a verdict carries 16 bits of the index. */
+const mostTargets = 0xffff
+
 /** The first mistake in these declarations, in order, or undefined. */
 export function firstProblem(objects: readonly (ReplicatedObject | RulesDecl)[]): LayoutError | undefined {
   const names = new Set<string>()
@@ -45,7 +52,15 @@ function problemOf(
   if (object.key.length === 0) return 'a key needs at least one field'
   if (!isCount(object.capacity)) return 'the capacity must be a whole number, 1 or more'
   if (object.kind === 'rules') {
+    const { map } = object
+    if (map && map !== (object.rules === 'devices' && map === 'sockets' ? map : object.rules))
+      return `a table of kind ${object.rules} is no ${map} map in the kernel`
+    if (map === 'sockets' && object.name !== socketMapName)
+      return `a map of sockets must be called ${socketMapName}, the name that AF_XDP libraries look for`
+    if (map === 'lpm' && object.key.reduce((sum, f) => sum + f.bytes, 0) > longestPrefixKey)
+      return `the kernel's prefixes have at most ${longestPrefixKey} bytes`
     if (object.rules !== 'devices') return undefined
+    if (map && object.capacity > mostTargets) return `a map of ${map} holds at most ${mostTargets}`
     const [key] = object.key
     return object.key.length === 1 && key.type === 'u32' ? undefined : 'the key of a device table is one u32'
   }

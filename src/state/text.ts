@@ -57,7 +57,7 @@ export function expectation(field: FieldDecl, devices: DeviceNames = []): string
   if (type === 'ipv6' || (display === 'ipv6' && bytes === 16)) return 'an IPv6 address such as 2001:db8::1'
   if (type === 'bytes')
     return display === 'text' ? `text of at most ${bytes} bytes` : `${2 * bytes} hexadecimal digits`
-  if (display === 'device' && devices.length > 0) return `a device: ${devices.join(', ')}`
+  if (display === 'device' && devices.length > 0) return `a device: ${devices.filter(Boolean).join(', ')}`
   const [low, high] = rangeOf(field)
   return `${display === 'port' ? 'a port' : `a ${type}`}, ${low} to ${high}`
 }
@@ -81,7 +81,7 @@ export function read(field: FieldDecl, text: string, devices: DeviceNames = []):
   }
   if (type === 'ipv6' || (display === 'ipv6' && bytes === 16)) return parseIpv6(text)
   if (type === 'bytes') return readBytes(field, text)
-  if (display === 'device' && devices.includes(text)) return devices.indexOf(text)
+  if (display === 'device' && text !== '' && devices.includes(text)) return devices.indexOf(text)
   return readInteger(field, text)
 }
 

@@ -5,13 +5,14 @@
 import { predIndex } from '../analysis/cfg.js'
 import { dominators } from '../analysis/dominators.js'
 import { loops } from '../analysis/loops.js'
+import { roundsOf } from '../analysis/rounds.js'
+import type { Count } from '../analysis/rounds.js'
 import type { Loop } from '../analysis/loops.js'
 import { Uses } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
-import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
 import { cloneInstr } from './clone.js'
-import { constOf, dropTrivialPhis, phisOf } from './edit.js'
+import { dropTrivialPhis, phisOf } from './edit.js'
 import { reconstruct } from './ssa.js'
 
 export interface UnrollLimits {
@@ -40,65 +41,6 @@ export function unroll(func: Func, limits: UnrollLimits = usual): boolean {
   }
   if (changed) dropTrivialPhis(func)
   return changed
-}
-
-interface Count {
-  /** How often the test sends control into another round. */
-  readonly rounds: number
-  /** The block with the test, and the position of the target outside the loop. */
-  readonly test: Block
-  readonly exit: 0 | 1
-}
-
-/** The number of rounds, if a test that every round passes decides it from constants alone. */
-function roundsOf(loop: Loop, limit: number, dominates: (a: Block, b: Block) => boolean): Count | undefined {
-  const counts: Count[] = []
-  for (const { from, target } of loop.exits) {
-    if (from.term.op !== 'branch' || loop.exits.some(e => e.from === from && e.target !== target)) continue
-    if (!loop.latches.every(latch => dominates(from, latch))) continue
-    const rounds = simulate(loop, from.term.cond, target === 0 ? 1n : 0n, limit)
-    if (rounds !== undefined) counts.push({ rounds, test: from, exit: target as 0 | 1 })
-  }
-  return counts.toSorted((a, b) => a.rounds - b.rounds)[0]
-}
-
-/** Rounds until the condition has the value that leaves; undefined if that is not known or beyond the limit. */
-function simulate(loop: Loop, cond: Instr, leave: bigint, limit: number): number | undefined {
-  const { header } = loop
-  const inside = new Set([...loop.blocks].flatMap(b => b.instrs))
-  const isLatch = (p: Block): boolean => loop.blocks.has(p)
-  const agreed = (values: (bigint | undefined)[]): bigint | undefined =>
-    values.every(v => v === values[0]) ? values[0] : undefined
-  let phis = new Map<Instr, bigint | undefined>()
-  for (const phi of phisOf(header))
-    phis.set(phi, agreed(phi.args.filter((_, k) => !isLatch(header.preds[k])).map(constOf)))
-  for (let round = 0; round <= limit; round++) {
-    const known = new Map(phis)
-    const valueOf = (i: Instr): bigint | undefined => {
-      if (known.has(i)) return known.get(i)
-      if (i.op === 'const') return constOf(i)
-      if (!inside.has(i)) return undefined
-      known.set(i, undefined)
-      const { fold } = opInfo(i.op)
-      const args = i.op === 'phi' || fold ? i.args.map(valueOf) : []
-      const value =
-        i.op === 'phi'
-          ? agreed(args)
-          : fold && args.every(a => a !== undefined)
-            ? fold(args, i.type, i.args[0].type, i.attrs)
-            : undefined
-      known.set(i, value)
-      return value
-    }
-    const value = valueOf(cond)
-    if (value === undefined) return undefined
-    if (value === leave) return round
-    const next = new Map<Instr, bigint | undefined>()
-    for (const phi of phisOf(header))
-      next.set(phi, agreed(phi.args.filter((_, k) => isLatch(header.preds[k])).map(valueOf)))
-    phis = next
-  }
-  return undefined
 }
 
 /** One copy of the loop's body. */

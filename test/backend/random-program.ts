@@ -38,8 +38,10 @@ function declarations(): StateObject[] {
     ...rules.map((r): StateObject => ({
       kind: 'rules',
       name: r.name,
-      rules: 'hash',
-      key: keyOf(r.key),
+      rules: r.devices ? 'devices' : 'hash',
+      // In the kernel, look-ups in maps of its own as well.
+      ...(!r.devices && { map: 'hash' }),
+      key: r.devices ? [{ name: 'index', type: 'u32', bytes: 4 }] : keyOf(r.key),
       value: valueOf(r.fields),
       capacity: 4,
       ...scalar,

@@ -5,6 +5,7 @@ import type { Compiled } from '../../src/compile.js'
 import type { PacketStore } from '../../src/engine/packets.js'
 import { Serial } from '../../src/engine/serial.js'
 import { describeDifference, diffStates } from '../../src/state/diff.js'
+import type { RuleRows } from '../../src/state/rules.js'
 import { stateMemory } from '../../src/state/memory.js'
 import { KernelMachine } from './machine.js'
 import type { MachineOptions } from './machine.js'
@@ -15,6 +16,8 @@ const shortest = 14
 /** A program with what it is run with. */
 export type Subject = Compiled & {
   readonly rules?: Uint8Array
+  /** The same rules for tables that are maps of the kernel's own. */
+  readonly rows?: RuleRows
   readonly settings?: ReadonlyMap<string, bigint>
 }
 
@@ -23,13 +26,13 @@ export function agree(
   subject: Subject,
   store: PacketStore,
   seed: bigint,
-  more: Pick<MachineOptions, 'locked'> = {},
+  more: Pick<MachineOptions, 'locked' | 'cpu' | 'loops'> = {},
 ): number {
-  const { artifact, settings, rules } = subject
+  const { artifact, settings, rules, rows } = subject
   const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }
   const { stateLayout, rulesLayout } = artifact
   const serial = new Serial(subject.program, { stateLayout, rulesLayout, ...options })
-  const machine = new KernelMachine(subject, { ...options, ...more })
+  const machine = new KernelMachine(subject, { ...options, ...more, ...(rows && { rows }) })
   try {
     for (let k = 0; k < store.count; k++) {
       const packet = store.packet(k)

@@ -11,11 +11,15 @@ import { encode, link } from '../../src/backend/ebpf/encode.js'
 import { compileFunctions, isRefusal } from '../../src/backend/ebpf/program.js'
 import type { BpfCode } from '../../src/backend/ebpf/program.js'
 import { counterStride, mapNames, runtime } from '../../src/backend/ebpf/target.js'
+import type { CpuLevel, LoopForm } from '../../src/backend/ebpf/target.js'
 import type { Compiled } from '../../src/compile.js'
+import { createTable } from '../../src/engine/kernel/tables.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
 import type { Func } from '../../src/ir/types.js'
 import { clearBlock } from '../../src/state/block.js'
+import { kernelMapsOf } from '../../src/state/kernel-map.js'
 import { stateMemory } from '../../src/state/memory.js'
+import type { RuleRows } from '../../src/state/rules.js'
 import { loadBtf } from '../../src/sys/btf.js'
 import type { Btf } from '../../src/sys/btf.js'
 import { errno } from '../../src/sys/errno.js'
@@ -56,29 +60,34 @@ export interface MachineOptions {
   readonly settings?: ReadonlyMap<string, bigint>
   /** The rules block. */
   readonly rules?: Uint8Array
+  /** Rules of tables that are maps of their own. */
+  readonly rows?: RuleRows
   readonly seed: bigint
-  readonly cpu?: 'v3' | 'v4'
+  readonly cpu?: CpuLevel
+  readonly loops?: LoopForm
   /** One lock around every packet, and the order in which packets held it; `broken`: without the lock itself. */
   readonly locked?: 'whole' | 'broken'
 }
 
 /** Bytecode of a compiled program that takes time and the like from memory. */
 export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = {}) {
-  const { artifact, batch } = compiled
+  const { artifact, kernel } = compiled
   const env = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    tables: kernelMapsOf(artifact.rules),
     rulesBytes: artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0,
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
     cpus: 1,
     inputs: 'memory',
     cpu: options.cpu ?? 'v3',
+    loops: options.loops ?? 'may_goto',
   })
   const above = options.locked ? lockedFrame : 0
-  const code = compileFunctions([...batch.callees, batch.main], env.target, above)
+  const code = compileFunctions([...kernel.callees, kernel.main], env.target, above)
   if (isRefusal(code))
     throw new StackRefusal(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
-  return options.locked ? lockedCode(env, code, batch.main, options.locked === 'broken') : { env, code }
+  return options.locked ? lockedCode(env, code, kernel.main, options.locked === 'broken') : { env, code }
 }
 
 function lockedCode(env: Environment, { functions }: BpfCode, main: Func, broken: boolean) {
@@ -99,6 +108,8 @@ export class KernelMachine {
   readonly program: BpfProgram
   private readonly btf: Btf
   private readonly compiled: Compiled
+  /** Rule tables that are maps of their own. */
+  readonly tables = new Map<string, BpfMap>()
   private readonly maps = new Map<string, { map: BpfMap; memory: MapMemory | undefined }>()
 
   constructor(compiled: Compiled, options: MachineOptions) {
@@ -110,12 +121,16 @@ export class KernelMachine {
       const { program } = compiled
       const debug = debugInfo(
         code.functions,
-        [...compiled.batch.callees, compiled.batch.main],
+        [...compiled.kernel.callees, compiled.kernel.main],
         { file: program.file, text: program.source, name: program.name, local: options.locked !== undefined },
         env.maps,
       )
       this.btf = loadBtf(debug.btf)
-      for (const [k, { name, valueSize }] of env.maps.entries()) {
+      for (const [k, { name, valueSize, table }] of env.maps.entries()) {
+        if (table) {
+          this.tables.set(name, createTable(table, options.rows?.[name]))
+          continue
+        }
         const map = createMap({
           btf: { fd: this.btf.fd, key: debug.index, value: debug.values[k] },
           type: 'array',
@@ -132,13 +147,14 @@ export class KernelMachine {
       clearBlock(block, 0, artifact.stateLayout, options.seed)
       for (const o of artifact.stateLayout.objects)
         this.bytes(o.name).set(block.bytes.subarray(o.offset, o.offset + o.size))
-      if (options.rules) this.bytes(mapNames.rules).set(options.rules)
+      if (options.rules && this.maps.has(mapNames.rules)) this.bytes(mapNames.rules).set(options.rules)
       artifact.settings.forEach((s, k) => {
         const value = BigInt.asUintN(64, options.settings?.get(s.name) ?? s.default)
         this.view(mapNames.settings).setBigUint64(8 * k, value, true)
       })
       this.view(mapNames.runtime).setBigUint64(runtime.seed, options.seed, true)
       const descriptors = new Map([...this.maps].map(([name, { map }]) => [name, map.fd]))
+      for (const [name, map] of this.tables) descriptors.set(name, map.fd)
       this.program = loadProgram({
         btf: { fd: this.btf.fd, functions: debug.functions, lines: debug.lines },
         type: 'xdp',
@@ -195,6 +211,7 @@ export class KernelMachine {
   close(): void {
     this.program?.close()
     this.btf?.close()
+    for (const map of this.tables.values()) map.close()
     for (const { map, memory } of this.maps.values()) {
       memory?.unmap()
       map.close()

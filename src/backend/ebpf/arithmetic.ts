@@ -25,6 +25,7 @@ import {
 import type { Label, Register } from './asm.js'
 import { isValue, valuesIn } from './machine.js'
 import type { Condition, Operand, Out, Value } from './machine.js'
+import type { CpuLevel } from './target.js'
 
 /** Whether a constant can be an immediate: sign-extended for 64 bits, taken as it is for 32. */
 const isImmediate = (c: bigint, wide: boolean): boolean =>
@@ -90,9 +91,9 @@ function copy(out: Out, to: Register, from: Operand, mov: typeof mov64): void {
 }
 
 /** Signed quotient or remainder. */
-export function writeSigned(out: Out, i: Instr, dst: Value, a: Operand, b: Operand, cpu: 'v3' | 'v4'): void {
+export function writeSigned(out: Out, i: Instr, dst: Value, a: Operand, b: Operand, cpu: CpuLevel): void {
   const wide = i.type === 'i64'
-  const [alu, jump, neg, mov] = wide ? [alu64, jmp64, neg64, mov64] : [alu32, jmp32, neg32, mov32]
+  const [alu, neg, mov] = wide ? [alu64, neg64, mov64] : [alu32, neg32, mov32]
   const quotient = i.op === 'divs'
   out.into(r0, a)
   out.into(r1, b)
@@ -100,13 +101,22 @@ export function writeSigned(out: Out, i: Instr, dst: Value, a: Operand, b: Opera
   else {
     const unsigned = (quotient ? alu.div : alu.mod).reg(r0, r1)
     const [positive, differ, same, end] = [out.label(), out.label(), out.label(), out.label()]
-    out.push(jump.jsge.imm(r0, 0, positive))
+    const unlessNegative = (register: Register, to: Label): void => {
+      if (wide) return out.push(jmp64.jsge.imm(register, 0, to))
+      if (cpu !== 'v2') return out.push(jmp32.jsge.imm(register, 0, to))
+      const negative = out.label()
+      out.push(jmp64.jset.imm(register, -0x80000000, negative), ja(to), negative)
+    }
+    unlessNegative(r0, positive)
     out.push(neg(r0))
     // The dividend is negative: so is a remainder; a quotient, if the divisor is not.
-    out.push(jump.jsge.imm(r1, 0, differ), neg(r1))
+    unlessNegative(r1, differ)
+    out.push(neg(r1))
     if (quotient) out.push(ja(same))
     out.push(differ, unsigned, neg(r0), ja(end))
-    out.push(positive, jump.jsge.imm(r1, 0, same), neg(r1))
+    out.push(positive)
+    unlessNegative(r1, same)
+    out.push(neg(r1))
     if (quotient) out.push(ja(differ))
     out.push(same, unsigned, end)
   }
@@ -116,7 +126,7 @@ export function writeSigned(out: Out, i: Instr, dst: Value, a: Operand, b: Opera
 }
 
 /** dst = the bytes of a reversed; or a sign-extended. */
-export function writeUnary(out: Out, op: string, dst: Value, a: Operand, cpu: 'v3' | 'v4'): void {
+export function writeUnary(out: Out, op: string, dst: Value, a: Operand, cpu: CpuLevel): void {
   out.write(dst, r0, d => {
     if (op === 'sext' && cpu === 'v4') {
       out.push(movsx32(d, out.read(a, r1)))
@@ -167,7 +177,7 @@ const mirrored: Readonly<Record<Jump, Jump>> = {
 export const isComparison = (op: string): boolean => op in comparisons
 
 /** The condition `a op b`. */
-export function comparison(i: Instr, a: Operand, b: Operand): Condition {
+export function comparison(i: Instr, a: Operand, b: Operand, cpu: CpuLevel): Condition {
   const type = i.args[0].type
   let name = (type === 'i1' ? truths : comparisons)[i.op]
   if (!isValue(a)) {
@@ -179,6 +189,7 @@ export function comparison(i: Instr, a: Operand, b: Operand): Condition {
     uses: valuesIn([a, b]),
     jump(out: Out, target: Label, sense: boolean): void {
       const jump = sense ? name : opposite[name]
+      if (cpu === 'v2' && type !== 'i64') return narrow(out, jump, signed, a, b, target)
       const x = out.read(a, r0)
       if (!isValue(b)) {
         // Narrow values are zero-extended, so that 64-bit comparisons, which teach the verifier more, do for them.
@@ -193,6 +204,22 @@ export function comparison(i: Instr, a: Operand, b: Operand): Condition {
       out.push(kind[jump].reg(x, out.read(b, r1), target))
     },
   }
+}
+
+/** A comparison of 32 bits for machines that compare 64 only: unsigned ones need no help, signed ones the sign. */
+function narrow(out: Out, jump: Jump, signed: boolean, a: Operand, b: Operand, target: Label): void {
+  const extended = (operand: Operand, register: Register): Register => {
+    if (!signed) return out.read(operand, register)
+    out.into(register, operand)
+    out.push(alu64.lsh.imm(register, 32), alu64.arsh.imm(register, 32))
+    return register
+  }
+  const x = extended(a, r0)
+  if (!isValue(b)) {
+    const c = signed ? BigInt.asIntN(32, b) : b
+    if (isImmediate(c, true)) return out.push(jmp64[jump].imm(x, immediate(c), target))
+  }
+  out.push(jmp64[jump].reg(x, extended(b, r1), target))
 }
 
 /** The condition that a truth value is 1. */

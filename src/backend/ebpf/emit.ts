@@ -29,7 +29,7 @@ class Emission implements Out {
   private readonly items: Item[] = []
   private labels = 0
   private trapped = false
-  /** Slots for arguments that go through memory; they stand below all others. */
+  /** Slots for arguments and keys that go through memory; they stand below all others. */
   private outgoing = 0
   private origin: number | undefined
 
@@ -81,6 +81,11 @@ class Emission implements Out {
     if ('register' in place) return compute(place.register)
     compute(scratch)
     this.push(stx.dw(fp, slotOffset(place.slot), scratch))
+  }
+
+  area(slots: number): number {
+    this.outgoing = Math.max(this.outgoing, slots)
+    return slotOffset(this.allocation.slots + slots - 1)
   }
 
   arguments(operands: readonly Operand[]): void {
@@ -139,6 +144,14 @@ class Emission implements Out {
       }
       case 'branch': {
         const [yes, no] = end.targets
+        // The verifier follows what falls through before what is jumped to, which it keeps in mind, 8,192 at most.
+        if (this.machine.exitsFirst && yes.depth !== no.depth) {
+          const staysIf = yes.depth > no.depth
+          const [stay, leave] = staysIf ? [yes, no] : [no, yes]
+          end.condition.jump(this, labelOf(stay), staysIf)
+          if (leave !== next) this.push(ja(labelOf(leave)))
+          return
+        }
         if (yes === next) return end.condition.jump(this, labelOf(no), false)
         end.condition.jump(this, labelOf(yes), true)
         if (no !== next) this.push(ja(labelOf(no)))

@@ -11,23 +11,29 @@ import {
   exit,
   isLabel,
   ja,
+  jeq,
   jgt,
   jne,
   label,
+  ldMap,
   ldMapValue,
   ldx,
   mov64,
   r0,
   r1,
   r2,
+  r3,
+  r4,
   r6,
   stx,
 } from './asm.js'
-import type { Code, Item, Label } from './asm.js'
+import type { Code, Item, Label, Register } from './asm.js'
+import { targetVerdict } from './lookup.js'
 import { perCpuType } from './map-types.js'
 import type { MapDeclaration } from './maps.js'
 import { jumps } from './opcodes.js'
 import type { CompiledFunction } from './program.js'
+import type { KernelMap } from '../../state/kernel-map.js'
 
 /** The map of verdicts: for each CPU a cache line with the number of packets by verdict, u64 each. */
 export const verdictsMap = '.verdicts'
@@ -49,22 +55,31 @@ export const verdictsDeclaration = (cpus: number): MapDeclaration => ({
   valueType: btf => perCpuType(btf, 'hairpin_verdicts', verdictNames, verdictStride, cpus),
 })
 
-/** The functions of a whole program, of which the packet function is the first, with its returns replaced. */
+/**
+ * The functions of a whole program, of which the packet function is the first, with its returns replaced. `targets`: the
+ * maps that packets may be redirected through (lookup.ts, targetMaps).
+ */
 export function withEntry(
   [main, ...others]: readonly CompiledFunction[],
   cpus: number,
+  targets: readonly KernelMap[] = [],
 ): readonly Pick<CompiledFunction, 'name' | 'code'>[] {
   const verdict = label('entry.verdict')
   const first = main.code.findIndex(isExit)
   const code = main.code.flatMap((item, k): Code => {
     if (!isExit(item)) return [item]
-    return k === first ? [verdict, ...ending(cpus, main.largest < redirect)] : [ja(verdict)]
+    return k === first
+      ? [verdict, ...throughMaps(targets), ...ending(cpus, main.largest < redirect, targets.length > 0)]
+      : [ja(verdict)]
   })
   return [{ name: main.name, code }, ...others]
 }
 
-/** Counts the verdict in r0 and leaves with it; `plain` if it is known to be one of drop, pass and transmit. */
-function ending(cpus: number, plain: boolean): Code {
+/**
+ * Counts the verdict in r0 and leaves with it; `plain` if it is known to be one of drop, pass and transmit, `done` if a
+ * redirect without a device has been made already.
+ */
+function ending(cpus: number, plain: boolean, done: boolean): Code {
   const [counted, wrong, action] = ['counted', 'wrong', 'action'].map(name => label(`entry.${name}`))
   return [
     mov64.reg(r6, r0),
@@ -80,15 +95,16 @@ function ending(cpus: number, plain: boolean): Code {
     alu64.add.imm(r0, 1),
     stx.dw(r1, 0, r0),
     counted,
-    ...(plain ? [mov64.reg(r0, r6), exit()] : actionOf(action, wrong)),
+    ...(plain ? [mov64.reg(r0, r6), exit()] : actionOf(action, wrong, done)),
   ]
 }
 
 /** Leaves with the action of the verdict whose number is in r2, and which is in r6. */
-function actionOf(action: Label, wrong: Label): Code {
+function actionOf(action: Label, wrong: Label, done: boolean): Code {
   return [
     mov64.reg(r0, r2),
     jne.imm(r2, redirect, action),
+    ...(done ? [jeq.imm(r6, redirect, action)] : []),
     mov64.reg(r1, r6),
     alu64.rsh.imm(r1, 8),
     mov64.imm(r2, 0),
@@ -98,5 +114,32 @@ function actionOf(action: Label, wrong: Label): Code {
     wrong,
     mov64.imm(r0, 0),
     exit(),
+  ]
+}
+
+/** Redirects as the verdict in r0 says, if it names a map, and leaves in r0 what became of it. */
+function throughMaps(targets: readonly KernelMap[]): Code {
+  if (targets.length === 0) return []
+  const other = label('entry.noMap')
+  const field = (register: Register, shift: number, bits: number): Code => [
+    mov64.reg(register, r0),
+    alu64.rsh.imm(register, shift),
+    alu64.and.imm(register, 2 ** bits - 1),
+  ]
+  const { index, missing, map, flag } = targetVerdict
+  const ways = targets.flatMap(({ name }, k): Code => {
+    const next = label(`entry.map${k}`)
+    return [jne.imm(r4, k, next), ldMap(r1, name), call('redirect_map'), ja(other), next]
+  })
+  return [
+    mov64.reg(r4, r0),
+    alu64.rsh.imm(r4, flag),
+    jne.imm(r4, 1, other),
+    ...field(r2, index, 16),
+    ...field(r3, missing, 2),
+    ...field(r4, map, 5),
+    ...ways,
+    mov64.imm(r0, 0),
+    other,
   ]
 }

@@ -32,6 +32,8 @@ export interface Out {
   label(): Label
   /** Leaves the program where the kernel's verifier must be shown a way out that is never taken. */
   readonly trap: Label
+  /** Offset from the frame pointer of so many slots of 8 bytes, for as long as one instruction is written. */
+  area(slots: number): number
   /** Brings arguments into r1, r2, …; more than five go through memory, and r1 points to them. */
   arguments(operands: readonly Operand[]): void
 }
@@ -41,6 +43,8 @@ export interface Step {
   readonly uses: readonly Value[]
   /** Loses r1 to r5. */
   readonly call?: boolean
+  /** Does something besides its result. */
+  readonly kept?: boolean
   readonly write: (out: Out) => void
   /** Offset in the program's source. */
   readonly origin?: number
@@ -81,6 +85,8 @@ export interface Machine {
   readonly largest: bigint
   /** In emission order. */
   blocks: Block[]
+  /** Where a branch leaves a loop, the way out is the one that falls through. */
+  readonly exitsFirst: boolean
 }
 
 /** Values among operands. */

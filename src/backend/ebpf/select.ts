@@ -8,6 +8,8 @@
 import { predIndex } from '../../analysis/cfg.js'
 import { dominators } from '../../analysis/dominators.js'
 import type { DominatorTree } from '../../analysis/dominators.js'
+import { loops } from '../../analysis/loops.js'
+import { mostRounds } from '../../analysis/rounds.js'
 import { reversePostorder } from '../../ir/order.js'
 import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
 import {
@@ -31,7 +33,17 @@ import type { Register } from './asm.js'
 import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
 import { dropUnused } from './unused.js'
 import { isValue, valuesIn } from './machine.js'
-import type { Block, Condition, End, Machine, Operand, Out, Step, Value } from './machine.js'
+import type { Block, Condition, End, Machine, Operand, Out, Phi, Step, Value } from './machine.js'
+import {
+  isPresent,
+  isProved,
+  lookupStep,
+  presence,
+  presenceTest,
+  redirectStep,
+  targetMaps,
+  valueLoad,
+} from './lookup.js'
 import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
 import type { Address } from './memory.js'
 import {
@@ -47,6 +59,8 @@ import {
 } from './packet.js'
 import type { Place } from './packet.js'
 import { counterStride, mapNames, runtime } from './target.js'
+import { searchLimit, slotsPerBucket } from '../../state/format.js'
+import type { KernelMap } from '../../state/kernel-map.js'
 import type { ObjectPlace, Target } from './target.js'
 import { boundsOf, isForgotten } from './umax.js'
 import type { Bounds } from './umax.js'
@@ -55,6 +69,10 @@ import type { Bounds } from './umax.js'
 const context = { data: 0, dataEnd: 4, ingress: 12 } as const
 /** How many arguments registers hold. */
 export const registerArguments = 5
+
+/** Rounds of the longest loop that a program can have, and of one of a table's functions: the displacement search. */
+const longestLoop = 65_536
+const tableLoop = searchLimit * slotsPerBucket
 
 /** Selects code for a function; `isMain` if it is the XDP program and has the context in r1. */
 export function select(func: Func, target: Target, isMain: boolean): Machine {
@@ -79,6 +97,8 @@ class Selection {
   private present: readonly Place[] = []
   private data?: Value
   private dataEnd?: Value
+  /** Values that look-ups in maps of the kernel found. */
+  private readonly found = new Map<Instr, Value>()
   private ingress?: Value
   private origin: number | undefined
 
@@ -87,7 +107,7 @@ class Selection {
     this.target = target
     this.isMain = isMain
     this.tree = dominators(func)
-    this.bounds = boundsOf(func, this.tree)
+    this.bounds = boundsOf(func, this.tree, target.loops === 'bounded')
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
     this.stateEnds = extents(func.blocks)
     this.packetEnds = packetExtents(func, this.real)
@@ -120,7 +140,7 @@ class Selection {
       )
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
       const made = phis.map(i => ({ i, dst: this.phi(i, isForgotten(i, isHeader)) }))
-      if (isHeader) this.step({ uses: [], write: out => out.push(mayGoto(out.trap)) })
+      const budget = isHeader ? this.loopHead(b) : undefined
       for (const i of b.instrs) {
         if (i.op === 'phi') continue
         this.origin = i.span?.start ?? this.origin
@@ -129,7 +149,7 @@ class Selection {
       const block: Block = {
         id: b.id,
         depth,
-        phis: made.map(({ dst }) => ({ dst, args: [] })),
+        phis: [...made.map(({ dst }): Phi => ({ dst, args: [] })), ...(budget ? [budget] : [])],
         steps: this.steps,
         end: { kind: 'trap', targets: [] },
         preds: [],
@@ -158,7 +178,9 @@ class Selection {
       for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
       block.preds = kept.map(n => block.preds[n])
     }
-    return dropUnused({ name: this.func.name, params, largest: this.largest(order), blocks: result })
+    const exitsFirst = this.target.loops === 'bounded'
+    const largest = this.largest(order)
+    return dropUnused({ name: this.func.name, params, largest, blocks: result, exitsFirst })
   }
 
   /** The largest value that the function returns, as far as the verifier knows. */
@@ -193,6 +215,31 @@ class Selection {
         to.preds[at] = block
       }
     })
+  }
+
+  /** Shows the verifier that the loop ends. Where rounds are counted, the count as of here. */
+  private loopHead(header: IrBlock): Phi | undefined {
+    if (this.target.loops === 'may_goto') {
+      this.step({ uses: [], write: out => out.push(mayGoto(out.trap)) })
+      return undefined
+    }
+    const loop = loops(this.func, this.tree).find(l => l.header === header)!
+    const dominates = (a: IrBlock, b: IrBlock): boolean => this.tree.dominates(a, b)
+    const most = mostRounds(loop, longestLoop, dominates) ?? (this.isMain ? longestLoop : tableLoop)
+    const rounds = this.fresh()
+    const next = { ...this.fresh(), like: rounds }
+    rounds.like = next
+    this.step({
+      dst: next,
+      uses: [rounds],
+      kept: true,
+      write: out =>
+        out.write(next, r0, d => {
+          out.into(d, rounds)
+          out.push(jgt.imm(d, most, out.trap), alu64.add.imm(d, 1))
+        }),
+    })
+    return { dst: rounds, args: header.preds.map(p => (dominates(header, p) ? next : 0n)) }
   }
 
   private readonly depths = new Map<IrBlock, number>()
@@ -376,6 +423,21 @@ class Selection {
         return this.countStep(i)
       case 'call':
         return this.call(i)
+      case 'rules.lookup':
+        return this.lookup(i)
+      case 'rules.load': {
+        const pointer = this.found.get(a)
+        if (!pointer) throw new Error(`${this.func.name}: a rule is read that was not looked up`)
+        const dst = this.fresh(i)
+        this.values.set(i, dst)
+        return this.step(valueLoad(dst, pointer, i, this.table(i), isProved(a, this.here, this.tree)))
+      }
+      case 'rules.redirect': {
+        const dst = this.fresh(i)
+        this.values.set(i, dst)
+        const map = targetMaps(this.target.tables).indexOf(this.table(i))
+        return this.step(redirectStep(dst, map, this.operand(a), BigInt(b.attrs.value)))
+      }
       case 'select':
         return this.select(i)
       case 'not':
@@ -462,6 +524,28 @@ class Selection {
       this.values.set(i, dst)
       this.step({ dst, uses: valuesIn(operands), call: true, write: out => write(out, dst) })
     }
+  }
+
+  /** The map that a rule table is. */
+  private table(i: Instr): KernelMap {
+    const found = this.target.tables.find(t => t.name === i.attrs.object)
+    if (!found) throw new Error(`${String(i.attrs.object)} is no map; was the function expanded?`)
+    return found
+  }
+
+  private lookup(i: Instr): void {
+    const pointer = this.fresh()
+    this.found.set(i, pointer)
+    this.step(
+      lookupStep(
+        pointer,
+        this.table(i),
+        i.args.map(a => this.operand(a)),
+      ),
+    )
+    const entry = this.fresh(i)
+    this.values.set(i, entry)
+    this.step(presence(entry, pointer))
   }
 
   private countStep(i: Instr): void {
@@ -568,10 +652,13 @@ class Selection {
     const value = this.values.get(c)
     if (value !== undefined) return truth(value)
     if (c.op === 'const') return truth(BigInt(c.attrs.value))
+    const pointer = this.found.get(c.args[0])
+    const sense = pointer && presenceTest(c, c.args[0])
+    if (pointer && sense !== undefined) return isPresent(pointer, sense)
     const check = lengthCheck(c, this.real)
     if (check && this.isPointerCheck(c))
       return reaches(this.packetPointer(check.place.base), check.place.offset, this.dataEnd!, check.sense)
-    return comparison(c, this.operand(c.args[0]), this.operand(c.args[1]))
+    return comparison(c, this.operand(c.args[0]), this.operand(c.args[1]), this.target.cpu)
   }
 
   private end(b: IrBlock): End {

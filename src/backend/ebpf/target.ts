@@ -3,6 +3,8 @@
 // Every state object is the value of an array map of its own with one element; all rule tables share one, because
 // tries grow behind them; settings, counters and what the runtime keeps have one each. User space maps them into memory.
 
+import type { KernelMap } from '../../state/kernel-map.js'
+
 /** Where a state object is: in which map, at which byte of its value, and how many bytes from there may be used. */
 export interface ObjectPlace {
   readonly map: string
@@ -40,12 +42,22 @@ export const counterStride = (counters: number): number => Math.ceil((8 * counte
 
 export interface Target {
   readonly objects: ReadonlyMap<string, ObjectPlace>
+  /** Rule tables that are maps of their own. */
+  readonly tables: readonly KernelMap[]
   readonly settings: readonly string[]
   readonly counters: readonly string[]
   /** CPUs that have counters. */
   readonly cpus: number
   /** Where timestamp, device and original length come from: the kernel, or the runtime's map (for tests). */
   readonly inputs: 'kernel' | 'memory'
-  /** Instructions the machine has: v3 has 32-bit jumps and atomics, v4 signed division and sign extension. */
-  readonly cpu: 'v3' | 'v4'
+  readonly cpu: CpuLevel
+  readonly loops: LoopForm
 }
+
+/** Instructions the machine has: v3 has 32-bit jumps and atomics, v4 signed division and sign extension. */
+export type CpuLevel = 'v2' | 'v3' | 'v4'
+
+/**
+ * How a loop is shown to end: by `may_goto` (Linux 6.9), or by a count of its rounds, all of which the verifier follows.
+ */
+export type LoopForm = 'may_goto' | 'bounded'

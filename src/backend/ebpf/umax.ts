@@ -30,8 +30,11 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 const fill = (v: bigint): bigint => (1n << BigInt(v.toString(2).length)) - (v === 0n ? 2n : 1n)
 
-/** Bounds of every value of a function. */
-export function boundsOf(func: Func, tree: DominatorTree): Bounds {
+/**
+ * Bounds of every value of a function. A verifier before Linux 6.9 knows of the low half of a 64-bit value only which
+ * bits can be set (`onlyBits`), whatever it knows of the whole.
+ */
+export function boundsOf(func: Func, tree: DominatorTree, onlyBits = false): Bounds {
   const verified = new Map<Instr, bigint>()
   const real = new Map<Instr, bigint>()
   for (const p of func.params) {
@@ -45,7 +48,8 @@ export function boundsOf(func: Func, tree: DominatorTree): Bounds {
       const whole = (1n << BigInt(bitsOf(i.type))) - 1n
       const limit = (known: ReadonlyMap<Instr, bigint>, isReal: boolean): bigint => {
         if (i.op === 'phi' && isForgotten(i, isHeader)) return isReal ? whole : i.type === 'i64' ? u64 : u32
-        return bound(i, a => known.get(a) ?? u64, isReal)
+        const found = bound(i, a => known.get(a) ?? u64, isReal)
+        return onlyBits && !isReal && i.op === 'trunc' ? fill(found) : found
       }
       verified.set(i, limit(verified, false))
       real.set(i, least(limit(real, true), whole))

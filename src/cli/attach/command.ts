@@ -6,13 +6,14 @@ import { kernelSharing } from '../../engine/kernel/load.js'
 import type { KernelSharing, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
 import { sharingText } from '../../strategy/shared.js'
 import { programInfo } from '../../sys/info.js'
+import { interfaces } from '../../sys/interfaces.js'
 import { attachXdp } from '../../sys/xdp.js'
 import type { Attachment } from '../../sys/xdp.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
 import { isSet, text } from '../flags.js'
-import { optionsOf } from '../inputs.js'
+import { optionsOf, rowsOf } from '../inputs.js'
 import { pinName, withKernel } from '../kernel.js'
 import { hint } from '../nearest.js'
 import { compileProgram } from '../program.js'
@@ -46,10 +47,12 @@ export const command: Command = {
     if (dry && pin !== undefined) throw new UsageError('--dry-run attaches nothing that --pin could keep')
     const strategy = strategyOf(flags)
     const compiled = await compileProgram(file, io)
-    const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact)
+    const rows = rowsOf(flags, compiled.artifact, interfaceNames())
+    const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact, rows)
     const options: LoadOptions = {
       settings: settings ?? new Map(),
       seed,
+      rows,
       ...(strategy === 'shared' && { sharing: kernelSharing(compiled) }),
       ...(rules && { rules }),
     }
@@ -87,6 +90,13 @@ function argumentsOf({ positionals }: Flags, dry: boolean): { file: string; devi
   if (devices.length === 0 && !dry)
     throw new UsageError('IF is missing: the interface to attach to; there is no default')
   return { file, devices }
+}
+
+/** Names of interfaces by their index: in the kernel, that is a device's number. */
+function interfaceNames(): string[] {
+  const names: string[] = []
+  for (const { index, name } of interfaces()) names[index] = name
+  return Array.from(names, name => name ?? '')
 }
 
 function modeOf(flags: Flags): Mode {

@@ -14,7 +14,7 @@ import { Failure, UsageError } from '../command.js'
 import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, required, text } from '../flags.js'
-import { captureOf, openable, optionsOf, runFlags, strategyOf } from '../inputs.js'
+import { captureOf, openable, optionsOf, rowsOf, runFlags, strategyOf } from '../inputs.js'
 import { withKernelAsync } from '../kernel.js'
 import { hint } from '../nearest.js'
 import { compileProgram, loadArtifact } from '../program.js'
@@ -117,7 +117,8 @@ async function testKernel(subject: Subject, backend: 'ebpf' | 'both', flags: Fla
   const { artifact } = compiled
   const planned = planOf(artifact, flags)
   const { settings = new Map<string, bigint>(), seed = 1n, rules } = optionsOf(flags, artifact)
-  const options = { settings, seed, ...(rules && { rules }) }
+  const rows = rowsOf(flags, artifact)
+  const options = { settings, seed, rows, ...(rules && { rules }) }
   const run = runnableOf(packetsOf(input))
   const expectation = expected && new Expectation(expected)
   const agreement = new Agreement(run.numbers)

@@ -24,6 +24,9 @@ export function stateText(
       case 'rules.lookup':
         words.push(value !== 0 ? 'found' : 'absent')
         break
+      case 'rules.redirect':
+        words.push(value === args[1] ? 'nothing there' : `to device ${Number(value) >>> 8}`)
+        break
       case 'table.insert':
         words.pop()
         words.push(value !== 0 ? 'new entry' : 'refused, the table is full')

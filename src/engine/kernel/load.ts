@@ -11,13 +11,17 @@ import { encode, link } from '../../backend/ebpf/encode.js'
 import { verdictsDeclaration, withEntry } from '../../backend/ebpf/entry.js'
 import { kernelLicence } from '../../backend/ebpf/licence.js'
 import { lockDeclaration, lockMap, lockedFrame, underLock } from '../../backend/ebpf/locked.js'
+import { targetMaps } from '../../backend/ebpf/lookup.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { lineStarts, positionAt } from '../../diagnostics/lines.js'
+import { kernelMapsOf } from '../../state/kernel-map.js'
+import type { RuleRows } from '../../state/rules.js'
 import { bindMap } from '../../sys/bind.js'
 import { loadBtf } from '../../sys/btf.js'
 import { possibleCpus } from '../../sys/cpus.js'
+import { Unsupported } from '../../sys/failure.js'
 import { mapInfo } from '../../sys/info.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
@@ -29,11 +33,14 @@ import type { Artifact } from '../artifact.js'
 import { firstContents } from './contents.js'
 import { writeDescription } from './description.js'
 import type { Description } from './description.js'
+import { explainLoops, kernelForm, newest } from './form.js'
+import type { KernelForm } from './form.js'
+import { createTable } from './tables.js'
 
 /** What is loaded: of a compilation, what concerns the kernel. */
 export interface Loadable {
   readonly artifact: Artifact
-  readonly batch: Pick<BatchSource, 'callees' | 'main'>
+  readonly kernel: Pick<BatchSource, 'callees' | 'main'>
   readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
 }
 
@@ -41,6 +48,8 @@ export interface LoadOptions {
   readonly settings: ReadonlyMap<string, bigint>
   /** The rules block. */
   readonly rules?: Uint8Array
+  /** The rules of tables that are maps of their own. */
+  readonly rows?: RuleRows
   readonly seed: bigint
   /**
    * Where time, device and original length come from: the kernel, or the runtime's map, for trials (trial.ts), which
@@ -49,6 +58,8 @@ export interface LoadOptions {
   readonly inputs?: 'kernel' | 'memory'
   /** Of strategy shared: how CPUs are kept apart. */
   readonly sharing?: KernelSharing
+  /** What compiled code may use; what this kernel has if left out. */
+  readonly form?: KernelForm
   /** Keeps the whole log, and asks for one even if the program is accepted. */
   readonly verboseLog?: boolean
 }
@@ -57,8 +68,8 @@ export interface LoadOptions {
 export type KernelSharing = 'none' | 'program-lock'
 
 /** The least that is safe: whatever a packet leaves behind, its number included, wants the lock. */
-export function kernelSharing({ artifact, batch }: Loadable): KernelSharing {
-  const numbered = batch.main.blocks.some(b =>
+export function kernelSharing({ artifact, kernel }: Loadable): KernelSharing {
+  const numbered = kernel.main.blocks.some(b =>
     b.instrs.some(i => i.op === 'input' && i.attrs.name === 'sequence'),
   )
   return artifact.sharing.forms.includes('none') && !numbered ? 'none' : 'program-lock'
@@ -80,26 +91,36 @@ export interface LoadedProgram {
 
 /** Bytecode and the maps it needs, with verdicts and counters for so many CPUs. */
 export function bytecodeOf(
-  { artifact, batch, program }: Loadable,
+  { artifact, kernel, program }: Loadable,
   rulesBytes: number,
   {
     inputs = 'kernel',
     sharing = 'none',
+    form = newest,
     cpus = possibleCpus(),
-  }: Pick<LoadOptions, 'inputs' | 'sharing'> & { readonly cpus?: number } = {},
+  }: Pick<LoadOptions, 'inputs' | 'sharing' | 'form'> & { readonly cpus?: number } = {},
 ) {
   const locked = sharing === 'program-lock'
+  const tables = kernelMapsOf(artifact.rules)
+  if (locked && tables.length > 0)
+    throw new Unsupported(
+      `looking up ${tables.map(t => t.name).join(' and ')}`,
+      'strategy single',
+      'strategy shared with one lock, under which the kernel allows no calls',
+      'declare the tables without map',
+    )
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    tables,
     rulesBytes,
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
     cpus,
     inputs: locked ? 'memory' : inputs,
-    cpu: 'v3',
+    ...form,
   })
   const compiled = compileFunctions(
-    [...batch.callees, batch.main],
+    [...kernel.callees, kernel.main],
     locked ? { ...target, cpus: 1 } : target,
     locked ? lockedFrame : 0,
   )
@@ -109,8 +130,8 @@ export function bytecodeOf(
       `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
     )
   }
-  const bodies = locked ? underLock(compiled.functions, batch.main, { inputs }) : compiled.functions
-  const functions = inputs === 'kernel' ? withEntry(bodies, cpus) : bodies
+  const bodies = locked ? underLock(compiled.functions, kernel.main, { inputs }) : compiled.functions
+  const functions = inputs === 'kernel' ? withEntry(bodies, cpus, targetMaps(target.tables)) : bodies
   const code = functions.flatMap(f => f.code)
   return {
     functions,
@@ -144,13 +165,20 @@ export function load(
   onLines?: (lines: readonly LineEntry[]) => void,
 ): LoadedProgram {
   const { artifact, program: source } = subject
+  const form = options.form ?? kernelForm()
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
   const { inputs = 'kernel' } = options
-  const { functions, encoded, lines, maps: wanted, cpus } = bytecodeOf(subject, rulesBytes, options)
+  const {
+    functions,
+    encoded,
+    lines,
+    maps: wanted,
+    cpus,
+  } = bytecodeOf(subject, rulesBytes, { ...options, form })
   onLines?.(lines)
   const debug = debugInfo(
     functions,
-    [...subject.batch.callees, subject.batch.main],
+    [...subject.kernel.callees, subject.kernel.main],
     {
       file: source.file,
       text: source.source,
@@ -167,7 +195,11 @@ export function load(
     for (const map of maps.values()) map.close()
   }
   try {
-    for (const [k, { name, valueSize }] of wanted.entries()) {
+    for (const [k, { name, valueSize, table }] of wanted.entries()) {
+      if (table) {
+        maps.set(name, createTable(table, options.rows?.[name]))
+        continue
+      }
       const btf = { fd: types.fd, key: debug.index, value: debug.values[k] }
       const flags = mapFlags.MMAPABLE
       maps.set(name, createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags, btf }))
@@ -206,7 +238,7 @@ export function load(
     return { program, maps, description, slots: encoded.bytes.length / 8, close }
   } catch (error) {
     close()
-    throw error
+    throw explainLoops(error, form)
   } finally {
     // The program and its maps keep the types.
     types.close()
@@ -220,7 +252,10 @@ function fill(
   start: bigint,
 ): void {
   for (const [name, bytes] of firstContents(artifact, options, start)) {
-    const memory = mapMemory(maps.get(name)!)
+    const map = maps.get(name)
+    // Nothing needs the rules block if all rule tables are maps of their own.
+    if (!map) continue
+    const memory = mapMemory(map)
     memory.bytes.set(bytes)
     memory.unmap()
   }

@@ -34,7 +34,7 @@ const reach = 1 << 29
 
 /** The bytes of the file. Throws `StackExceeded` and `StateTooLarge`. */
 export function objectOf(subject: Loadable, options: ObjectOptions): Uint8Array<ArrayBuffer> {
-  const { artifact, batch, program } = subject
+  const { artifact, kernel, program } = subject
   const stateBytes = artifact.stateLayout.size
   if (stateBytes > reach)
     throw new StateTooLarge(
@@ -47,7 +47,7 @@ export function objectOf(subject: Loadable, options: ObjectOptions): Uint8Array<
   for (const { kind, name } of artifact.stateLayout.objects) if (kind === 'table') contents.delete(name)
   return writeObject({
     code: functions,
-    functions: [...batch.callees, batch.main],
+    functions: [...kernel.callees, kernel.main],
     source: { file: basename(program.file), text: program.source, name: artifact.name },
     licence: kernelLicence(program.licence),
     maps,

@@ -7,12 +7,14 @@
 import { counterStride, mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { ReceivedPacket } from '../../ir/access.js'
 import { exit, instructionBytes, moveImmediate } from '../../sys/instruction.js'
+import { mapFlags } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
 import { loadProgram } from '../../sys/program.js'
 import { testRun } from '../../sys/test-run.js'
 import { load } from './load.js'
 import type { Loadable, LoadedProgram, LoadOptions } from './load.js'
+import { plainVerdict } from './tables.js'
 
 /** Shortest and longest packet of a test run: an Ethernet header; a page less headroom and the kernel's own data. */
 export const runnable = { least: 14, most: 4096 - 256 - 320 } as const
@@ -26,7 +28,8 @@ export class Trial {
   constructor(subject: Loadable, options: Omit<LoadOptions, 'inputs'>) {
     this.#subject = subject
     this.#loaded = load(subject, { ...options, inputs: 'memory' })
-    for (const [name, map] of this.#loaded.maps) this.#memory.set(name, mapMemory(map))
+    for (const [name, map] of this.#loaded.maps)
+      if (map.flags & mapFlags.MMAPABLE) this.#memory.set(name, mapMemory(map))
   }
 
   /** Runs it on a packet: the verdict, with the device of a redirect above its lowest byte, and the bytes afterwards. */
@@ -37,7 +40,7 @@ export class Trial {
     view.setUint32(runtime.originalLength, packet.originalLength, true)
     view.setUint32(runtime.device, packet.device, true)
     const { verdict, data } = testRun(this.#loaded.program, { data: Uint8Array.from(packet.bytes) })
-    return { verdict, bytes: data }
+    return { verdict: plainVerdict(verdict, this.#subject.artifact.rules, this.#loaded.maps), bytes: data }
   }
 
   /** A copy of the state block. */

@@ -5,7 +5,14 @@
 import { layoutRules, layoutState } from '../../state/layout.js'
 import { firstProblem } from '../../state/soundness.js'
 import { maxExpiry, nanosecondsIn } from '../../state/declaration.js'
-import type { FieldDecl, RulesDecl, StateObject, TableDecl, TimeUnit } from '../../state/declaration.js'
+import type {
+  FieldDecl,
+  KernelMapKind,
+  RulesDecl,
+  StateObject,
+  TableDecl,
+  TimeUnit,
+} from '../../state/declaration.js'
 import type { Setting } from '../../ir/types.js'
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
@@ -25,6 +32,7 @@ export const declarations: ReadonlySet<string> = new Set([
   'rules',
   'lpm',
   'devices',
+  'sockets',
   'parameter',
   'counter',
 ])
@@ -77,11 +85,13 @@ function stateObject(
   }
   const options = new Options(l, node, args[0])
   const capacity = options.whole('capacity')
-  if (kind === 'devices') {
+  const map = kind === 'sockets' ? { map: 'sockets' as const } : kernelMap(options.get('map'))
+  if (kind === 'devices' || kind === 'sockets') {
     if (capacity === undefined) return undefined
     const key = [fieldOf('index', scalars.u32)]
     const value = [{ ...fieldOf('device', scalars.u32), display: 'device' as const }]
-    return { kind: 'rules', name, rules: 'devices', key, value, capacity, scalarKey: true, scalarValue: true }
+    const plain = { scalarKey: true, scalarValue: true }
+    return { kind: 'rules', name, rules: 'devices', ...map, key, value, capacity, ...plain }
   }
   const key = options.struct('key')
   const value = options.struct('value')
@@ -94,7 +104,7 @@ function stateObject(
     scalarKey: key.plain,
     scalarValue: value.plain,
   }
-  if (kind !== 'table') return { kind: 'rules', rules: kind === 'lpm' ? 'lpm' : 'hash', ...common }
+  if (kind !== 'table') return { kind: 'rules', rules: kind === 'lpm' ? 'lpm' : 'hash', ...map, ...common }
   const evict = options.get('evict')
   const expire = options.get('expire')
   const release = options.get('release')
@@ -107,6 +117,10 @@ function stateObject(
   }
   return table
 }
+
+/** The option `map`; TypeScript has seen to it that it suits the kind of table. */
+const kernelMap = (option: Value | undefined): { map?: KernelMapKind } =>
+  option?.kind === 'text' ? { map: option.text as KernelMapKind } : {}
 
 /** The options object of a declaration. */
 class Options {

@@ -27,6 +27,7 @@ export const methodNames: ReadonlySet<string> = new Set([
   'take',
   'give',
   'lookup',
+  'redirect',
   'add',
 ])
 
@@ -63,6 +64,7 @@ export function callMethod(
     case 'pool':
       return name === 'take' ? state.poolTake(l, object, absent) : state.poolGive(l, object, args[0])
     case 'rules':
+      if (name === 'redirect') return state.rulesRedirect(l, node, object, args)
       return state.rulesLookup(l, object, args[0], absent)
   }
 }

@@ -6,6 +6,7 @@
 import { leavesOf, nanosecondsIn } from '../../state/declaration.js'
 import type { ArrayDecl, FieldDecl, PoolDecl, RulesDecl, TableDecl } from '../../state/declaration.js'
 import type { Block, Instr } from '../../ir/types.js'
+import type { Ts } from '../typescript.js'
 import { scalars, typeOfField } from '../types.js'
 import { toType } from './convert.js'
 import { orElse } from './expressions.js'
@@ -265,4 +266,23 @@ export function rulesLookup(l: Lowering, object: RulesDecl, key: Value | undefin
   const slot = l.builder.emit('rules.lookup', leaves, { object: object.name })
   require(l, slot, absent)
   return snapshot(l, 'rules.load', object, slot)
+}
+
+/** The verdict that sends the packet to what is behind a number. */
+export function rulesRedirect(
+  l: Lowering,
+  node: Ts.CallExpression,
+  { name }: RulesDecl,
+  [number, missing]: readonly Value[],
+): Value {
+  const index = number && toType(l, number, scalars.u32)
+  if (!index || missing?.kind === 'error') return errorValue
+  if (missing?.kind !== 'constant' || missing.value > 3n)
+    return l.report(
+      'constantExpected',
+      { what: 'the verdict for what is missing, Drop, Pass or Transmit,' },
+      node.arguments[1],
+    )
+  const args = [index.leaves[0], l.builder.const('i32', missing.value)]
+  return scalar(scalars.Verdict, l.builder.emit('rules.redirect', args, { object: name }, 'i32'))
 }

@@ -14,9 +14,12 @@ import { find } from './find.js'
 import { keyWords, leafCount } from './hash.js'
 import { functionOf, tableFunctions } from './insert.js'
 import { rewrite } from './rewrite.js'
-import { lookup } from './rules.js'
+import { lookup, redirect } from './rules.js'
 
-/** Functions with every state operation expanded, preceded by the ones they call. */
+/**
+ * Functions with every state operation expanded, preceded by the ones they call. Operations on objects that have no
+ * layout are left: rule tables that are maps of the kernel, which the eBPF backend looks up itself.
+ */
 export function expand(functions: readonly Func[], layouts: readonly ObjectLayout[]): Func[] {
   return [...calleesOf(functions, layouts), ...functions.map(f => expandFunction(f, layouts))]
 }
@@ -116,6 +119,8 @@ export function expandInstr(
       return 'nothing'
     case 'rules.lookup':
       return lookup(e, layout, args)
+    case 'rules.redirect':
+      return layout.kind === 'rules-devices' ? redirect(e, layout, args[0], args[1]) : undefined
     default:
       return undefined
   }

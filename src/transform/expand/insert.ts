@@ -30,7 +30,7 @@ export function tableFunctions(table: HashLayout): Func[] {
   if (table.expire) functions.push(expiry(table), sweeping(table))
   functions.push(freeSlot(table))
   if (table.evict === 'oldest') functions.push(eviction(table))
-  functions.push(room(table), insertion(table))
+  functions.push(queueSearch(table), shifting(table), room(table), insertion(table))
   return functions
 }
 
@@ -159,22 +159,75 @@ function storedKey(e: Emitter, table: HashLayout, slot: Instr): Instr[] {
 }
 
 /**
- * room(first, second): frees a slot in one of two full buckets by moving entries; its slot, or 0.
- * Node i of the queue stands in the scratch: u32 bucket, u32 link = 1 + slot offset that leads here's parent node
- * and slot: 1 + 4 * parent + slot index; 0 for the key's own two.
+ * The queue of the displacement search, in the scratch. Node i: u32 bucket, u32 link = 1 + 4 × parent + slot index of
+ * the parent's slot that leads here; 0 for the key's own two.
  */
-function room(table: HashLayout): Func {
+function queueOf(e: Emitter, table: HashLayout) {
   const { name } = table
-  return define(functionOf(table, 'room'), ['i32', 'i32'], 'i32', (e, [first, second]) => {
-    const node = (i: Instr): Instr => e.shl(i, Math.log2(scratchNodeBytes))
-    const bucketOf = (i: Instr): Instr => e.load(name, 4, node(i), scratchOffset)
-    const linkOf = (i: Instr): Instr => e.load(name, 4, node(i), scratchOffset + 4)
-    const put = (i: Instr, bucket: Instr, link: Instr): void => {
+  const node = (i: Instr): Instr => e.shl(i, Math.log2(scratchNodeBytes))
+  const bucketOf = (i: Instr): Instr => e.load(name, 4, node(i), scratchOffset)
+  return {
+    bucketOf,
+    linkOf: (i: Instr): Instr => e.load(name, 4, node(i), scratchOffset + 4),
+    put(i: Instr, bucket: Instr, link: Instr): void {
       e.store(name, 4, node(i), scratchOffset, bucket)
       e.store(name, 4, node(i), scratchOffset + 4, link)
-    }
-    const slotAt = (i: Instr, s: Instr): Instr =>
-      e.add(e.add(bucketStart(e, table, bucketOf(i)), e.mul(s, table.stride)), table.bucketsOffset)
+    },
+    clear: (i: Instr): void => e.store(name, 8, node(i), scratchOffset, e.i64(0)),
+    /** Slot `s` of the bucket of node `i`. */
+    slotAt: (i: Instr, s: Instr): Instr =>
+      e.add(e.add(bucketStart(e, table, bucketOf(i)), e.mul(s, table.stride)), table.bucketsOffset),
+  }
+}
+
+// The search's inner loops are functions of their own: a verifier that follows every round follows each once.
+
+/** queued(count, bucket): 1 if one of the first `count` nodes, fewer than all, is this bucket. */
+function queueSearch(table: HashLayout): Func {
+  return define(functionOf(table, 'queued'), ['i32', 'i32'], 'i1', (e, [count, bucket]) => {
+    const { bucketOf } = queueOf(e, table)
+    let at = count
+    e.repeat(
+      j => {
+        at = j
+        return e.and(e.ltu(j, count), e.ne(bucketOf(j), bucket))
+      },
+      () => {},
+    )
+    return e.ltu(at, count)
+  })
+}
+
+/** shift(link, free): moves the entry that `link` leads from to `free`, then each that led there; the last hole. */
+function shifting(table: HashLayout): Func {
+  return define(functionOf(table, 'shift'), ['i32', 'i32'], 'i32', (e, [first, free]) => {
+    const { name, stride } = table
+    const { linkOf, slotAt } = queueOf(e, table)
+    e.bump(name, tableHeader.version)
+    const hole = e.variable('i32', free)
+    const link = e.variable('i32', first)
+    e.repeat(
+      () => e.ne(e.get(link), 0),
+      () => {
+        const step = e.sub(e.get(link), 1)
+        const here = e.shru(step, 2)
+        const slot = slotAt(here, e.and(step, 3))
+        for (let at = 0; at < stride; at += 8) e.store(name, 8, e.get(hole), at, e.load(name, 8, slot, at))
+        zeroEntry(e, table, slot)
+        e.bump(name, tableHeader.displacements)
+        e.set(hole, slot)
+        e.set(link, linkOf(here))
+      },
+    )
+    e.bump(name, tableHeader.version)
+    return e.get(hole)
+  })
+}
+
+/** room(first, second): frees a slot in one of two full buckets by moving entries; its slot, or 0. */
+function room(table: HashLayout): Func {
+  return define(functionOf(table, 'room'), ['i32', 'i32'], 'i32', (e, [first, second]) => {
+    const { bucketOf, put, clear, slotAt } = queueOf(e, table)
     put(e.i32(0), first, e.i32(0))
     put(e.i32(1), second, e.i32(0))
     const queued = e.variable('i32', e.i32(2))
@@ -184,63 +237,31 @@ function room(table: HashLayout): Func {
       k => e.and(e.ltu(e.shru(k, 2), e.get(queued)), e.eq(e.get(hole), 0)),
       k => {
         const here = e.shru(k, 2)
+        const link = e.add(k, 1)
         const slot = slotAt(here, e.and(k, 3))
         const own = place(e, table, storedKey(e, table, slot))
         const other = e.select(e.eq(own.first, bucketOf(here)), own.second(), own.first)
         const free = e.call(functionOf(table, 'free'), [other], 'i32')
         e.when(
           e.ne(free, 0),
-          () => e.set(hole, shift(e, table, k, free, slotAt, linkOf)),
-          () => {
-            const known = e.variable('i1', e.op('not', e.ltu(e.get(queued), searchLimit)))
-            e.repeat(
-              j => e.and(e.ltu(j, e.get(queued)), e.op('not', e.get(known))),
-              j => e.set(known, e.eq(bucketOf(j), other)),
-            )
-            e.when(e.op('not', e.get(known)), () => {
-              put(e.get(queued), other, e.add(k, 1))
-              e.set(queued, e.add(e.get(queued), 1))
-            })
-          },
+          () => e.set(hole, e.call(functionOf(table, 'shift'), [link, free], 'i32')),
+          () =>
+            e.when(e.ltu(e.get(queued), searchLimit), () => {
+              const known = e.call(functionOf(table, 'queued'), [e.get(queued), other], 'i1')
+              e.when(e.op('not', known), () => {
+                put(e.get(queued), other, link)
+                e.set(queued, e.add(e.get(queued), 1))
+              })
+            }),
         )
       },
     )
     e.repeat(
       i => e.ltu(i, e.get(queued)),
-      i => e.store(name, 8, node(i), scratchOffset, e.i64(0)),
+      i => clear(i),
     )
     return e.get(hole)
   })
-}
-
-/** Moves the entry of step k (4 node + slot) to `free`, then each that led there; returns the last hole. */
-function shift(
-  e: Emitter,
-  table: HashLayout,
-  k: Instr,
-  free: Instr,
-  slotAt: (node: Instr, slot: Instr) => Instr,
-  linkOf: (node: Instr) => Instr,
-): Instr {
-  const { name, stride } = table
-  e.bump(name, tableHeader.version)
-  const hole = e.variable('i32', free)
-  const link = e.variable('i32', e.add(k, 1))
-  e.repeat(
-    () => e.ne(e.get(link), 0),
-    () => {
-      const step = e.sub(e.get(link), 1)
-      const here = e.shru(step, 2)
-      const slot = slotAt(here, e.and(step, 3))
-      for (let at = 0; at < stride; at += 8) e.store(name, 8, e.get(hole), at, e.load(name, 8, slot, at))
-      zeroEntry(e, table, slot)
-      e.bump(name, tableHeader.displacements)
-      e.set(hole, slot)
-      e.set(link, linkOf(here))
-    },
-  )
-  e.bump(name, tableHeader.version)
-  return e.get(hole)
 }
 
 /** insert(words…, now?, seq?): the slot of a new zeroed entry, or 0. */

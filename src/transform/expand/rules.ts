@@ -58,3 +58,11 @@ function device(e: Emitter, table: DevicesLayout, index: Instr): Instr {
   const present = e.ne(e.load(table.name, 4, at), 0)
   return e.select(e.and(inside, present), at, 0)
 }
+
+/** rules.redirect: verdict 4 with the device in bits 8 and up, or `missing`. */
+export function redirect(e: Emitter, table: DevicesLayout, index: Instr, missing: Instr): Instr {
+  const at = device(e, table, index)
+  const [target] = table.value
+  const number = e.load(table.name, 4, at, target.offset)
+  return e.select(e.ne(at, 0), e.or(e.shl(number, 8), 4), missing)
+}
