@@ -8,7 +8,7 @@ import { StateTooLarge, objectOf } from '../../engine/kernel/object.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
-import { isSet, onlyArgument, text } from '../flags.js'
+import { isSet, onlyArgument, pairs, text, texts } from '../flags.js'
 import { grouped } from '../grid.js'
 import { optionsOf } from '../inputs.js'
 import { hint } from '../nearest.js'
@@ -56,6 +56,12 @@ export const command: Command = {
 /** The program as an object file, with the settings and rules given. */
 function object(flags: Flags, compiled: Compiled): Uint8Array {
   const { settings = new Map(), rules } = optionsOf(flags, compiled.artifact)
+  for (const { name, map } of compiled.artifact.rules)
+    if (map && pairs(texts(flags, 'table'), 'table').some(([given]) => given === name))
+      throw new UsageError(
+        `an object has no rules of ${name}, which is a map of the kernel's: put them in once it is loaded, ` +
+          `with bpftool map update name ${name} …, or by its pin (--pin)`,
+      )
   try {
     return objectOf(compiled, { settings, ...(rules && { rules }), pin: isSet(flags, 'pin') })
   } catch (error) {
