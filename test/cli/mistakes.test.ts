@@ -30,6 +30,7 @@ test('mistyped commands and flags', async () => {
   await refuses(['run', knocking, '--in', demoCapture, '--cores'], 2, /--cores needs a value/)
   await refuses(['run', knocking, '--in', demoCapture, '--json=1'], 2, /--json takes no value/)
   await refuses(['build', knocking, '--emit', 'irr'], 2, /--emit takes ast, .* Did you mean ir\?/)
+  await refuses(['build', knocking, '--emit', 'wat', '--pin'], 2, /--pin is for objects: --emit object/)
 })
 
 test('missing and surplus arguments', async () => {

@@ -142,6 +142,23 @@ test('a trace for people', async () => {
   assert.match(out, /^verdict: transmit$/m)
 })
 
+test('build writes an object for the kernel, with the settings it is given', async () => {
+  const [plain, set] = ['plain.o', 'set.o'].map(file => join(folder, file))
+  for (const args of [
+    ['--out', plain],
+    ['--out', set, '--set', 'second=9000'],
+  ])
+    assert.equal((await hairpin(['build', knocking, ...args])).code, 0)
+  const [a, b] = [plain, set].map(path => readFileSync(path))
+  assert.equal(a.subarray(1, 4).toString(), 'ELF')
+  const differ = a.filter((byte, k) => byte !== b[k]).length
+  assert.deepEqual([a.length, differ], [b.length, 2], 'two bytes, those of the port')
+  const text = await hairpin(['build', knocking, '--emit', 'bpf'])
+  assert.match(text.out, /; main: \d+ instructions\n/)
+  assert.match(text.out, /; \d+: const before = knocks\.get\(ip\.source\)/)
+  assert.match(text.out, /call knocks\.insert/)
+})
+
 test('build writes the same module every time, and text that says what it is', async () => {
   const [a, b] = [at('a.wasm'), at('b.wasm')]
   for (const out of [a, b]) assert.equal((await hairpin(['build', knocking, '--out', out])).code, 0)
