@@ -7,12 +7,17 @@ import { classes, jumps } from '../../src/backend/ebpf/opcodes.js'
 import { isLabel } from '../../src/backend/ebpf/asm.js'
 import { openCapture } from '../../src/device/capture.js'
 import { PacketStore, loadPackets } from '../../src/engine/packets.js'
+import { instructionSet } from '../../src/sys/features.js'
 import { root } from '../../tools/sources.js'
 import { bundledProgram, programNames } from '../programs.js'
+import { assemble } from '../../src/compile.js'
+import { randomCase } from '../backend/random-program.js'
 import { agree } from './agree.js'
 import { bytecode, withoutPrograms } from './machine.js'
 
 const seed = 1n
+/** Whether the kernel has signed division and sign extension; those of 6.6 and later. */
+const newest = !withoutPrograms && instructionSet() >= 4
 const old = { cpu: 'v2', loops: 'bounded' } as const
 const capture = join(root, 'programs/demo/knocking.pcap')
 const all = loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
@@ -33,3 +38,17 @@ for (const name of programNames)
       assert.notEqual(i.code, classes.jmp | jumps.jcond)
     }
   })
+
+test(
+  'random IR programs agree with the interpreter at the oldest level and at the newest',
+  { skip: withoutPrograms },
+  () => {
+    for (let n = 1; n <= 12; n++) {
+      const { program, store } = randomCase(100 + n)
+      const compiled = assemble(program)
+      const rules = new Uint8Array(compiled.artifact.rulesLayout.size)
+      agree({ ...compiled, rules }, store, seed, old)
+      if (newest) agree({ ...compiled, rules }, store, seed, { cpu: 'v4', loops: 'may_goto' })
+    }
+  },
+)

@@ -20,8 +20,11 @@ export const newest: KernelForm = { cpu: 'v3', loops: 'may_goto' }
 /** What this kernel takes. Throws what says that nothing can be tried: no privilege, no Linux. */
 export function kernelForm(): KernelForm {
   const set = instructionSet()
+  // Kernels from 6.6 on have signed division, but some before 6.12 trap in it at the least number by -1; load-acquire
+  // is younger than the mending.
+  const divides = set >= 4 && hasFeature('loadAcquire')
   return {
-    cpu: set >= 4 ? 'v4' : set === 3 ? 'v3' : 'v2',
+    cpu: divides ? 'v4' : set >= 3 ? 'v3' : 'v2',
     loops: hasFeature('mayGoto') ? 'may_goto' : 'bounded',
   }
 }
