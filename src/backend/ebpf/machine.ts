@@ -69,8 +69,10 @@ export type End =
   | { readonly kind: 'trap'; targets: [] }
 
 export interface Block {
-  readonly id: number
-  readonly depth: number
+  /** Unique in its machine. */
+  id: number
+  /** How many loops it is in. */
+  depth: number
   phis: Phi[]
   steps: Step[]
   end: End

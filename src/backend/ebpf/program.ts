@@ -9,6 +9,7 @@ import type { Code } from './asm.js'
 import { emit } from './emit.js'
 import { encode } from './encode.js'
 import type { Encoded } from './encode.js'
+import type { Machine } from './machine.js'
 import { stackBytes } from './opcodes.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
@@ -42,28 +43,46 @@ export function compileFunctions(
   target: Target,
   above = 0,
 ): BpfCode | StackRefusal {
-  const entryFirst = called(functions)
+  const wanted = called(functions, [functionNamed('main', functions)])
+  return finishFunctions(
+    wanted.map(f => select(f, target, f.name === 'main')),
+    ['main'],
+    above,
+  )
+}
+
+/** From machine code to bytecode. `roots` are called by none of them, but by a frame that takes `above` bytes. */
+export function finishFunctions(
+  machines: readonly Machine[],
+  roots: readonly string[],
+  above = 0,
+): BpfCode | StackRefusal {
   const spilled = new Map<string, readonly string[]>()
-  const compiled = entryFirst.map(f => {
-    const machine = select(f, target, f.name === 'main')
+  const compiled = machines.map(machine => {
     const allocation = allocate(machine)
-    spilled.set(f.name, allocation.spilled)
-    return { name: f.name, largest: machine.largest, ...emit(machine, allocation) }
+    spilled.set(machine.name, allocation.spilled)
+    return { name: machine.name, largest: machine.largest, ...emit(machine, allocation) }
   })
-  const refusal = overStack(compiled, spilled, above)
+  const refusal = overStack(compiled, roots, spilled, above)
   if (refusal) return refusal
   const code = compiled.flatMap(f => f.code)
   return { functions: compiled, code, encoded: encode(code) }
 }
 
-/** `main` and what it calls, directly or not: the kernel refuses code that cannot be reached. */
-function called(functions: readonly Func[]): Func[] {
-  const byName = new Map(functions.map(f => [f.name, f]))
-  const found = new Set([byName.get('main')!])
+/** `roots` and what they call, directly or not: the kernel refuses code that cannot be reached. */
+export function called(functions: readonly Func[], roots: readonly Func[]): Func[] {
+  const found = new Set(roots)
   for (const f of found)
     for (const b of f.blocks)
-      for (const i of b.instrs) if (i.op === 'call') found.add(byName.get(String(i.attrs.callee))!)
+      for (const i of b.instrs)
+        if (i.op === 'call') found.add(functionNamed(String(i.attrs.callee), functions))
   return [...found]
+}
+
+function functionNamed(name: string, functions: readonly Func[]): Func {
+  const found = functions.find(f => f.name === name)
+  if (!found) throw new Error(`no function ${name}`)
+  return found
 }
 
 export const isRefusal = (result: BpfCode | StackRefusal): result is StackRefusal => 'variables' in result
@@ -73,6 +92,7 @@ const frameOf = (f: CompiledFunction): number => Math.ceil(Math.max(f.stack + 16
 
 function overStack(
   functions: readonly CompiledFunction[],
+  roots: readonly string[],
   spilled: ReadonlyMap<string, readonly string[]>,
   before: number,
 ): StackRefusal | undefined {
@@ -88,6 +108,6 @@ function overStack(
       if (callee && callee !== f) visit(callee, bytes)
     }
   }
-  visit(functions[0], before)
+  for (const root of roots) visit(byName.get(root)!, before)
   return worst
 }

@@ -32,6 +32,8 @@ import {
 import type { Register } from './asm.js'
 import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
 import { dropUnused } from './unused.js'
+import { itemAddress, touch } from './item.js'
+import type { ItemPlace } from './item.js'
 import { isValue, valuesIn } from './machine.js'
 import type { Block, Condition, End, Machine, Operand, Out, Phi, Step, Value } from './machine.js'
 import {
@@ -74,15 +76,19 @@ export const registerArguments = 5
 const longestLoop = 65_536
 const tableLoop = searchLimit * slotsPerBucket
 
-/** Selects code for a function; `isMain` if it is the XDP program and has the context in r1. */
-export function select(func: Func, target: Target, isMain: boolean): Machine {
-  return new Selection(func, target, isMain).machine()
+/**
+ * Selects code for a function; `isMain` if it is the XDP program and has the context in r1. `item` says where a
+ * history's item is, in functions that have one.
+ */
+export function select(func: Func, target: Target, isMain: boolean, item?: ItemPlace): Machine {
+  return new Selection(func, target, isMain, item).machine()
 }
 
 class Selection {
   private readonly func: Func
   private readonly target: Target
   private readonly isMain: boolean
+  private readonly item: ItemPlace | undefined
   private readonly tree: DominatorTree
   private readonly bounds: Bounds
   private readonly values = new Map<Instr, Operand>()
@@ -102,10 +108,11 @@ class Selection {
   private ingress?: Value
   private origin: number | undefined
 
-  constructor(func: Func, target: Target, isMain: boolean) {
+  constructor(func: Func, target: Target, isMain: boolean, item: ItemPlace | undefined) {
     this.func = func
     this.target = target
     this.isMain = isMain
+    this.item = item
     this.tree = dominators(func)
     this.bounds = boundsOf(func, this.tree, target.loops === 'bounded')
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
@@ -327,7 +334,7 @@ class Selection {
       this.dataEnd = fromContext(context.dataEnd, 3)
     }
     if (this.target.inputs === 'kernel' && uses('device')) this.ingress = fromContext(context.ingress, 4)
-    if (uses('sequence'))
+    if (uses('sequence') && this.target.inputs !== 'frame')
       this.step({
         uses: [],
         write: out =>
@@ -405,8 +412,23 @@ class Selection {
         return this.packetLoad(i)
       case 'store':
         return this.packetStore(i)
+      case 'item.load': {
+        const address = itemAddress(this.item, i)
+        return this.define(i, usesOf(address), (out, dst) =>
+          writeLoad(out, dst, Number(i.attrs.width), address),
+        )
+      }
+      case 'item.store': {
+        const address = itemAddress(this.item, i)
+        const value = this.operand(a)
+        return this.step({
+          uses: valuesIn([...usesOf(address), value]),
+          write: out => writeStore(out, value, Number(i.attrs.width), address),
+        })
+      }
       case 'state.load': {
         const address = this.stateAddress(i)
+        if (this.item?.touches.has(i)) return this.step(touch(address))
         return this.define(i, usesOf(address), (out, dst) =>
           writeLoad(out, dst, Number(i.attrs.width), address),
         )
@@ -573,6 +595,7 @@ class Selection {
       case 'length':
         return this.length(i)
       case 'sequence':
+        if (this.item?.sequence) return void this.values.set(i, this.item.sequence)
         return this.fixedLoad(i, mapNames.runtime, runtime.sequence)
       case 'seed':
         return this.fixedLoad(i, mapNames.runtime, runtime.seed)
@@ -583,7 +606,7 @@ class Selection {
         if (this.target.inputs === 'kernel') return this.length(i)
         return this.fixedLoad(i, mapNames.runtime, runtime.originalLength)
       case 'timestamp':
-        if (this.target.inputs === 'memory') return this.fixedLoad(i, mapNames.runtime, runtime.timestamp)
+        if (this.target.inputs !== 'kernel') return this.fixedLoad(i, mapNames.runtime, runtime.timestamp)
         return this.define(
           i,
           [],

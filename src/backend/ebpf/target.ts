@@ -48,8 +48,11 @@ export interface Target {
   readonly counters: readonly string[]
   /** CPUs that have counters. */
   readonly cpus: number
-  /** Where timestamp, device and original length come from: the kernel, or the runtime's map (for tests). */
-  readonly inputs: 'kernel' | 'memory'
+  /**
+   * Where timestamp, device and original length come from: the kernel; the runtime's map, for tests; or that map too,
+   * but with the packet's number in place already, as the header of a frame gave them (frame.ts).
+   */
+  readonly inputs: 'kernel' | 'memory' | 'frame'
   readonly cpu: CpuLevel
   readonly loops: LoopForm
 }

@@ -8,12 +8,16 @@ import { isLabel, slotsOf } from '../../backend/ebpf/asm.js'
 import type { Code } from '../../backend/ebpf/asm.js'
 import { debugInfo } from '../../backend/ebpf/debug.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
+import type { Encoded } from '../../backend/ebpf/encode.js'
 import { verdictsDeclaration, withEntry } from '../../backend/ebpf/entry.js'
 import { kernelLicence } from '../../backend/ebpf/licence.js'
 import { lockDeclaration, lockMap, lockedFrame, underLock } from '../../backend/ebpf/locked.js'
 import { targetMaps } from '../../backend/ebpf/lookup.js'
 import { environment } from '../../backend/ebpf/maps.js'
+import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
+import type { CompiledFunction, StackRefusal } from '../../backend/ebpf/program.js'
+import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { lineStarts, positionAt } from '../../diagnostics/lines.js'
 import { kernelMapsOf } from '../../state/kernel-map.js'
@@ -27,7 +31,7 @@ import { createMap, mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import { loadProgram } from '../../sys/program.js'
-import type { BpfProgram } from '../../sys/program.js'
+import type { AttachType, BpfProgram } from '../../sys/program.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { Artifact } from '../artifact.js'
 import { firstContents } from './contents.js'
@@ -78,6 +82,14 @@ export function kernelSharing({ artifact, kernel }: Loadable): KernelSharing {
 /** The program needs more stack than the kernel has. */
 export class StackExceeded extends Error {}
 
+export function stackExceeded(name: string, refusal: StackRefusal): StackExceeded {
+  const { bytes, variables } = refusal
+  const names = variables.length ? `; on the stack are ${variables.join(', ')}` : ''
+  return new StackExceeded(
+    `${name} needs ${bytes} bytes of stack in ${refusal.function}, and the kernel gives 512${names}`,
+  )
+}
+
 export interface LoadedProgram {
   readonly program: BpfProgram
   /** By name, `.settings` and the like included; `hairpin` is the description. */
@@ -124,12 +136,7 @@ export function bytecodeOf(
     locked ? { ...target, cpus: 1 } : target,
     locked ? lockedFrame : 0,
   )
-  if (isRefusal(compiled)) {
-    const names = compiled.variables.length ? `; on the stack are ${compiled.variables.join(', ')}` : ''
-    throw new StackExceeded(
-      `${artifact.name} needs ${compiled.bytes} bytes of stack in ${compiled.function}, and the kernel gives 512${names}`,
-    )
-  }
+  if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
   const bodies = locked ? underLock(compiled.functions, kernel.main, { inputs }) : compiled.functions
   const functions = inputs === 'kernel' ? withEntry(bodies, cpus, targetMaps(target.tables)) : bodies
   const code = functions.flatMap(f => f.code)
@@ -143,7 +150,7 @@ export function bytecodeOf(
 }
 
 /** Where in the source instructions come from. */
-function linesOf(code: Code, { file, source }: Loadable['program']): LineEntry[] {
+export function linesOf(code: Code, { file, source }: Loadable['program']): LineEntry[] {
   const starts = lineStarts(source)
   const lines: LineEntry[] = []
   let slot = 0
@@ -164,55 +171,80 @@ export function load(
   options: LoadOptions,
   onLines?: (lines: readonly LineEntry[]) => void,
 ): LoadedProgram {
-  const { artifact, program: source } = subject
+  const { artifact } = subject
   const form = options.form ?? kernelForm()
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
-  const { inputs = 'kernel' } = options
-  const {
-    functions,
-    encoded,
-    lines,
-    maps: wanted,
-    cpus,
-  } = bytecodeOf(subject, rulesBytes, { ...options, form })
-  onLines?.(lines)
+  const made = bytecodeOf(subject, rulesBytes, { ...options, form })
+  onLines?.(made.lines)
+  return install(subject, { ...options, form }, made)
+}
+
+/** Bytecode with what it needs around it. */
+export interface Installable {
+  readonly functions: readonly Pick<CompiledFunction, 'name' | 'code'>[]
+  readonly encoded: Encoded
+  readonly maps: readonly MapDeclaration[]
+  /** CPUs that have verdicts and counters. */
+  readonly cpus: number
+  readonly attachType?: AttachType
+  /** First contents of maps, beyond those that every program's have. */
+  readonly contents?: ReadonlyMap<string, Uint8Array>
+  /** The number of the last packet before the first; -1 if left out, because such a program counts up first. */
+  readonly last?: bigint
+}
+
+/** Makes maps, except those that are there already and stay their maker's, and loads. Throws as `load` does. */
+export function install(
+  { artifact, kernel, program: source }: Loadable,
+  options: LoadOptions & { readonly form: KernelForm },
+  made: Installable,
+  known: ReadonlyMap<string, BpfMap> = new Map(),
+): LoadedProgram {
   const debug = debugInfo(
-    functions,
-    [...subject.kernel.callees, subject.kernel.main],
+    made.functions,
+    [...kernel.callees, kernel.main],
     {
       file: source.file,
       text: source.source,
       name: artifact.name,
       local: options.sharing === 'program-lock',
     },
-    wanted,
+    made.maps,
   )
   const types = loadBtf(debug.btf)
   const maps = new Map<string, BpfMap>()
   let program: BpfProgram | undefined
   const close = (): void => {
     program?.close()
-    for (const map of maps.values()) map.close()
+    for (const [name, map] of maps) if (known.get(name) !== map) map.close()
   }
   try {
-    for (const [k, { name, valueSize, table }] of wanted.entries()) {
+    for (const [k, { name, valueSize, table }] of made.maps.entries()) {
       if (table) {
         maps.set(name, createTable(table, options.rows?.[name]))
         continue
       }
       const btf = { fd: types.fd, key: debug.index, value: debug.values[k] }
       const flags = mapFlags.MMAPABLE
-      maps.set(name, createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags, btf }))
+      const make = () => createMap({ type: 'array', name, keySize: 4, valueSize, maxEntries: 1, flags, btf })
+      maps.set(name, known.get(name) ?? make())
     }
     const start = process.hrtime.bigint()
-    fill(maps, artifact, options, start)
-    const descriptors = new Map([...maps].map(([name, { fd }]) => [name, fd]))
+    // Nothing needs the rules block if all rule tables are maps of their own.
+    for (const [name, contents] of firstContents(artifact, options, start))
+      if (maps.has(name)) change(maps.get(name)!, bytes => bytes.set(contents))
+    if (made.last !== undefined) {
+      const { last } = made
+      change(maps.get(mapNames.runtime)!, (_, view) => view.setBigUint64(runtime.sequence, last, true))
+    }
+    for (const [name, contents] of made.contents ?? []) change(maps.get(name)!, bytes => bytes.set(contents))
     program = loadProgram({
       type: 'xdp',
       name: artifact.name,
-      instructions: link(encoded, descriptors),
+      instructions: link(made.encoded, new Map([...maps].map(([name, { fd }]) => [name, fd]))),
       btf: { fd: types.fd, functions: debug.functions, lines: debug.lines },
       licence: kernelLicence(source.licence),
+      ...(made.attachType && { attachType: made.attachType }),
       // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
       ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
     })
@@ -227,36 +259,28 @@ export function load(
       counters: counters.map(c => c.name),
       // A map with a lock cannot be mapped into memory, and holds nothing to be read.
       maps: new Map([...maps].flatMap(([key, map]) => (key === lockMap ? [] : [[key, mapInfo(map).id]]))),
-      cpus,
+      cpus: made.cpus,
       start,
     }
-    if (inputs === 'kernel') {
+    if ((options.inputs ?? 'kernel') === 'kernel') {
       const described = writeDescription(description)
       maps.set(described.name, described)
       for (const map of maps.values()) bindMap(program, map)
     }
-    return { program, maps, description, slots: encoded.bytes.length / 8, close }
+    return { program, maps, description, slots: made.encoded.bytes.length / 8, close }
   } catch (error) {
     close()
-    throw explainLoops(error, form)
+    throw explainLoops(error, options.form)
   } finally {
     // The program and its maps keep the types.
     types.close()
   }
 }
 
-function fill(
-  maps: ReadonlyMap<string, BpfMap>,
-  artifact: Artifact,
-  options: LoadOptions,
-  start: bigint,
-): void {
-  for (const [name, bytes] of firstContents(artifact, options, start)) {
-    const map = maps.get(name)
-    // Nothing needs the rules block if all rule tables are maps of their own.
-    if (!map) continue
-    const memory = mapMemory(map)
-    memory.bytes.set(bytes)
-    memory.unmap()
-  }
+/** Changes a map's only value in place. */
+function change(map: BpfMap, action: (bytes: Uint8Array, view: DataView) => void): void {
+  const memory = mapMemory(map)
+  const { bytes } = memory
+  action(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
+  memory.unmap()
 }

@@ -1,0 +1,157 @@
+// Strategy `replicated` in the kernel: one program for each worker, whose packets carry the history it missed.
+//
+// Workers are alike, and each has maps of its own, so that state is reached without a helper and nothing is shared but
+// what only user space writes: rules and settings. Frames come from a sequencer (docs/history-format.md); which worker
+// a frame goes to is the sequencer's affair. A worker is run by one CPU at a time: attach it to a device with one
+// receive queue, or make it the entry of a CPU map. Nothing is attached here. Read load.ts first.
+
+import { frameCounters, framesMap, maxSlots } from '../../backend/ebpf/frame.js'
+import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import { environment } from '../../backend/ebpf/maps.js'
+import { isRefusal } from '../../backend/ebpf/program.js'
+import { compileReplica } from '../../backend/ebpf/replica.js'
+import { mapNames } from '../../backend/ebpf/target.js'
+import type { BatchSource } from '../../backend/wasm/batch.js'
+import { flag } from '../../backend/wasm/loops/value.js'
+import { tableHeader } from '../../state/format.js'
+import { kernelMapsOf } from '../../state/kernel-map.js'
+import { Unsupported } from '../../sys/failure.js'
+import type { LineEntry } from '../../sys/verifier-log.js'
+import type { HistoryFormat } from '../../wire/history.js'
+import type { Artifact } from '../artifact.js'
+import { kernelForm } from './form.js'
+import { install, linesOf, stackExceeded } from './load.js'
+import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
+
+export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
+  /** Workers that take turns. */
+  readonly workers: number
+  /** Where a worker runs: attached to a device, or as an entry of a CPU map, which transmits by redirecting. */
+  readonly attachType?: 'xdp' | 'xdp_cpumap'
+  /** Items in each frame: one less than there are workers, unless more shall help against loss; at most 63. */
+  readonly slots?: number
+  /** Whether an outer Ethernet header stands before the history's: where a NIC is between sequencer and workers. */
+  readonly outer?: boolean
+}
+
+/** A program that can be replicated. */
+export interface Replicable extends Loadable {
+  readonly batch: Pick<BatchSource, 'slice'>
+}
+
+export interface ReplicatedProgram {
+  /** In the order of their turns: worker w takes the packets whose number is congruent to w modulo their count. */
+  readonly workers: readonly LoadedProgram[]
+  /** What frames must be like. */
+  readonly format: HistoryFormat
+  readonly outer: boolean
+  close(): void
+}
+
+/** What a program's frames must be like; undefined if it cannot be replicated. */
+export function frameFormat({ item }: Artifact, slots: number): HistoryFormat | undefined {
+  if (!item) return undefined
+  const has = (bit: number): boolean => (item.versionAndFlags & bit) !== 0
+  return {
+    slots,
+    itemBytes: item.itemBytes,
+    timestamp: has(flag.timestamp),
+    device: has(flag.device),
+    originalLength: has(flag.originalLength),
+  }
+}
+
+/** Bytecode of a worker, and the maps it needs. */
+export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
+  const { artifact, batch, kernel, program } = subject
+  const { workers, slots = workers - 1, outer = false, attachType = 'xdp' } = options
+  const format = frameFormat(artifact, slots)
+  if (!format || !batch.slice) throw new RangeError(`${artifact.name} cannot be replicated`)
+  if (!Number.isInteger(workers) || workers < 1 || slots < workers - 1 || slots > maxSlots)
+    throw new RangeError(`${slots} slots for ${workers} workers: there must be ${workers - 1} to ${maxSlots}`)
+  const mapped = kernelMapsOf(artifact.rules)
+  if (mapped.length > 0)
+    throw new Unsupported(
+      `looking up ${mapped.map(t => t.name).join(' and ')}`,
+      'strategy single',
+      'strategy replicated, whose sequencer looks rules up',
+      'declare the tables without map',
+    )
+  const form = options.form ?? kernelForm()
+  if (form.loops === 'bounded')
+    throw new Unsupported(
+      'replaying a history',
+      'Linux 6.9 (may_goto)',
+      'an older kernel',
+      'replicate in user space',
+    )
+  const { target, maps } = environment({
+    objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    rulesBytes: artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0,
+    settings: artifact.settings.map(s => s.name),
+    counters: artifact.counters.map(c => c.name),
+    cpus: 1,
+    inputs: 'frame',
+    ...form,
+  })
+  const tables = new Set(artifact.stateLayout.objects.flatMap(o => (o.kind === 'table' ? [o.name] : [])))
+  const constants: readonly number[] = [tableHeader.bucketCount, tableHeader.seed, tableHeader.capacity]
+  const compiled = compileReplica(
+    {
+      callees: kernel.callees,
+      main: kernel.main,
+      advance: batch.slice.advance,
+      isConstant: (object, offset) => tables.has(object) && constants.includes(offset),
+    },
+    target,
+    { format, outer, transmits: attachType === 'xdp' },
+  )
+  if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
+  return {
+    functions: compiled.functions,
+    encoded: compiled.encoded,
+    lines: linesOf(compiled.code, program),
+    maps: [...maps, ...compiled.maps],
+    contents: compiled.contents,
+    cpus: 1,
+    last: 0n,
+    attachType,
+    format,
+    outer,
+    form,
+  }
+}
+
+/** Maps that only user space writes: one for all workers. */
+const shared: readonly string[] = [mapNames.rules, mapNames.settings]
+
+/** Has the verifier look at every worker, with maps ready for frames. Throws what loadProgram and createMap throw. */
+export function loadReplicated(
+  subject: Replicable,
+  options: ReplicatedOptions,
+  onLines?: (lines: readonly LineEntry[]) => void,
+): ReplicatedProgram {
+  const made = replicaCode(subject, options)
+  onLines?.(made.lines)
+  const workers: LoadedProgram[] = []
+  const close = (): void => {
+    for (const worker of workers) worker.close()
+  }
+  try {
+    while (workers.length < options.workers) {
+      const known = [...(workers.at(0)?.maps ?? [])].filter(([name]) => shared.includes(name))
+      workers.push(install(subject, { ...options, form: made.form }, made, new Map(known)))
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+  return { workers, format: made.format, outer: made.outer, close }
+}
+
+/** What a worker counted of frames that got no verdict. */
+export function frameFigures({ maps }: Pick<LoadedProgram, 'maps'>): ReadonlyMap<FrameCounter, bigint> {
+  const value = maps.get(framesMap)!.lookup(new Uint8Array(new ArrayBuffer(4)))!
+  const view = new DataView(value.buffer, value.byteOffset, value.length)
+  return new Map(frameCounters.map((name, k) => [name, view.getBigUint64(8 * k, true)]))
+}

@@ -1,0 +1,65 @@
+/** The replicated form in the kernel: every worker's verdicts, packets and state are the serial run's. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openCapture } from '../../src/device/capture.js'
+import { loadReplicated, replicaCode } from '../../src/engine/kernel/replicated.js'
+import { loadPackets } from '../../src/engine/packets.js'
+import type { PacketStore } from '../../src/engine/packets.js'
+import { root } from '../../tools/sources.js'
+import { bundledProgram, programNames } from '../programs.js'
+import { withoutPrograms } from './machine.js'
+import { replicasAgree } from './replicas.js'
+
+const skip = withoutPrograms
+const seed = 1n
+const counts = [1, 2, 3, 7, 14]
+
+const packetsOf = (capture: string): PacketStore =>
+  loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
+
+/** Slots of bytecode and instructions the verifier walks, of 14 workers: a little above what was last measured. */
+const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = {
+  'busy-forwarder': { slots: 280, verified: 1100 },
+  'connection-tracker': { slots: 3700, verified: 215_000 },
+  'ddos-mitigator': { slots: 880, verified: 3400 },
+  forwarder: { slots: 190, verified: 900 },
+  'heavy-hitter': { slots: 1050, verified: 6000 },
+  'key-value-cache': { slots: 2050, verified: 20_000 },
+  'port-knocking': { slots: 1000, verified: 4200 },
+  'prefix-forwarder': { slots: 650, verified: 2300 },
+  'source-nat': { slots: 3300, verified: 21_000 },
+  'token-bucket': { slots: 1500, verified: 8000 },
+}
+
+for (const name of programNames)
+  test(`${name}: 1 to 14 workers equal the interpreter on the bundled capture`, { skip }, () => {
+    const program = bundledProgram(name)
+    const packets = packetsOf(join(root, 'programs/demo/knocking.pcap'))
+    for (const workers of counts) {
+      const { verified } = replicasAgree(program, packets, { workers, seed, outer: workers % 2 === 0 })
+      assert.ok(
+        verified <= ceilings[name].verified,
+        `${workers} workers: the verifier walks ${verified} instructions`,
+      )
+    }
+  })
+
+for (const name of programNames)
+  test(`${name}: size of a worker's bytecode`, () => {
+    const options = { workers: 14, seed, settings: new Map<string, bigint>(), outer: true }
+    const slots = replicaCode(bundledProgram(name), options).encoded.bytes.length / 8
+    assert.ok(slots <= ceilings[name].slots, `${slots} slots`)
+  })
+
+test('more slots than other workers: what was handled is not applied again', { skip }, () => {
+  const packets = packetsOf(join(root, 'programs/demo/knocking.pcap'))
+  for (const slots of [4, 9, 16, 33, 63])
+    replicasAgree(bundledProgram('port-knocking'), packets, { workers: 3, slots, seed })
+})
+
+test('workers can be entries of a CPU map', { skip }, () => {
+  const options = { workers: 2, seed, settings: new Map<string, bigint>(), attachType: 'xdp_cpumap' as const }
+  loadReplicated(bundledProgram('ddos-mitigator'), options).close()
+})
