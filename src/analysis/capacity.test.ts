@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { capacityFormula, frameBytes, maxWorkers } from './capacity.js'
+import {
+  capacityFormula,
+  frameBytes,
+  headerBytes,
+  headroomFormula,
+  maxWorkers,
+  maxWorkersInHeadroom,
+} from './capacity.js'
 
 test("the paper's item sizes give the paper's workers", () => {
   const table1 = [
@@ -31,5 +38,24 @@ test('the formula in words', () => {
     capacityFormula(5, { timestamp: true }),
     '14 outer Ethernet + 7 header + ⌈(n − 1) / 8⌉ effect bits + 6 packet properties + (n − 1) × 5 items + ' +
       '54 original headers ≤ frame, n ≤ 14',
+  )
+})
+
+test('the headroom of XDP, 216 bytes, serves as many workers as their items fit', () => {
+  for (const [item, properties] of [
+    [4, {}],
+    [8, {}],
+    [18, { timestamp: true }],
+    [30, { timestamp: true }],
+  ] as const) {
+    const n = maxWorkersInHeadroom(item, properties)
+    assert.ok(headerBytes(n, item, properties) <= 216)
+    assert.ok(headerBytes(n + 1, item, properties) > 216)
+  }
+  assert.equal(maxWorkersInHeadroom(0), 64)
+  assert.equal(
+    headroomFormula(18, { timestamp: true }),
+    '7 header + ⌈(n − 1) / 8⌉ effect bits + 6 packet properties + (n − 1) × 18 items ≤ ' +
+      '256 headroom − 40 struct xdp_frame, n ≤ 64',
   )
 })

@@ -68,3 +68,56 @@ export function capacityFormula(
   ].filter(p => p !== false)
   return `${parts.join(' + ')} ≤ frame, n ≤ ${mostWorkers}`
 }
+
+/** What a sequencer in XDP has in front of a packet; sizes in bytes. */
+export interface HeadroomAssumptions {
+  /** XDP_PACKET_HEADROOM: what drivers leave. */
+  readonly headroom: number
+  /** What the kernel keeps of it: a veth, and every frame on its way to another CPU, has struct xdp_frame there. */
+  readonly reserved: number
+  /** The outer Ethernet header: none from CPU to CPU of one machine. */
+  readonly outer: number
+  /** The most workers considered: a frame's effect bits fit one register. */
+  readonly mostWorkers: number
+  /** The MTU for which growth is shown: that of Ethernet. */
+  readonly mtu: number
+}
+
+export const xdpAssumptions: HeadroomAssumptions = {
+  headroom: 256,
+  reserved: 40,
+  outer: 0,
+  mostWorkers: 64,
+  mtu: 1500,
+}
+
+/** Bytes put in front of a packet for n workers. */
+export const headerBytes = (
+  workers: number,
+  itemBytes: number,
+  properties: Properties = {},
+  { outer }: Pick<HeadroomAssumptions, 'outer'> = xdpAssumptions,
+): number => frameBytes(workers, itemBytes, properties, { outer, original: 0, mostWorkers: workers })
+
+/** The most workers whose history fits into the headroom. */
+export function maxWorkersInHeadroom(
+  itemBytes: number,
+  properties: Properties = {},
+  assumptions: HeadroomAssumptions = xdpAssumptions,
+): number {
+  const { headroom, reserved, outer, mostWorkers } = assumptions
+  return maxWorkers(headroom - reserved, itemBytes, properties, { outer, original: 0, mostWorkers })
+}
+
+/** The formula behind it, for people. */
+export function headroomFormula(
+  itemBytes: number,
+  properties: Properties = {},
+  { headroom, reserved, outer, mostWorkers }: HeadroomAssumptions = xdpAssumptions,
+): string {
+  const sum = capacityFormula(itemBytes, properties, { outer, original: 0, mostWorkers })
+  return sum.replace(
+    ' + 0 original headers ≤ frame',
+    ` ≤ ${headroom} headroom − ${reserved} struct xdp_frame`,
+  )
+}

@@ -40,7 +40,7 @@ test('check', async () => {
   const knocking = await valid('check', ['check', 'programs/port-knocking.ts'])
   assert.equal(knocking.sharing, 'key-lock')
   assert.ok((knocking.metadata as { bytes: number }).bytes <= 8)
-  assert.deepEqual(knocking.maxCores, { '192': 14, '256': 14 })
+  assert.deepEqual(knocking.maxCores, { '192': 14, '256': 14, xdp: 41 })
 })
 
 test('check of a program that cannot be replicated says where it fails', async () => {

@@ -64,7 +64,7 @@ function replicationLines({ metadata, obstacle, capacity, file }: CheckReport): 
   ]
 }
 
-function capacityLines({ workers, formula, assumptions }: Capacity): string[] {
+function capacityLines({ workers, formula, assumptions, xdp }: Capacity): string[] {
   const fits = Object.entries(workers).map(([frame, n]) => `${n} in ${frame} bytes`)
   return [
     `  workers that a packet's history serves: ${fits.join(', ')}`,
@@ -72,6 +72,14 @@ function capacityLines({ workers, formula, assumptions }: Capacity): string[] {
     ...paragraph(
       `taken for granted: the sequencer is not on the NIC, ${assumptions.original} bytes of headers stay of ` +
         `the original packet, and no more than the ${assumptions.mostWorkers} workers of the paper's testbed`,
+      4,
+      pageWidth,
+    ),
+    `  workers that a sequencer in XDP serves: ${xdp.workers}`,
+    ...paragraph(`by ${unbroken(xdp.formula)}`, 4, pageWidth),
+    ...paragraph(
+      `taken for granted: the history goes into the headroom, and from CPU to CPU of one machine; a packet grows by ` +
+        `${xdp.growth} bytes, so a device that carries full frames with it needs an MTU of ${xdp.mtu}`,
       4,
       pageWidth,
     ),

@@ -59,7 +59,12 @@ export function checkJson(report: CheckReport): object {
     tables: [...state, ...rules],
     sharing: sharing.kind,
     ...(sharing.obstacle && { sharingObstacle: sharing.obstacle }),
-    maxCores: capacity?.workers ?? {},
-    ...(capacity && { capacity: { formula: capacity.formula, ...capacity.assumptions } }),
+    maxCores: capacity ? { ...capacity.workers, xdp: capacity.xdp.workers } : {},
+    ...(capacity && { capacity: capacityJson(capacity) }),
   }
+}
+
+function capacityJson({ formula, assumptions, xdp }: Capacity): object {
+  const { growth, mtu } = xdp
+  return { formula, ...assumptions, xdp: { formula: xdp.formula, ...xdp.assumptions, growth, mtu } }
 }

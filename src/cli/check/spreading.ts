@@ -1,7 +1,16 @@
 // How a program's work can be spread over workers: by replication, by sharding, by sharing its state.
 
-import { capacityFormula, maxWorkers, paperAssumptions, reportedFrames } from '../../analysis/capacity.js'
-import type { Properties } from '../../analysis/capacity.js'
+import {
+  capacityFormula,
+  headerBytes,
+  headroomFormula,
+  maxWorkers,
+  maxWorkersInHeadroom,
+  paperAssumptions,
+  reportedFrames,
+  xdpAssumptions,
+} from '../../analysis/capacity.js'
+import type { HeadroomAssumptions, Properties } from '../../analysis/capacity.js'
 import { flag } from '../../backend/wasm/loops/value.js'
 import type { Compiled } from '../../compile.js'
 import { obstacle } from './metadata.js'
@@ -14,6 +23,17 @@ export interface Capacity {
   readonly formula: string
   /** What it takes for granted; bytes, and the most workers considered. */
   readonly assumptions: { readonly outer: number; readonly original: number; readonly mostWorkers: number }
+  readonly xdp: HeadroomCapacity
+}
+
+/** The same of a sequencer in XDP, which writes the history into the headroom. */
+export interface HeadroomCapacity {
+  readonly workers: number
+  readonly formula: string
+  readonly assumptions: HeadroomAssumptions
+  /** Bytes that a packet grows by with so many workers, and the MTU of a device that carries full frames then. */
+  readonly growth: number
+  readonly mtu: number
 }
 
 /** Workers that replication serves; undefined if the program cannot be replicated. */
@@ -30,6 +50,19 @@ export function capacityOf({ artifact: { item } }: Compiled): Capacity | undefin
     workers: Object.fromEntries(workers) as Record<string, number>,
     formula: capacityFormula(item.itemBytes, properties),
     assumptions: paperAssumptions,
+    xdp: headroomCapacityOf(item.itemBytes, properties),
+  }
+}
+
+function headroomCapacityOf(itemBytes: number, properties: Properties): HeadroomCapacity {
+  const workers = maxWorkersInHeadroom(itemBytes, properties)
+  const growth = headerBytes(workers, itemBytes, properties)
+  return {
+    workers,
+    formula: headroomFormula(itemBytes, properties),
+    assumptions: xdpAssumptions,
+    growth,
+    mtu: xdpAssumptions.mtu + growth,
   }
 }
 
