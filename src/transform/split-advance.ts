@@ -13,6 +13,7 @@ import { cloneFunction } from '../ir/clone.js'
 import { bitsOf, opInfo } from '../ir/ops.js'
 import { reversePostorder } from '../ir/order.js'
 import type { Block, Func, Instr } from '../ir/types.js'
+import { branchless } from './branchless.js'
 import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { sink } from './sink.js'
@@ -42,6 +43,7 @@ export function splitAdvance(advance: Func, itemBytes: number, isConstant: IsCon
   const noted = known.notes(noteAt)
   const end = Math.max(noteAt, ...[...noted].map(([c, at]) => at + widthOf(c)))
   const early = known.function(noted)
+  branchless(early.early)
   for (const block of late.blocks) readNotes(late, block, i => noted.get(known.classOf(i)!))
   // What only some ways need was computed above: the hash among them, for a key's second bucket.
   cse(late)
