@@ -17,7 +17,8 @@ import { optionsOf } from '../inputs.js'
 import { withKernel } from '../kernel.js'
 import { compileProgram } from '../program.js'
 import { Demonstration } from './demonstration.js'
-import { demoEnd, demoHead, demoLine } from './demo-page.js'
+import { demoEnd, demoHead } from './demo-page.js'
+import { openView } from './live-view.js'
 
 const root = new URL('../../../../', import.meta.url)
 const bundled = 'programs/port-knocking.ts'
@@ -59,10 +60,12 @@ export async function labDemo(flags: Flags, io: Io): Promise<number> {
       () => new Demonstration(lab, loaded, compiled.artifact, { rate, knocks }),
     )
     try {
-      if (!json) io.out(demoHead(demonstration, file, seconds))
-      await demonstration.run(seconds, stop.signal, line => {
-        io.out(json ? `${JSON.stringify({ event: 'second', ...line })}\n` : demoLine(line))
-      })
+      const view = openView(lab, demoHead(demonstration, file, seconds), io, json, interrupt)
+      try {
+        await demonstration.run(seconds, stop.signal, second => view.show(second))
+      } finally {
+        view.close()
+      }
       const end = demonstration.end()
       io.out(json ? `${JSON.stringify({ event: 'ended', ...end })}\n` : demoEnd(end))
       if (end.unaccounted !== 0) return exit.no
