@@ -28,7 +28,7 @@ function main(
       const n = Math.min(batch, count - at)
       const desc = descriptors + at * DESCRIPTOR_BYTES
       const seq = first + BigInt(at)
-      if (way === 'sharded') loops.listed(contexts[me], descriptors, n, first, list + 4 + 4 * at, 0)
+      if (way === 'sharded') loops.listed!(contexts[me], descriptors, n, first, list + 4 + 4 * at, 0)
       else if (way === 'replicated')
         loops.replicated!(contexts[me], desc, n, seq, items + at * itemBytes, effects + at, 0)
       else loops[way](contexts[me], desc, n, seq, 0, lock, 0)

@@ -15,7 +15,7 @@ import type { Addition, Sharing, SharingKind } from './analysis/sharing.js'
 import { isSlice, sliceState } from './analysis/slice.js'
 import type { Slice } from './analysis/slice.js'
 import { batchModule, buildModule } from './backend/wasm/batch.js'
-import type { BatchSource } from './backend/wasm/batch.js'
+import type { BatchSource, Way } from './backend/wasm/batch.js'
 import { frameLayout } from './backend/wasm/loops/value.js'
 import type { Diagnostic } from './diagnostics/diagnostic.js'
 import type { Artifact } from './engine/artifact.js'
@@ -67,6 +67,11 @@ export interface CompileOptions {
   readonly shaken?: boolean
   /** Fields to shard by, of those that may be used (analysis/sharding.ts, checkFields); all of them if left out. */
   readonly fields?: readonly ShardField[]
+  /**
+   * Ways of running besides `single` that the module is for; all of them if left out. What the others need is not made:
+   * most of a compile is the slice and the loops of ways that a run does not go.
+   */
+  readonly ways?: readonly Way[]
   /** Whether it is to be replicated over a transport that loses frames: a loop more, nothing slower otherwise. */
   readonly recovery?: boolean
   /** Whether it is to be sharded with its heavy keys replicated: two loops more. */
@@ -85,13 +90,17 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   const facts = factsOf(program.objects)
   const shapes = shapesOf(program.objects)
   optimise(main, { facts, ...options })
-  const slice = sliceState(main, { shapes, facts })
-  const parts = isSlice(slice) ? [slice.extract, slice.advance, main] : [main]
-
   const source = functionNamed(program.functions, 'main')
-  const sharding = analyseSharding(source, shapes)
-  const sharing = analyseSharing(main, shapes)
-  const steering = sharding.possible ? steeringFields(sharding, options.fields) : undefined
+  const sliced = once(() => sliceState(main, { shapes, facts }))
+  const sharding = once(() => analyseSharding(source, shapes))
+  const sharing = once(() => analyseSharing(main, shapes))
+
+  const runs = (...ways: Way[]): boolean => ways.some(way => options.ways?.includes(way) ?? true)
+  const replicated = runs('replicated', 'replicated-by-value') ? sliced() : undefined
+  const slice = replicated && isSlice(replicated) ? replicated : undefined
+  const parts = slice ? [slice.extract, slice.advance, main] : [main]
+  const steering =
+    runs('sharded') && sharding().possible ? steeringFields(sharding(), options.fields) : undefined
 
   const layout = layoutObjects(program.objects)
   const expanded = (layouts: readonly ObjectLayout[]): KernelFunctions => {
@@ -100,7 +109,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     return {
       callees: functions.slice(0, -parts.length),
       main: functionNamed(functions, 'main'),
-      ...(isSlice(slice) && {
+      ...(slice && {
         slice: {
           extract: functionNamed(functions, 'extract'),
           advance: functionNamed(functions, 'advance'),
@@ -111,10 +120,13 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   }
   const functions = expanded(layout.all)
   const mapped = new Set(kernelMapsOf(layout.ruleTables).map(m => m.name))
-  const forms = sharedForms(main, functions.main, sharing, shapes, layout.all, options)
+  const forms = runs('shared')
+    ? sharedForms(main, functions.main, sharing(), shapes, layout.all, options)
+    : new Map<SharingKind, Func>()
 
   const batch: BatchSource = {
     name: program.name,
+    ...(options.ways && { ways: options.ways }),
     placement: {
       objects: new Map(
         layout.all.map(l => [l.name, { offset: l.offset, rules: l.kind.startsWith('rules') }]),
@@ -128,7 +140,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ...(options.hybrid && { hybrid: true }),
     shared: forms,
   }
-  const kernel = mapped.size ? expanded(layout.all.filter(l => !mapped.has(l.name))) : functions
+  const kernel = once(() => (mapped.size ? expanded(layout.all.filter(l => !mapped.has(l.name))) : functions))
   const artifact: Artifact = {
     name: program.name,
     file: program.file,
@@ -139,17 +151,35 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     rulesLayout: layout.rules,
     settings: program.settings,
     counters: program.counters,
-    ...(isSlice(slice) && { item: frameLayout(batch, slice.item.bytes) }),
-    ...(isSlice(slice) && options.recovery && { recovery: true }),
-    ...(isSlice(slice) && steering && options.hybrid && { hybrid: true }),
-    ...(steering && { steering, shardKeys: keysOf(sharding) }),
-    sharing: {
-      forms: [...forms.keys()],
-      ...(sharing.reason !== undefined && { reason: sharing.reason }),
-      ...(sharing.addition && { bits: bitsAdded(sharing.addition, layout.all) }),
+    ...(slice && { item: frameLayout(batch, slice.item.bytes) }),
+    ...(slice && options.recovery && { recovery: true }),
+    ...(slice && steering && options.hybrid && { hybrid: true }),
+    ...(steering && { steering, shardKeys: keysOf(sharding()) }),
+    sharing: { forms: [...forms.keys()], ...(forms.size > 0 && sharingFacts(sharing(), layout.all)) },
+  }
+  return {
+    program,
+    artifact,
+    batch,
+    get kernel() {
+      return kernel()
+    },
+    get slice() {
+      return sliced()
+    },
+    get sharding() {
+      return sharding()
+    },
+    get sharing() {
+      return sharing()
     },
   }
-  return { program, artifact, batch, kernel, slice, sharding, sharing }
+}
+
+/** What `make` makes, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }
 
 /** The packet function in each form that workers can share state in, the least first. */
@@ -173,6 +203,12 @@ function sharedForms(
   if (options.shaken) for (const [form, f] of forms) forms.set(form, withNaps(f))
   return forms
 }
+
+/** What a shared run knows of the program besides its forms. */
+const sharingFacts = ({ reason, addition }: Sharing, layouts: readonly ObjectLayout[]) => ({
+  ...(reason !== undefined && { reason }),
+  ...(addition && { bits: bitsAdded(addition, layouts) }),
+})
 
 /** Width of the number added to. */
 function bitsAdded({ own }: Addition, layouts: readonly ObjectLayout[]): number {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { root } from '../tools/sources.js'
 import { compile } from '../src/compile.js'
-import type { Compiled } from '../src/compile.js'
+import type { CompileOptions, Compiled } from '../src/compile.js'
 import type { RulesDecl } from '../src/state/declaration.js'
 import type { RulesLayout } from '../src/state/layout.js'
 import { buildRules } from '../src/state/rules.js'
@@ -25,9 +25,9 @@ export interface BundledProgram extends Compiled {
 }
 
 /** Compiles a program; throws what it has to say if it does not compile. */
-export function bundledProgram(name: string): BundledProgram {
+export function bundledProgram(name: string, options: CompileOptions = {}): BundledProgram {
   const path = join(folder, `${name}.ts`)
-  const { compiled, diagnostics } = compile(path, readFileSync(path, 'utf8'), { hybrid: true })
+  const { compiled, diagnostics } = compile(path, readFileSync(path, 'utf8'), { hybrid: true, ...options })
   if (!compiled) throw new Error(diagnostics.map(d => `${d.code}: ${d.message}`).join('\n'))
   const { rules, rulesLayout } = compiled.artifact
   return rules.length === 0 ? compiled : { ...compiled, rules: bundledRules(rulesLayout, rules) }

@@ -19,6 +19,7 @@ export interface SettingInfo {
   readonly display?: string
 }
 
+/** What a module was not made for (compile.ts, ways) is absent, as what the program cannot do is. */
 export interface Artifact {
   readonly name: string
   readonly file: string

@@ -43,7 +43,7 @@ export function check(file: string, text: string): Checked {
     types: [],
   }
   const main = '/program.ts'
-  const sourceFile = ts.createSourceFile(main, text, ts.ScriptTarget.ES2022, true)
+  const sourceFile = parse(main, text)
   const host: Ts.CompilerHost = {
     getSourceFile: name => (name === main ? sourceFile : library(name)),
     getDefaultLibFileName: () => ambientFile,
@@ -81,12 +81,17 @@ function resolve(name: string, containing: string, main: string): string | undef
   return name.startsWith('.') ? join(dirname(containing), name.replace(/\.js$/, '.d.ts')) : undefined
 }
 
+/** Comments are not looked into, and parents are left to the binder, which sets them in any case. */
+const parse = (name: string, text: string): Ts.SourceFile =>
+  ts.createSourceFile(name, text, {
+    languageVersion: ts.ScriptTarget.ES2022,
+    jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+  })
+
 function library(name: string): Ts.SourceFile | undefined {
   if (!libraries.has(name)) {
     const text = name === ambientFile ? ambient : readDeclaration(name)
-    const parsed =
-      text === undefined ? undefined : ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true)
-    libraries.set(name, parsed)
+    libraries.set(name, text === undefined ? undefined : parse(name, text))
   }
   return libraries.get(name)
 }

@@ -11,6 +11,7 @@ import type { Strategy } from './strategy.js'
 export const hybrid: Strategy = {
   ...rebalanced,
   name: 'hybrid',
+  ways: ['sharded', 'replicated'],
   replicatesHeavy: true,
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets, those of heavy keys and the state handed to it',

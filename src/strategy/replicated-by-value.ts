@@ -11,6 +11,7 @@ import type { Stage, Strategy } from './strategy.js'
 export const replicatedByValue: Strategy = {
   ...replicated,
   history: 'value',
+  ways: ['replicated-by-value'],
   prepare(stage, slab, count, seq) {
     replicated.prepare(stage, slab, count, seq)
     const { items, effects, frames, origins, descriptors } = slab

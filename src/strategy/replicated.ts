@@ -9,6 +9,7 @@ import type { Strategy } from './strategy.js'
 
 export const replicated: Strategy = {
   name: 'replicated',
+  ways: ['replicated'],
   contract: 'equal to the serial run, verdicts and state, on every replica',
   state: 'per-worker',
   prepare({ loops, contexts }, slab, count, seq) {

@@ -6,6 +6,7 @@ import type { Strategy } from './strategy.js'
 export const sharded: Strategy = {
   name: 'sharded',
   steered: true,
+  ways: ['sharded'],
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets',
   state: 'per-worker',
@@ -15,6 +16,6 @@ export const sharded: Strategy = {
   },
   work({ loops, words, contexts }, worker, slab, _count, seq) {
     const list = slab.lists + worker * slab.listBytes
-    loops.listed(contexts[worker], slab.descriptors, words[list >>> 2], seq, list + 4, slab.stamps)
+    loops.listed!(contexts[worker], slab.descriptors, words[list >>> 2], seq, list + 4, slab.stamps)
   },
 }

@@ -26,6 +26,7 @@ const orders: Readonly<Record<SharingForm, string>> = {
 
 const sharedBy = (form: SharingForm): Strategy => ({
   name: 'shared',
+  ways: ['shared'],
   sharing: form,
   contract: `linearizable: equal to the serial run ${orders[form]}`,
   state: 'one',

@@ -4,6 +4,7 @@ import type { Strategy } from './strategy.js'
 
 export const single: Strategy = {
   name: 'single',
+  ways: [],
   contract: 'equal to the serial run, verdicts and state',
   state: 'per-worker',
   prepare() {},

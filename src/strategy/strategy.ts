@@ -4,6 +4,7 @@
 // virtual workers. `prepare` runs once per slab on the sequencer, `work` once per slab and worker. Neither is called
 // per packet, and neither allocates.
 
+import type { Way } from '../backend/wasm/loops/loop.js'
 import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import type { EngineSlab } from '../engine/memory.js'
 
@@ -26,7 +27,7 @@ export interface Loops {
     stamps: number,
   ): void
   steer?(ctx: number, desc: number, count: number, seq: bigint, lists: number, room: number): void
-  listed(ctx: number, desc: number, count: number, seq: bigint, list: number, stamps: number): void
+  listed?(ctx: number, desc: number, count: number, seq: bigint, list: number, stamps: number): void
   encapsulate?(
     ctx: number,
     desc: number,
@@ -103,6 +104,8 @@ export interface Strategy {
   readonly rebalances?: boolean
   /** Keys that carry much of the traffic live on every worker. */
   readonly replicatesHeavy?: boolean
+  /** The loops it takes besides `single` and `tally`, as ways of running that a module can be made for. */
+  readonly ways: readonly Way[]
   /** What `verify` proves. */
   readonly contract: string
   /** One state block per worker, or one for all. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { up } from '../../src/lab/lab.js'
@@ -74,6 +74,17 @@ for (const name of programNames)
     assert.match(out, /verifier accepts it: .*Nothing was attached/)
     assert.deepEqual(programsOn(), [])
   })
+
+test('attach finds the program that an earlier one left in the output cache', { skip }, async () => {
+  const verified = async (): Promise<string> => {
+    const { code, out, err } = await hairpin('attach', knocking, '--dry-run', '--json')
+    assert.equal(code, 0, err)
+    return out
+  }
+  const first = await verified()
+  assert.ok(readdirSync(join(folder, 'cache')).some(file => file.includes('.expanded')))
+  assert.equal(await verified(), first)
+})
 
 test('attach --verifier-log keeps what the verifier says', { skip }, async () => {
   const log = join(folder, 'verifier.txt')

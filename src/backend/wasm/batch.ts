@@ -8,7 +8,7 @@ import { encode } from './encode.js'
 import type { Embedding } from './embedding.js'
 import { wasmType } from './embedding.js'
 import { placed } from './loops/loop.js'
-import type { BatchSource } from './loops/loop.js'
+import type { BatchSource, Way } from './loops/loop.js'
 import { classify, mixed } from './loops/hybrid.js'
 import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
@@ -22,7 +22,7 @@ import { lower } from './lower.js'
 import { Module } from './module.js'
 import type { Func } from './module.js'
 
-export type { BatchSource, Placement } from './loops/loop.js'
+export type { BatchSource, Placement, Way } from './loops/loop.js'
 
 /** The limits of the memory the module imports as env.memory, in 64 KiB pages; shared, of fixed size. */
 export const importedMemory = { initial: 1, maximum: 65_536, shared: true } as const
@@ -39,10 +39,12 @@ export function buildModule(source: BatchSource): Module {
   const callees = new Map<string, Func>()
   for (const f of source.callees) callees.set(f.name, callee(module, source, f, callees))
   const parts = { module, source, callees }
+  const runs = (way: Way): boolean => source.ways?.includes(way) ?? true
   single(parts)
-  if (source.slice) {
-    extract(parts, source.slice)
-    replicated(parts, source.slice)
+  // Without replication there is no slice, and without sharding no steering.
+  if (source.slice) extract(parts, source.slice)
+  if (source.slice && runs('replicated')) replicated(parts, source.slice)
+  if (source.slice && runs('replicated-by-value')) {
     encapsulate(parts, source.slice)
     valued(parts, source.slice)
     restore(parts)
@@ -53,8 +55,8 @@ export function buildModule(source: BatchSource): Module {
     classify(parts, source.steer, source.slice)
     mixed(parts, source.slice)
   }
-  listed(parts)
-  shared({ ...parts, section: section(module) })
+  if (runs('sharded')) listed(parts)
+  if (runs('shared')) shared({ ...parts, section: section(module) })
   tally(module)
   return module
 }

@@ -16,7 +16,7 @@ import { isSet, text } from '../flags.js'
 import { optionsOf, rowsOf } from '../inputs.js'
 import { pinName, withKernel } from '../kernel.js'
 import { hint } from '../nearest.js'
-import { compileProgram } from '../program.js'
+import { loadExpanded } from '../program.js'
 import { checkDevices } from './devices.js'
 import { foreground } from './foreground.js'
 import type { Place } from './foreground.js'
@@ -46,7 +46,7 @@ export const command: Command = {
     const pin = name === undefined ? undefined : pinName(name)
     if (dry && pin !== undefined) throw new UsageError('--dry-run attaches nothing that --pin could keep')
     const strategy = strategyOf(flags)
-    const compiled = await compileProgram(file, io)
+    const compiled = await loadExpanded(file, io, strategy === 'shared' ? ['shared'] : [])
     const rows = rowsOf(flags, compiled.artifact, interfaceNames())
     const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact, rows)
     const options: LoadOptions = {

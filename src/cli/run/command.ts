@@ -74,7 +74,7 @@ export const command: Command = {
       ? (await shardedBy(fields, file, io)).artifact
       : named.recovery || named.replicatesHeavy
         ? (await compileProgram(file, io, named.recovery ? { recovery: true } : { hybrid: true })).artifact
-        : await loadArtifact(file, io)
+        : await loadArtifact(file, io, named.ways)
     const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')

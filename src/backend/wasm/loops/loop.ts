@@ -30,8 +30,13 @@ export interface Slice {
   readonly itemStride: number
 }
 
+/** Ways of running that take loops of their own. One worker alone takes `single` and `tally`, which all modules have. */
+export type Way = 'replicated' | 'replicated-by-value' | 'sharded' | 'shared'
+
 export interface BatchSource {
   readonly name: string
+  /** The ways of running that the module is for; all of them if left out. */
+  readonly ways?: readonly Way[]
   readonly placement: Placement
   /** Expanded functions that the others call, callees first. */
   readonly callees: readonly IrFunc[]

@@ -1,0 +1,65 @@
+/**
+ * One process of compile-time.ts: `node dist/bench/compile-once.js PROGRAM TARGET COUNT [CODE-FOLDER]` imports
+ * TypeScript, compiles `programs/PROGRAM.ts` COUNT times for TARGET, and prints what each took as JSON. Targets: `all`,
+ * a module for all ways of running, as `verify` takes it; `single`, one for one worker, as `run` takes it by default;
+ * `ebpf`, bytecode as `attach` takes it.
+ */
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { compile } from '../src/compile.js'
+import { bytecodeOf } from '../src/engine/kernel/load.js'
+import { keepTypeScriptCode, loadTypeScript } from '../src/lang/typescript.js'
+import { threadTime } from '../src/sys/thread-time.js'
+
+/** Milliseconds: on the clock, of the thread that compiles, and of all threads of the process. */
+export interface Took {
+  readonly clock: number
+  readonly thread: number
+  readonly all: number
+}
+
+export interface Once {
+  /** Of TypeScript. */
+  readonly import: Took
+  readonly compiles: readonly Took[]
+  /** Of the module, or of the bytecode. */
+  readonly bytes: number
+}
+
+function timed<T>(work: () => T): { took: Took; result: T } {
+  const [clock, thread, all] = [performance.now(), threadTime(), process.cpuUsage()]
+  const result = work()
+  const { user, system } = process.cpuUsage(all)
+  const took = {
+    clock: performance.now() - clock,
+    thread: Number(threadTime() - thread) / 1e6,
+    all: (user + system) / 1e3,
+  }
+  return { took, result }
+}
+
+/** From source text to what runs: a module that V8 has compiled, or bytecode and the maps it needs. */
+function build(file: string, text: string, target: string): number {
+  const { compiled, diagnostics } = compile(file, text, target === 'all' ? {} : { ways: [] })
+  if (!compiled) throw new Error(diagnostics.map(d => d.message).join('\n'))
+  const { artifact } = compiled
+  if (target === 'ebpf') return bytecodeOf(compiled, artifact.rulesLayout.size).encoded.bytes.length
+  // Throws if V8 does not take it.
+  void new WebAssembly.Module(artifact.wasm)
+  return artifact.wasm.length
+}
+
+const [name, target, count, codeFolder] = process.argv.slice(2)
+const file = fileURLToPath(new URL(`../../programs/${name}.ts`, import.meta.url))
+const text = readFileSync(file, 'utf8')
+const imported = timed(() => loadTypeScript(codeFolder)).took
+const compiles: Took[] = []
+let bytes = 0
+for (let k = 0; k < Number(count); k++) {
+  const { took, result } = timed(() => build(file, text, target))
+  compiles.push(took)
+  bytes = result
+}
+keepTypeScriptCode()
+process.stdout.write(JSON.stringify({ import: imported, compiles, bytes } satisfies Once))
