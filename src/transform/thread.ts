@@ -2,7 +2,7 @@
 // there, or the same condition was tested before), it goes straight to the target. The block's instructions are copied
 // onto the way. Loop headers are left alone, so that loops stay loops.
 
-import { predIndex } from '../analysis/cfg.js'
+import { predIndex, terminatorArgs } from '../analysis/cfg.js'
 import { SettledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
@@ -32,9 +32,10 @@ export function thread(func: Func): boolean {
     if (candidates.length === 0) break
     // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
     const settled = new SettledBranches(func, tree)
+    const escapes = escaping(func)
     for (const block of candidates) {
       if (copies >= maxCopies || copiedFrom(block) > maxCopied) continue
-      const made = threadBlock(func, block, settled)
+      const made = threadBlock(func, block, settled, escapes)
       if (made === undefined) continue
       copies += made
       again = true
@@ -51,7 +52,12 @@ const copiedFrom = (block: Block): number =>
   block.instrs.filter(i => i.op !== 'phi' && i.op !== 'const').length
 
 /** Threads the ways through a block that are decided; how many copies that took, or undefined if there are none. */
-function threadBlock(func: Func, block: Block, settled: SettledBranches): number | undefined {
+function threadBlock(
+  func: Func,
+  block: Block,
+  settled: SettledBranches,
+  escapes: Uint8Array,
+): number | undefined {
   const groups: [number[], number[]] = [[], []]
   block.preds.forEach((p, pred) => {
     const k = outcome(block, pred, () => settled.at(p))
@@ -63,7 +69,7 @@ function threadBlock(func: Func, block: Block, settled: SettledBranches): number
       return 0
     }
   if (groups[0].length + groups[1].length === 0) return undefined
-  redirect(func, block, groups)
+  redirect(func, block, groups, escapes)
   return groups.filter(g => g.length).length
 }
 
@@ -106,8 +112,28 @@ function evaluate(i: Instr, valueOf: (i: Instr) => bigint | undefined): bigint |
   return undefined
 }
 
+/**
+ * By id, 1 for values that are used in another block than their own. It stays true of the values it speaks of while
+ * ways are redirected: copies of their users stand where the users may.
+ */
+function escaping(func: Func): Uint8Array {
+  const place = new Int32Array(func.nextId).fill(-1)
+  for (const block of func.blocks) for (const i of block.instrs) place[i.id] = block.id
+  const escapes = new Uint8Array(func.nextId)
+  for (const block of func.blocks) {
+    for (const i of block.instrs) for (const a of i.args) if (place[a.id] !== block.id) escapes[a.id] = 1
+    for (const a of terminatorArgs(block)) if (place[a.id] !== block.id) escapes[a.id] = 1
+  }
+  return escapes
+}
+
 /** Sends each group of predecessors through a copy of the block to the target of its number. */
-function redirect(func: Func, block: Block, groups: [number[], number[]]): void {
+function redirect(
+  func: Func,
+  block: Block,
+  groups: readonly [number[], number[]],
+  escapes: Uint8Array,
+): void {
   const replicas = new Map<Instr, Map<Block, Instr>>()
   for (const i of block.instrs) replicas.set(i, new Map([[block, i]]))
   groups.forEach((preds, k) => {
@@ -122,6 +148,9 @@ function redirect(func: Func, block: Block, groups: [number[], number[]]): void 
     for (const pred of preds) block.preds[pred].term.targets[edgeTo(block.preds[pred], block, pred)] = copy
   })
   for (const pred of groups.flat().toSorted((a, b) => b - a)) removePred(block, pred)
+  // A value made since is not spoken of.
+  for (const value of replicas.keys()) if (escapes[value.id] === 0) replicas.delete(value)
+  if (replicas.size === 0) return
   const uses = usesOf(func, new Set(replicas.keys()))
   for (const [value, definitions] of replicas)
     if (uses.of(value).some(u => u.block !== block)) reconstruct(func, value, definitions, uses)
