@@ -40,7 +40,7 @@ test('every program has a ceiling', () => {
 
 for (const name of programNames)
   test(`${name}: code is below its ceilings`, () => {
-    const { artifact, batch } = bundledProgram(name)
+    const { artifact, batch } = bundledProgram(name, { hybrid: false })
     const found: Ceiling = {
       module: artifact.wasm.length,
       single: bundledProgram(name, { ways: [] }).artifact.wasm.length,
