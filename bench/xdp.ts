@@ -1,6 +1,6 @@
 /**
  * Each of the paper's programs as XDP against hand-written C, in nanoseconds a packet:
- * `node dist/bench/xdp.js [--mode one,many,live] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
+ * `node dist/bench/xdp.js [--mode one,many,live|history] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
  *
  * The C is compiled by `clang -O2 -target bpf -mcpu=v3`, once over BPF_MAP_TYPE_HASH as one would write it, and once
  * over our own table layout. All run the same packets over state that is already there, in turn, in one run; every
@@ -8,6 +8,9 @@
  * code that take their time from memory must agree with each other in every verdict and entry.
  *
  * The program under test is what `attach` loads: it also counts verdicts, which the C does not.
+ *
+ * `--mode history`, by itself, measures workers of the replicated strategy for 2 to 14 of them, on frames of one flow and
+ * of 16,384: what a packet costs (c1) and an item of its history (c2), by least squares.
  */
 
 import { parseArgs } from 'node:util'
@@ -19,6 +22,7 @@ import { testRun } from '../src/sys/test-run.js'
 import { compilerVersion } from './baseline/build.js'
 import { differences } from './xdp/check.js'
 import type { Contestant } from './xdp/contestant.js'
+import { measureHistory } from './xdp/history.js'
 import { modeLive } from './xdp/live.js'
 import { modeMany, modeOne } from './xdp/measure.js'
 import { loadNative } from './xdp/native.js'
@@ -34,6 +38,10 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
+if (values.mode === 'history') {
+  await measureWorkers(positionals.length ? positionals : programs)
+  process.exit(0)
+}
 const compiler = compilerVersion()
 if (compiler === undefined) {
   console.error('the baselines need clang, which is not installed')
@@ -102,6 +110,28 @@ async function measure(name: string): Promise<void> {
     rows.push({ cells: [k === 0 ? name : '', candidate, ...cells, ...sizes] })
   })
   all.forEach(c => c.close())
+}
+
+async function measureWorkers(names: readonly string[]): Promise<void> {
+  const cells: string[][] = [['', 'c1 hot', 'c2 hot', 'c1 many', 'c2 many', 'jited B', 'verified']]
+  const all: BenchmarkRecord[] = []
+  for (const name of names) {
+    const found = packetsOf(name)
+    // Time stands still in these frames: no bucket may run empty.
+    const still = name === 'token-bucket' ? [['burst', 4_000_000_000n] as const] : []
+    const packets = { ...found, settings: new Map([...found.settings, ...still]) }
+    const options = { rounds: Number(values.rounds), repeat: Number(values.repeat) }
+    const { figures, jitedBytes, verifiedInstructions } = await measureHistory(
+      compileBundled(name),
+      packets,
+      options,
+    )
+    all.push(...figures.flatMap(f => f.records))
+    const costs = figures.flatMap(({ c1, c2 }) => [c1.toFixed(1), c2.toFixed(2)])
+    cells.push([name, ...costs, String(jitedBytes), String(verifiedInstructions)])
+  }
+  if (values.json) console.log(JSON.stringify(all, null, 1))
+  else process.stdout.write(`${formatTable(cells, 'lrrrrrr')}\n\nns; sizes are those of 14 workers\n`)
 }
 
 for (const name of positionals.length ? positionals : programs) await measure(name)
