@@ -60,7 +60,7 @@ function steeringBy(
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } })
   const view = new DataView(memory.buffer)
   const bytes = new Uint8Array(memory.buffer)
-  const [ctx, steering, descriptors, lists, data] = [64, 65_536, 2 * 65_536, 6 * 65_536, 20 * 65_536]
+  const [ctx, steering, descriptors, lists, data] = [64, 65_536, 4 * 65_536, 8 * 65_536, 22 * 65_536]
   assert.ok(steering + steeringLayout.size < descriptors)
   bytes.set(block, steering)
   view.setUint32(ctx + context.steering, steering, true)
