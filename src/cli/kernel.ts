@@ -1,6 +1,6 @@
 // What commands on the kernel share: refusals of the machine as words with an exit code.
 
-import { StackExceeded } from '../engine/kernel/load.js'
+import { StackExceeded, StateExceeded } from '../engine/kernel/load.js'
 import { SystemError, Unsupported } from '../sys/failure.js'
 import { VerifierRejection } from '../sys/program.js'
 import { Failure, UsageError } from './command.js'
@@ -34,7 +34,10 @@ function requireLinux(): void {
 const inWords = (error: unknown): unknown =>
   error instanceof VerifierRejection
     ? new Failure(`${error.message}; hairpin attach PROGRAM --dry-run shows the place`, exit.program)
-    : error instanceof SystemError || error instanceof Unsupported || error instanceof StackExceeded
+    : error instanceof SystemError ||
+        error instanceof Unsupported ||
+        error instanceof StackExceeded ||
+        error instanceof StateExceeded
       ? new Failure(error.message, exit.program)
       : error
 

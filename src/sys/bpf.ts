@@ -6,6 +6,7 @@
 import { SystemError, Unsupported } from './failure.js'
 import type { Explanation } from './failure.js'
 import { kernel } from './kernel.js'
+import { explainPermission, privileges } from './privilege.js'
 import { Structure } from './structure.js'
 
 /** Commands of bpf(2). */
@@ -71,24 +72,38 @@ export function bpf(name: Command, attributes: Attributes, explain?: (errno: num
 }
 
 const EPERM = 1
+const ENFILE = 23
+const EMFILE = 24
 const ENOSYS = 38
 
 /** What a failed call of bpf(2) amounts to. */
 export function bpfError(name: Command, errno: number, explanation?: Explanation): SystemError | Unsupported {
   if (errno === ENOSYS)
     return new Unsupported('bpf(2)', 'Linux 4.8', 'a kernel built without CONFIG_BPF_SYSCALL')
-  const known = explanation?.reason === undefined && errno === EPERM ? missingPrivilege(name) : explanation
-  return new SystemError(`bpf(${name})`, errno, known)
+  const known = explanation?.reason === undefined ? commonCause(name, errno) : undefined
+  return new SystemError(`bpf(${name})`, errno, known ?? explanation)
+}
+
+/** What an error means whatever was asked for. */
+function commonCause(name: Command, errno: number): Explanation | undefined {
+  if (errno === EPERM) return missingPrivilege(name)
+  if (errno === EMFILE || errno === ENFILE)
+    return {
+      reason: 'every map, program and link is an open file, and no more may be opened',
+      remedy: errno === EMFILE ? 'ulimit -n 4096' : 'sysctl -w fs.file-max=1000000',
+    }
+  return undefined
 }
 
 function missingPrivilege(name: Command): Explanation {
-  if (/_ID$|STATS/.test(name))
+  const found = privileges()
+  // Ids belong to the whole machine: looking at all objects takes more than using one's own.
+  if (/_ID$|STATS/.test(name) && !found.userNamespace && !found.capabilities.includes('CAP_SYS_ADMIN'))
     return {
       reason: 'only root may look at all BPF objects',
-      remedy: 'run it as root, or with the capability CAP_SYS_ADMIN',
+      remedy: found.root
+        ? 'give the container or service the capability CAP_SYS_ADMIN'
+        : 'run it as root, or with the capability CAP_SYS_ADMIN',
     }
-  return {
-    reason: 'this process may not use BPF',
-    remedy: 'run it as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON',
-  }
+  return explainPermission(found)
 }

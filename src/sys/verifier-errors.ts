@@ -13,6 +13,12 @@ const oursToMend = 'the compiler should have proved this: please report the prog
 
 export const knownRefusals: readonly KnownRefusal[] = [
   {
+    pattern: /prohibited for !root|pointer comparison prohibited|leaks addr/i,
+    reason:
+      'without CAP_PERFMON the kernel guards against speculation, and forbids arithmetic with addresses that programs need',
+    remedy: 'run it as root, or with the capability CAP_PERFMON as well',
+  },
+  {
     pattern:
       /BPF program is too large|too many (instructions|states)|The sequence of \d+ jumps is too complex/i,
     reason: 'the kernel walks every path and gives up after a million instructions',

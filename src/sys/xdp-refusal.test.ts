@@ -35,10 +35,13 @@ test('a program that is there is named', () => {
 
 test('words of drivers become advice', () => {
   const advice = {
-    'veth: Peer MTU is too large to set XDP': /ip link set dev eth1 mtu 1500/,
+    'veth: Peer MTU is too large to set XDP': /both ends of the pair .*ip link set dev eth1 mtu 1500/,
+    'MTU too large w/o XDP frags': /ip link set dev eth1 mtu 1500.*fragments/,
     'Cannot set XDP while host is implementing GRO_HW/CSUM, disable GRO_HW/CSUM first':
-      /ethtool -K eth1 gro off/,
+      /ethtool -K eth1 rx-gro-hw off/,
+    "can't set XDP while LRO is on, disable LRO first": /ethtool -K eth1 lro off/,
     'too few free TX rings available': /ethtool -L eth1 combined 1/,
+    'XDP is not supported with TSO': /ethtool -K eth1 tso off/,
   }
   for (const [kernelText, remedy] of Object.entries(advice)) {
     const error = explainRefusal({ ...refusal, errno: errno.EOPNOTSUPP, kernelText })
@@ -48,4 +51,28 @@ test('words of drivers become advice', () => {
   }
   const silent = explainRefusal({ ...refusal, errno: errno.ERANGE })
   assert.match(silent.message, /its MTU of 9000 is too large/)
+})
+
+test('every answer has a cause and something to do', () => {
+  const answers = [
+    'EBUSY',
+    'EEXIST',
+    'ERANGE',
+    'EOPNOTSUPP',
+    'ENOTSUPP',
+    'ENOSYS',
+    'EPERM',
+    'ENODEV',
+    'ENOMEM',
+    'ENOSPC',
+  ]
+  for (const name of answers) {
+    const error = explainRefusal({ ...refusal, errno: errno[name] })
+    assert.ok(error.remedy, `${name}: ${error.message}`)
+    assert.match(error.message, /eth1|bpf\(LINK_CREATE\)/)
+  }
+  const odd = explainRefusal({ ...refusal, errno: errno.EINVAL })
+  assert.match(odd.message, /EINVAL, invalid argument; .*--mode generic/)
+  const other = explainRefusal({ ...refusal, mode: 'generic', errno: errno.EINVAL })
+  assert.match(other.message, /EINVAL, invalid argument; the driver gave no reason; ip -d link show dev eth1/)
 })

@@ -1,6 +1,7 @@
 // Why a device refuses an XDP program, and what to do: the driver's words turned into advice.
 
 import { errno, errnoText } from './errno.js'
+import { bpfError } from './bpf.js'
 import { SystemError, Unsupported } from './failure.js'
 import type { XdpMode } from './link.js'
 
@@ -22,10 +23,15 @@ const generic = 'use generic mode (--mode generic), which works on every device 
 /** Known explanations of drivers, and what helps. `{device}` is filled in. */
 const advice: readonly (readonly [pattern: RegExp, remedy: string])[] = [
   [
-    /MTU|too large|frame size/i,
+    /peer MTU/i,
+    'lower the MTU of both ends of the pair (ip link set dev {device} mtu 1500, and the same for its peer)',
+  ],
+  [
+    /MTU|too large|frame size|single.buffer/i,
     'lower the MTU (ip link set dev {device} mtu 1500), or load the program with support for fragments',
   ],
-  [/GRO_HW|LRO/i, 'turn that offload off (ethtool -K {device} gro off lro off)'],
+  [/GRO_HW/i, 'turn that offload off (ethtool -K {device} rx-gro-hw off)'],
+  [/LRO/i, 'turn that offload off (ethtool -K {device} lro off)'],
   [/CSUM/i, 'turn checksum offload off (ethtool -K {device} rx off)'],
   [
     /queue|channel|ring/i,
@@ -51,7 +57,7 @@ export function explainRefusal(refusal: XdpRefusal): SystemError | Unsupported {
     case errno.ERANGE:
       return new SystemError(call, refusal.errno, {
         reason: said ?? `its MTU of ${mtu} is too large`,
-        remedy: advice[0][1].replaceAll('{device}', device),
+        remedy: known ?? advice[1][1].replaceAll('{device}', device),
       })
     case errno.EOPNOTSUPP:
     case errno.ENOTSUPP:
@@ -64,10 +70,28 @@ export function explainRefusal(refusal: XdpRefusal): SystemError | Unsupported {
           generic,
         )
       return new SystemError(call, refusal.errno, { reason: said, remedy: known })
+    case errno.EPERM:
+      return bpfError('LINK_CREATE', errno.EPERM)
+    case errno.ENODEV:
+      return new SystemError(call, refusal.errno, {
+        reason: 'the interface went away meanwhile',
+        remedy: 'ip link shows which there are',
+      })
+    case errno.ENOMEM:
+    case errno.ENOSPC:
+      return new SystemError(call, refusal.errno, {
+        reason: said ?? 'the driver has no memory or no queues left for XDP',
+        remedy:
+          known ?? `use fewer channels (ethtool -L ${device} combined 1), or generic mode (--mode generic)`,
+      })
     default:
       return new SystemError(call, refusal.errno, {
-        reason: said ?? (present === '' ? undefined : `the device has a program already: ${present}`),
-        remedy: known ?? (mode === 'native' ? generic : undefined),
+        reason:
+          said ??
+          (present === '' ? 'the driver gave no reason' : `the device has a program already: ${present}`),
+        remedy:
+          known ??
+          (mode === 'native' ? generic : `ip -d link show dev ${device} and journalctl -k may tell more`),
       })
   }
 }

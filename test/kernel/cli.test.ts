@@ -191,6 +191,46 @@ test('attach --pin, list, and detach by name', { skip }, async () => {
   assert.equal((await hairpin('detach', pin)).code, 1)
 })
 
+test('one program on several interfaces: each mode is read back, all or none', { skip }, async () => {
+  const both = ['attach', 'programs/forwarder.ts', 'b', 'lo']
+  const attached = await hairpin(...both, '--pin', pin, '--json')
+  assert.equal(attached.code, 0, attached.err)
+  const lines = attached.out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { interface: string; mode: string; refusal?: string })
+  assert.deepEqual(
+    lines.map(l => [l.interface, l.mode, l.refusal !== undefined]),
+    [
+      ['b', 'native', false],
+      ['lo', 'generic', true],
+    ],
+  )
+  const [found] = await listed()
+  assert.deepEqual(found.interfaces.map(i => i.name).toSorted(), ['b', 'lo'])
+  assert.equal((await hairpin('detach', 'lo')).code, 0)
+  assert.deepEqual(programsOn(), [])
+  assert.equal(isPinned(pin), false)
+
+  const none = await hairpin(...both, '--mode', 'native')
+  assert.equal(none.code, 3)
+  assert.match(none.err, /native XDP on lo needs/)
+  assert.deepEqual(programsOn(), [])
+})
+
+test(
+  'an interface that is down takes a program, and that it receives nothing is said',
+  { skip },
+  async () => {
+    assert.equal((await lab.run('right', ['ip', 'link', 'set', 'dev', 'b', 'down'])).status, 0)
+    const attached = await hairpin('attach', 'programs/forwarder.ts', 'b', '--pin', pin)
+    assert.equal(attached.code, 0, attached.err)
+    assert.match(attached.err, /b is down: it receives nothing until ip link set dev b up/)
+    assert.equal((await hairpin('detach', pin)).code, 0)
+    assert.equal((await lab.run('right', ['ip', 'link', 'set', 'dev', 'b', 'up'])).status, 0)
+  },
+)
+
 test('mistakes are answered in words', { skip }, async () => {
   const cases: readonly [args: string[], code: number, text: RegExp][] = [
     [['attach', knocking], 2, /IF is missing: .*no default/],
@@ -198,6 +238,8 @@ test('mistakes are answered in words', { skip }, async () => {
     [['attach', knocking, 'b', '--mode', 'nativ'], 2, /--mode takes auto, native, generic.* native/],
     [['attach', knocking, 'b', '--pin', 'a.b'], 2, /--pin takes a name/],
     [['attach', knocking, 'lo', '--mode', 'native'], 3, /native XDP on lo needs .*--mode generic/],
+    [['attach', knocking, 'b', 'lo'], 3, /on 2 interfaces CPUs would change the state at the same time/],
+    [['attach', 'programs/forwarder.ts', 'b', 'b'], 2, /b is there twice/],
     [['detach'], 2, /NAME or IF is missing/],
     [['detach', 'b'], 1, /no program of hairpin/],
     [['list', 'b'], 2, /takes no argument/],

@@ -98,7 +98,7 @@ test('without privilege it says what it could not see', { skip }, async () => {
   // Still root, so that it may read its own files wherever they are, but without a single capability.
   const without = ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all']
   const ended = await run('setpriv', [...without, process.execPath, main, 'doctor'])
-  assert.match(ended.out, /FAIL {2}HP-CAPS +root, but no capabilities that matter\n.*CAP_BPF/)
+  assert.match(ended.out, /FAIL {2}HP-CAPS +root, with no capabilities that matter\n.*lacks CAP_BPF/)
   assert.match(ended.out, /\? {5}HP-FEATURES/)
   assert.equal(ended.code, 1)
 })

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { neededFeatures } from '../../engine/kernel/needs.js'
 import { judgeDevice } from './device.js'
 import type { DeviceFacts } from './facts.js'
-import { needed, wanted } from './facts.js'
+import { wanted } from './facts.js'
 import type { MachineFacts } from './facts.js'
 import { isAtLeast, judgeMachine } from './machine.js'
 import { pageOf, summaryOf } from './page.js'
 import type { Level, Row } from './row.js'
 
-const tried = [...needed, ...wanted].map(feature => ({
+const tried = [...neededFeatures, ...wanted].map(feature => ({
   feature,
   text: feature,
   since: '6.9',
@@ -31,6 +32,7 @@ const well: MachineFacts = {
   bpfFilesystem: true,
   statistics: false,
   seccomp: false,
+  userNamespace: false,
   features: tried,
 }
 
@@ -109,11 +111,15 @@ test('privilege: a user may not look, a container may not load', () => {
     ['HP-CAPS', 'unseen'],
     ['HP-FEATURES', 'unseen'],
   ])
-  const [row] = judgeMachine({ ...well, capabilities: ['CAP_NET_ADMIN'], seccomp: true }).filter(
-    r => r.level === 'fail',
-  )
-  assert.equal(row.id, 'HP-CAPS')
-  assert.match(row.remedy!, /--cap-add BPF/)
+  for (const [more, remedy] of [
+    [{ capabilities: ['CAP_NET_ADMIN'] }, /--cap-add BPF --cap-add PERFMON/],
+    [{ capabilities: ['CAP_BPF', 'CAP_NET_ADMIN'] }, /--cap-add PERFMON/],
+    [{ userNamespace: true }, /as root of the machine/],
+  ] as const) {
+    const [row] = judgeMachine({ ...well, ...more }).filter(r => r.level === 'fail')
+    assert.equal(row.id, 'HP-CAPS')
+    assert.match(row.remedy!, remedy)
+  }
 })
 
 test('what slows programs down, and what stands in their way', () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { seenPrograms } from '../../engine/kernel/attached.js'
 import type { SeenProgram } from '../../engine/kernel/attached.js'
+import { neededFeatures } from '../../engine/kernel/needs.js'
 import { onlineCpus } from '../../sys/cpus.js'
 import { channels, driverName, hashFields, offloads, scaling } from '../../sys/ethtool.js'
 import type { Channels, HashField, Offloads, Scaling } from '../../sys/ethtool.js'
@@ -20,6 +21,7 @@ import { machine } from '../../sys/machine.js'
 import type { Machine } from '../../sys/machine.js'
 import { xdpFeatures } from '../../sys/netdev.js'
 import type { XdpFeatures } from '../../sys/netdev.js'
+import { missingCapabilities } from '../../sys/privilege.js'
 import { loadProgram } from '../../sys/program.js'
 
 export interface TriedFeature {
@@ -35,13 +37,10 @@ export interface MachineFacts extends Machine {
   /** As Node calls it. */
   readonly architecture: string
   readonly littleEndian: boolean
-  readonly root: boolean
   readonly cpus: number
   /** sysctl net.core.bpf_jit_harden and kernel.bpf_stats_enabled. */
   readonly jitHarden: number | undefined
   readonly statistics: boolean | undefined
-  /** Filters of system calls that this process runs under, as containers have them. */
-  readonly seccomp: boolean
   /** Undefined if nothing may be tried. */
   readonly features: readonly TriedFeature[] | undefined
 }
@@ -78,15 +77,6 @@ export interface Peer {
   readonly hasProgram: boolean
 }
 
-/** What attached programs of every kind need; programs that do not loop or search get by with less. */
-export const needed: readonly Feature[] = [
-  'instructions3',
-  'atomics',
-  'boundedLoops',
-  'directValues',
-  'mmapableMaps',
-  'mayGoto',
-]
 /** What some programs, strategies and commands use besides. */
 export const wanted: readonly Feature[] = [
   'xdpLinks',
@@ -99,27 +89,26 @@ export const wanted: readonly Feature[] = [
 ]
 
 export function machineFacts(): MachineFacts {
-  const status = text('/proc/self/status') ?? ''
   const found = machine()
   return {
     ...found,
     jit: found.jit ?? seen(isJited),
     architecture: process.arch,
     littleEndian: new Uint8Array(new Uint16Array([1]).buffer)[0] === 1,
-    root: process.geteuid?.() === 0,
     cpus: seen(() => onlineCpus().length) ?? 0,
     jitHarden: numberIn('/proc/sys/net/core/bpf_jit_harden'),
     statistics: (n => n && n > 0)(numberIn('/proc/sys/kernel/bpf_stats_enabled')) as boolean | undefined,
-    seccomp: /^Seccomp:\s*[12]$/m.test(status),
-    features: seen(() =>
-      [...needed, ...wanted].map(feature => ({
-        feature,
-        ...describeFeature(feature),
-        present: hasFeature(feature),
-      })),
-    ),
+    // Half privileged, trials fail for want of the other half.
+    features: missingCapabilities(found).length > 0 ? undefined : seen(tryFeatures),
   }
 }
+
+const tryFeatures = (): TriedFeature[] =>
+  [...neededFeatures, ...wanted].map(feature => ({
+    feature,
+    ...describeFeature(feature),
+    present: hasFeature(feature),
+  }))
 
 export function deviceFacts(device: NetworkInterface): DeviceFacts {
   const own = seen(seenPrograms) ?? []

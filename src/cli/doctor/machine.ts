@@ -1,9 +1,9 @@
 // What doctor thinks of the machine: pure functions of facts.
 
-import { needed } from './facts.js'
+import { neededFeatures } from '../../engine/kernel/needs.js'
 import type { MachineFacts } from './facts.js'
 import { bytesText } from '../grid.js'
-import { mayUseXdp } from '../../sys/machine.js'
+import { explainPermission, missingCapabilities } from '../../sys/privilege.js'
 import { fail, ok, unseen, warn } from './row.js'
 import type { Row } from './row.js'
 
@@ -59,21 +59,14 @@ function architecture({ architecture: name, littleEndian, cpus }: MachineFacts):
 }
 
 function privilege(facts: MachineFacts): Row {
-  const { capabilities, root, seccomp } = facts
+  const { capabilities, root, userNamespace } = facts
   const evidence = capabilities.length ? capabilities.join(', ') : 'no capabilities that matter'
-  if (mayUseXdp(facts)) return ok('HP-CAPS', evidence)
-  if (root)
-    return fail(
-      'HP-CAPS',
-      `root, but ${evidence}`,
-      'a container or service gave CAP_BPF and CAP_NET_ADMIN away, so programs cannot be loaded',
-      seccomp
-        ? 'start the container with --cap-add BPF --cap-add NET_ADMIN --cap-add PERFMON --security-opt seccomp=unconfined'
-        : 'give the service the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON',
-    )
+  if (missingCapabilities(facts).length === 0 && !userNamespace) return ok('HP-CAPS', evidence)
+  const { reason, remedy } = explainPermission(facts)
+  if (root) return fail('HP-CAPS', `root, with ${evidence}`, reason!, remedy)
   return unseen(
     'HP-CAPS',
-    `not root, ${evidence}: features were not tried, and programs of others have no names`,
+    `not root, with ${evidence}: features were not tried, and programs of others have no names`,
     'sudo hairpin doctor',
   )
 }
@@ -81,7 +74,8 @@ function privilege(facts: MachineFacts): Row {
 function features({ features: tried }: MachineFacts): Row[] {
   if (tried === undefined)
     return [unseen('HP-FEATURES', 'what this kernel’s BPF can do was not tried', 'sudo hairpin doctor')]
-  const missing = (which: boolean) => tried.filter(f => needed.includes(f.feature) === which && !f.present)
+  const missing = (which: boolean) =>
+    tried.filter(f => neededFeatures.includes(f.feature) === which && !f.present)
   const names = (found: typeof tried): string => found.map(f => `${f.text} (Linux ${f.since})`).join(', ')
   const [lacking, lackingWanted] = [missing(true), missing(false)]
   const count = tried.filter(f => f.present).length

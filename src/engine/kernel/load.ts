@@ -39,6 +39,7 @@ import { writeDescription } from './description.js'
 import type { Description } from './description.js'
 import { explainLoops, kernelForm, newest } from './form.js'
 import type { KernelForm } from './form.js'
+import { missingFeature } from './needs.js'
 import { createTable } from './tables.js'
 
 /** What is loaded: of a compilation, what concerns the kernel. */
@@ -82,11 +83,24 @@ export function kernelSharing({ artifact, kernel }: Loadable): KernelSharing {
 /** The program needs more stack than the kernel has. */
 export class StackExceeded extends Error {}
 
+/** A state object is larger than what the verifier can prove accesses to. */
+export class StateExceeded extends Error {}
+
+/** Bytes of a map's value that a program can reach with an offset it computes: the verifier's own bound. */
+const mostBytes = 2 ** 29
+
+/** Variables of a refusal that are named. */
+const namedVariables = 8
+
 export function stackExceeded(name: string, refusal: StackRefusal): StackExceeded {
   const { bytes, variables } = refusal
-  const names = variables.length ? `; on the stack are ${variables.join(', ')}` : ''
+  const more = variables.length > namedVariables ? ` and ${variables.length - namedVariables} more` : ''
+  const names = variables.length
+    ? `; on the stack are ${variables.slice(0, namedVariables).join(', ')}${more}`
+    : ''
   return new StackExceeded(
-    `${name} needs ${bytes} bytes of stack in ${refusal.function}, and the kernel gives 512${names}`,
+    `${name} needs ${bytes} bytes of stack in ${refusal.function}, and the kernel gives 512${names}; ` +
+      'use values soon after they are computed, or keep them in an array',
   )
 }
 
@@ -174,6 +188,7 @@ export function load(
   const { artifact } = subject
   const form = options.form ?? kernelForm()
   const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
+  requireReach(artifact)
   const made = bytecodeOf(subject, rulesBytes, { ...options, form })
   onLines?.(made.lines)
   return install(subject, { ...options, form }, made)
@@ -270,11 +285,20 @@ export function install(
     return { program, maps, description, slots: made.encoded.bytes.length / 8, close }
   } catch (error) {
     close()
-    throw explainLoops(error, options.form)
+    throw missingFeature(explainLoops(error, options.form))
   } finally {
     // The program and its maps keep the types.
     types.close()
   }
+}
+
+function requireReach({ name, stateLayout, rulesLayout }: Artifact): void {
+  for (const { name: object, size } of [...stateLayout.objects, ...rulesLayout.objects])
+    if (size >= mostBytes)
+      throw new StateExceeded(
+        `${name} cannot be loaded: ${object} takes ${(size / 2 ** 20).toFixed(0)} MiB, and the kernel's verifier follows ` +
+          `offsets below ${mostBytes / 2 ** 20} MiB only; give it a smaller capacity (hairpin check has the sums)`,
+      )
 }
 
 /** Changes a map's only value in place. */
