@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { up } from '../../src/lab/lab.js'
@@ -11,6 +11,7 @@ import type { Lab } from '../../src/lab/lab.js'
 import { isPinned, removePins } from '../../src/engine/kernel/attached.js'
 import { folder, main, run } from '../cli/hairpin.js'
 import type { Ended } from '../cli/hairpin.js'
+import { problemsOf } from '../schema.js'
 import { programNames } from '../programs.js'
 import { root } from '../../tools/sources.js'
 import { withoutPrograms } from './machine.js'
@@ -135,6 +136,57 @@ test('attach in the foreground, with traffic, until Ctrl-C', { skip }, async () 
   )
   assert.equal(end.verdicts.aborted, 0)
   assert.deepEqual(programsOn(), [])
+})
+
+test('a table that refuses updates is a warning with its line, while packets flow', { skip }, async () => {
+  const file = join(folder, 'ports.ts')
+  writeFileSync(
+    file,
+    `import { type Packet, table, u16, u32, Verdict } from 'hairpin'
+
+const ports = table({ key: u16, value: u32, capacity: 8 })
+
+export default function portCounter(packet: Packet): Verdict {
+  const udp = packet.ipv4?.udp
+  if (!udp) return Verdict.Pass
+  const port = ports.upsert(udp.destinationPort)
+  if (!port) return Verdict.Drop
+  port.value += 1
+  return Verdict.Pass
+}
+`,
+  )
+  const far = lab.interface('right', 'b').address
+  await lab.run('left', ['ip', 'neigh', 'replace', '10.9.0.2', 'lladdr', far, 'dev', 'a'])
+  const child = spawn('nsenter', inside(['attach', file, 'b', '--json']), {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err]: [string[], string[]] = [[], []]
+  child.stdout.setEncoding('utf8').on('data', (part: string) => out.push(part))
+  child.stderr.setEncoding('utf8').on('data', (part: string) => err.push(part))
+  await once(child.stdout, 'data')
+  const send = 'for i in $(seq 20); do echo x > /dev/udp/10.9.0.2/$((1000 + i)); done'
+  assert.equal((await lab.run('left', ['bash', '-c', send])).status, 0)
+  child.kill('SIGINT')
+  await once(child, 'exit')
+  assert.match(
+    err.join(''),
+    /ports\.ts:3: warning: table ports is full \(8 of 8 entries\): 12 updates are lost/,
+  )
+  const events = out
+    .join('')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { event: string; refused?: number; line?: number })
+  const schema = JSON.parse(readFileSync(join(root, 'docs/schema/attach.json'), 'utf8')) as object
+  for (const event of events) assert.deepEqual(problemsOf(event, schema), [])
+  const warnings = events.filter(e => e.event === 'warning')
+  assert.equal(
+    warnings.reduce((sum, w) => sum + w.refused!, 0),
+    12,
+  )
+  assert.equal(warnings[0].line, 3)
 })
 
 test('a crashed owner leaves nothing behind', { skip }, async () => {

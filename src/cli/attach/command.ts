@@ -21,6 +21,7 @@ import { checkDevices } from './devices.js'
 import { foreground } from './foreground.js'
 import type { Place } from './foreground.js'
 import { reportVerified, verified } from './verified.js'
+import { Watch } from './warnings.js'
 
 const modes = ['auto', 'native', 'generic'] as const
 type Mode = (typeof modes)[number]
@@ -69,7 +70,8 @@ export const command: Command = {
       }
       const loaded = verified(compiled, options, text(flags, 'verifier-log'))
       if (dry) return reportVerified(loaded, compiled.artifact.name, isSet(flags, 'json'), io)
-      return attach(loaded, devices, mode, pin, isSet(flags, 'json'), io, options.sharing)
+      const watch = new Watch(compiled.program.file, compiled.program.source)
+      return attach(loaded, watch, devices, mode, pin, isSet(flags, 'json'), io, options.sharing)
     })
   },
 }
@@ -109,6 +111,7 @@ function modeOf(flags: Flags): Mode {
 /** Attaches to all interfaces or to none. */
 function attach(
   loaded: LoadedProgram,
+  watch: Watch,
   names: readonly string[],
   mode: Mode,
   pin: string | undefined,
@@ -144,7 +147,7 @@ function attach(
   }
   if (sharing && !json) io.out(`all CPUs share one state: ${sharingText[sharing]}\n`)
   if (pin !== undefined && !json) io.out(`pinned as ${pin}; take it off with hairpin detach ${pin}\n`)
-  if (pin === undefined) return foreground(loaded, places, json, io)
+  if (pin === undefined) return foreground(loaded, watch, places, json, io)
   // The pins hold it from here on; closing the link's descriptor does not detach.
   for (const { attachment } of places) attachment.link?.close()
   loaded.close()

@@ -11,6 +11,7 @@ import { interfaces } from '../../sys/interfaces.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { Io } from '../command.js'
 import { exit } from '../exit.js'
+import type { Watch } from './warnings.js'
 import { balanceJson, balanceText, figuresJson, figuresLine } from './figures.js'
 
 /** Where a program is, with what the driver had counted before it came. */
@@ -21,9 +22,10 @@ export interface Place {
 
 const everyMilliseconds = 1000
 
-/** Closes the program at the end; answers the exit code. */
+/** Closes the program at the end; answers the exit code. `watch` tells what tables refuse. */
 export function foreground(
   loaded: LoadedProgram,
+  watch: Watch,
   places: readonly Place[],
   json: boolean,
   io: Io,
@@ -36,11 +38,19 @@ export function foreground(
     const now = reading.figures()
     if (json) io.out(`${JSON.stringify({ event: 'verdicts', ...figuresJson(now) })}\n`)
     else if (io.terminal) io.out(`${figuresLine(now, last)}\n`)
+    warn()
     return now
+  }
+  const warn = (): void => {
+    for (const { text, ...warning } of watch.look(reading.occupancies())) {
+      io.err(`${text}\n`)
+      if (json) io.out(`${JSON.stringify({ event: 'warning', ...warning })}\n`)
+    }
   }
   const tellEnd = (): void => {
     const figures = reading.figures()
     const balance = balanceOf(figures, places.map(countedHere))
+    warn()
     if (json)
       io.out(`${JSON.stringify({ event: 'ended', ...figuresJson(figures), ...balanceJson(balance) })}\n`)
     else io.out(`${figuresLine(figures)}\n${balanceText(balance)}\n`)

@@ -105,7 +105,7 @@ const fieldOf = ({ name, type, bytes, display }: FieldDecl): DescribedField => (
 })
 
 /** The line on which a module constant is declared. */
-function lineOf(name: string, source: string): number | undefined {
+export function lineOf(name: string, source: string): number | undefined {
   const at = new RegExp(`^(?:export\\s+)?const\\s+${name}\\b`, 'm').exec(source)?.index
   return at === undefined ? undefined : positionAt(lineStarts(source), at).line
 }
