@@ -79,6 +79,8 @@ export interface Peer {
 
 /** What some programs, strategies and commands use besides. */
 export const wanted: readonly Feature[] = [
+  'instructions3',
+  'mayGoto',
   'xdpLinks',
   'devmap',
   'cpumap',

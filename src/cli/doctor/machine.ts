@@ -44,7 +44,7 @@ function kernel({ release }: MachineFacts): Row {
     return warn(
       'HP-KERNEL',
       evidence,
-      `programs with loops or large tables need Linux ${text(whole)}`,
+      `before Linux ${text(whole)} loops are followed round by round, and long ones are refused`,
       'hairpin attach PROGRAM --dry-run says whether this kernel takes a program',
     )
   return ok('HP-KERNEL', evidence)

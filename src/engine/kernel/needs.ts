@@ -6,14 +6,13 @@ import type { Feature } from '../../sys/features.js'
 import { missingCapabilities, privileges } from '../../sys/privilege.js'
 import { release } from 'node:os'
 
-/** What programs of every kind need; those that do not loop or search get by with less. */
+/** What programs of every kind need; form.ts has what they use where it is there. */
 export const neededFeatures: readonly Feature[] = [
-  'instructions3',
+  'instructions2',
   'atomics',
   'boundedLoops',
   'directValues',
   'mmapableMaps',
-  'mayGoto',
 ]
 
 /** Answers that are not about features: no privilege, no memory, no more files. */
