@@ -71,7 +71,7 @@ export function settingsFrom(
 /** `--table name=file.csv|json`, read. `devices` are names by number. */
 export function rowsOf(
   flags: Flags,
-  artifact: Artifact,
+  artifact: Pick<Artifact, 'name' | 'rules'>,
   devices: DeviceNames = [],
 ): Record<string, readonly RuleRow[]> {
   const given = pairs(texts(flags, 'table'), 'table')

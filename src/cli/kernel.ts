@@ -2,6 +2,7 @@
 
 import { StackExceeded, StateExceeded } from '../engine/kernel/load.js'
 import { SystemError, Unsupported } from '../sys/failure.js'
+import { interfaces } from '../sys/interfaces.js'
 import { VerifierRejection } from '../sys/program.js'
 import { Failure, UsageError } from './command.js'
 import { exit } from './exit.js'
@@ -45,4 +46,11 @@ const inWords = (error: unknown): unknown =>
 export function pinName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name
   throw new UsageError(`--pin takes a name of letters, digits, _ and -, not ${name}`)
+}
+
+/** Names of interfaces by their index: in the kernel, that is a device's number. */
+export function interfaceNames(): string[] {
+  const names: string[] = []
+  for (const { index, name } of interfaces()) names[index] = name
+  return Array.from(names, name => name ?? '')
 }

@@ -6,7 +6,6 @@ import { kernelSharing } from '../../engine/kernel/load.js'
 import type { KernelSharing, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
 import { sharingText } from '../../strategy/shared.js'
 import { programInfo } from '../../sys/info.js'
-import { interfaces } from '../../sys/interfaces.js'
 import { attachXdp } from '../../sys/xdp.js'
 import type { Attachment } from '../../sys/xdp.js'
 import { Failure, UsageError } from '../command.js'
@@ -14,7 +13,7 @@ import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
 import { isSet, text } from '../flags.js'
 import { optionsOf, rowsOf } from '../inputs.js'
-import { pinName, withKernel } from '../kernel.js'
+import { interfaceNames, pinName, withKernel } from '../kernel.js'
 import { hint } from '../nearest.js'
 import { loadExpanded } from '../program.js'
 import { checkDevices } from './devices.js'
@@ -92,13 +91,6 @@ function argumentsOf({ positionals }: Flags, dry: boolean): { file: string; devi
   if (devices.length === 0 && !dry)
     throw new UsageError('IF is missing: the interface to attach to; there is no default')
   return { file, devices }
-}
-
-/** Names of interfaces by their index: in the kernel, that is a device's number. */
-function interfaceNames(): string[] {
-  const names: string[] = []
-  for (const { index, name } of interfaces()) names[index] = name
-  return Array.from(names, name => name ?? '')
 }
 
 function modeOf(flags: Flags): Mode {

@@ -11,6 +11,7 @@ import { hint } from '../nearest.js'
 import { stateText } from '../run/state.js'
 import { placeText } from '../chosen.js'
 import { parametersOf } from './parameters.js'
+import { openTables, rulesJson, rulesText } from './rules.js'
 
 export interface DumpOptions {
   /** Names of the objects; empty for all. */
@@ -30,11 +31,10 @@ function objectsOf(reading: Reading, { tables, most }: DumpOptions): Found[] {
   const { names, description } = reading
   for (const name of tables)
     if (!names.includes(name)) {
-      const rules = description.rules.some(r => r.name === name)
+      if (description.rules.some(r => r.name === name)) continue
+      const known = [...names, ...description.rules.map(r => r.name)]
       throw new UsageError(
-        rules
-          ? `${name} is a rule table of ${description.name}, and state shows what packets changed`
-          : `${description.name} has no state ${name}; it has ${names.join(', ') || 'none'}.${hint(name, names)}`,
+        `${description.name} has no state ${name}; it has ${known.join(', ') || 'none'}.${hint(name, known)}`,
       )
     }
   return names
@@ -70,7 +70,8 @@ export const programText = (program: SeenProgram, options: DumpOptions): string 
         stateText(dump, options.most, '--all shows them, --limit N so many'),
         ...(unsure ? ['    entries moved while it was read: one may be there twice or be missing'] : []),
       ]),
-      ...(objects.length === 0 ? ['  it keeps no state'] : []),
+      ...rulesOf(program, options).flatMap(name => ['', rulesText(program, name, options.most)]),
+      ...(reading.names.length === 0 ? ['  it keeps no state'] : []),
     ].join('\n')
   })
 
@@ -81,11 +82,20 @@ export const programJson = (program: SeenProgram, options: DumpOptions): object 
     interfaces: program.devices.map(d => d.name),
     parameters: Object.fromEntries(parametersOf(reading)),
     counters: Object.fromEntries([...reading.figures().counters].map(([name, n]) => [name, Number(n)])),
-    state: objectsOf(reading, options).map(({ dump, unsure }) => ({
-      ...bounded(dumpToJson(dump), options.most),
-      ...(unsure && { unsure }),
-    })),
+    state: [
+      ...objectsOf(reading, options).map(({ dump, unsure }) => ({
+        ...bounded(dumpToJson(dump), options.most),
+        ...(unsure && { unsure }),
+      })),
+      ...rulesOf(program, options).map(name => rulesJson(program, name, options.most)),
+    ],
   }))
+
+/** Rule tables to show: those that can be read, or all that were asked for. */
+const rulesOf = (program: SeenProgram, { tables }: DumpOptions): string[] =>
+  tables.length === 0
+    ? openTables(program)
+    : program.description.rules.map(r => r.name).filter(name => tables.includes(name))
 
 /** Elements of arrays and free numbers of pools are bounded here; tables are bounded while they are read. */
 function bounded(object: object, most: number): object {
