@@ -1,7 +1,7 @@
 /** hairpin state and state set on an attached program, while packets flow through it in a lab. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { removePins, seenPrograms } from '../../src/engine/kernel/attached.js'
@@ -11,7 +11,7 @@ import type { Lab } from '../../src/lab/lab.js'
 import { command } from '../../src/sys/bpf.js'
 import { kernel, replaceKernel } from '../../src/sys/kernel.js'
 import { root } from '../../tools/sources.js'
-import { main, run } from '../cli/hairpin.js'
+import { folder, main, run } from '../cli/hairpin.js'
 import type { Ended } from '../cli/hairpin.js'
 import { problemsOf } from '../schema.js'
 import { withoutPrograms } from './machine.js'
@@ -122,11 +122,55 @@ test('reading a table makes no system call for its entries', { skip }, () => {
   }
 })
 
+test('rules of a kernel map are replaced while it is attached, and shown', { skip }, async () => {
+  const file = join(folder, 'gate.ts')
+  writeFileSync(
+    file,
+    `import { type Packet, ipv4, lpm, rules, u8, Verdict } from 'hairpin'
+const allowed = rules({ key: ipv4, value: { level: u8 }, capacity: 8, map: 'hash' })
+const networks = lpm({ key: ipv4, value: { level: u8 }, capacity: 8, map: 'lpm' })
+const fixed = rules({ key: ipv4, value: { level: u8 }, capacity: 8 })
+export default function gate(packet: Packet): Verdict {
+  const ip = packet.ipv4
+  if (!ip) return Verdict.Pass
+  const known = allowed.lookup(ip.source) ?? networks.lookup(ip.source) ?? fixed.lookup(ip.source)
+  return known ? Verdict.Pass : Verdict.Drop
+}
+`,
+  )
+  const gate = `gate-${process.pid}`
+  const attached = await hairpin('attach', file, 'lo', '--pin', gate)
+  assert.equal(attached.code, 0, attached.err)
+  try {
+    const csv = (name: string, ...lines: string[]): string => {
+      writeFileSync(join(folder, name), `key,level\n${lines.join('\n')}\n`)
+      return join(folder, name)
+    }
+    const one = csv('one.csv', '10.0.0.1,1', '10.0.0.2,2')
+    const two = csv('two.csv', '10.0.0.2,9', '10.0.0.3,3')
+    const nets = csv('nets.csv', '10.0.0.0/8,7')
+    await json('state', 'set', gate, '--table', `allowed=${one}`, '--table', `networks=${nets}`)
+    const set = (await json('state', 'set', gate, '--table', `allowed=${two}`)) as { tables: unknown[] }
+    assert.deepEqual(set.tables, [
+      { table: 'allowed', added: 1, changed: 1, removed: 1, unchanged: 0, count: 2, capacity: 8 },
+    ])
+    const { programs } = (await json('state', gate)) as { programs: { state: { entries: unknown[] }[] }[] }
+    const [allowed, networks] = programs[0].state.map(o => JSON.stringify(o.entries))
+    assert.match(allowed, /10\.0\.0\.2.*9.*10\.0\.0\.3.*3/)
+    assert.match(networks, /10\.0\.0\.0\/8.*7/)
+    const fixed = await hairpin('state', 'set', gate, '--table', `fixed=${one}`)
+    assert.equal(fixed.code, 3)
+    assert.match(fixed.err, /rules of fixed are built into .* map: 'hash'/)
+  } finally {
+    await hairpin('detach', gate)
+  }
+})
+
 test('what is not there, and what a parameter does not take', { skip }, async () => {
   const cases: readonly [args: string[], code: number, text: RegExp][] = [
     [['state', 'bb'], 1, /no program of hairpin is on or called bb; .*Did you mean b\?/],
     [['state', 'b', '--table', 'source'], 2, /has no state source; it has sources\. Did you mean sources\?/],
-    [['state', 'set', 'b'], 2, /NAME=VALUE is missing/],
+    [['state', 'set', 'b'], 2, /NAME=VALUE or --table NAME=FILE is missing/],
     [['state', 'set', 'b', 'limit'], 2, /takes NAME=VALUE, not limit/],
     [['state', 'set', 'b', 'limti=1'], 2, /no parameter limti; it has limit\. Did you mean limit\?/],
     [['state', 'set', 'b', 'limit=-1'], 2, /limit takes a u32, 0 to 4294967295, not -1/],
