@@ -18,7 +18,7 @@ const options: GenerateOptions = {
 }
 
 test('random functions verify, survive the round trip through text, run, and use every operation', () => {
-  const used = new Set<string>(['param', 'call', 'state.load', 'state.store'])
+  const used = new Set<string>(['param', 'call', 'state.load', 'state.store', 'state.add'])
   const results = new Set<unknown>()
   for (let seed = 0; seed < 150; seed++) {
     const random = randomOf(seed)
