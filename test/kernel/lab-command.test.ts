@@ -35,7 +35,7 @@ test('up, run, list, down', { skip }, async () => {
   assert.equal((parsed('lab-up', made.out).devices as unknown[]).length, 6)
   const again = await hairpin(['lab', 'up', name])
   assert.equal(again.code, 3)
-  assert.match(again.err, /is up already; take it down: hairpin lab down test/)
+  assert.match(again.err, /is up already; take it down: (npx )?hairpin lab down test/)
 
   const inside = (namespace: string, ...command: string[]) =>
     hairpin(['lab', 'run', `${name}/${namespace}`, '--', ...command])
