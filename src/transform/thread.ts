@@ -1,6 +1,6 @@
 // Jump threading: where control enters a block whose branch is already decided on that way (a phi gives a constant
-// there, or the same condition was tested before), it goes straight to the target. The block's instructions are copied
-// onto the way. Loop headers are left alone, so that loops stay loops.
+// there, or a value that cannot be 0, or the same condition was tested before), it goes straight to the target. The
+// block's instructions are copied onto the way. Loop headers are left alone, so that loops stay loops.
 
 import { predIndex, terminatorArgs } from '../analysis/cfg.js'
 import { SettledBranches } from '../analysis/control-dependence.js'
@@ -8,6 +8,7 @@ import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
 import { implied, isBound } from '../analysis/implied.js'
 import type { Known } from '../analysis/implied.js'
+import { Ranges } from '../analysis/ranges.js'
 import { usesOf } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import { opInfo } from '../ir/ops.js'
@@ -24,6 +25,13 @@ const maxCopies = 64
 export function thread(func: Func): boolean {
   let copies = 0
   let changed = false
+  // What is true of a value stays true while ways are redirected; copies are new values, of which nothing is known.
+  let computed: Ranges | undefined
+  const isZero: IsZero = i => {
+    computed ??= new Ranges(func)
+    const { lo, hi } = computed.of(i)
+    return lo > 0n ? false : hi === 0n ? true : undefined
+  }
   for (let again = true; again;) {
     again = false
     const tree = dominators(func)
@@ -35,7 +43,7 @@ export function thread(func: Func): boolean {
     const escapes = escaping(func)
     for (const block of candidates) {
       if (copies >= maxCopies || copiedFrom(block) > maxCopied) continue
-      const made = threadBlock(func, block, settled, escapes)
+      const made = threadBlock(func, block, settled, escapes, isZero)
       if (made === undefined) continue
       copies += made
       again = true
@@ -51,16 +59,20 @@ export function thread(func: Func): boolean {
 const copiedFrom = (block: Block): number =>
   block.instrs.filter(i => i.op !== 'phi' && i.op !== 'const').length
 
+/** Whether a value is 0, where that is known. */
+type IsZero = (i: Instr) => boolean | undefined
+
 /** Threads the ways through a block that are decided; how many copies that took, or undefined if there are none. */
 function threadBlock(
   func: Func,
   block: Block,
   settled: SettledBranches,
   escapes: Uint8Array,
+  isZero: IsZero,
 ): number | undefined {
   const groups: [number[], number[]] = [[], []]
   block.preds.forEach((p, pred) => {
-    const k = outcome(block, pred, () => settled.at(p))
+    const k = outcome(block, pred, () => settled.at(p), isZero)
     if (k !== undefined) groups[k].push(pred)
   })
   for (const k of [0, 1] as const)
@@ -74,7 +86,12 @@ function threadBlock(
 }
 
 /** The target taken when control comes from predecessor `pred`, if known. */
-function outcome(block: Block, pred: number, settled: () => readonly KnownCondition[]): 0 | 1 | undefined {
+function outcome(
+  block: Block,
+  pred: number,
+  settled: () => readonly KnownCondition[],
+  isZero: IsZero,
+): 0 | 1 | undefined {
   if (block.term.op !== 'branch') return undefined
   const { term } = block.preds[pred]
   const edge: Known[] =
@@ -86,10 +103,17 @@ function outcome(block: Block, pred: number, settled: () => readonly KnownCondit
     const known = implied(i, [...edge, ...settled()])
     return known === undefined ? undefined : known ? 1n : 0n
   }
+  /** Of `x = 0` and `x != 0`, where x is a phi of the block. */
+  const comparedWithZero = ({ op, args: [a, b] }: Instr): bigint | undefined => {
+    if ((op !== 'eq' && op !== 'ne') || a.op !== 'phi' || !block.instrs.includes(a)) return undefined
+    if (b.op !== 'const' || constOf(b) !== 0n) return undefined
+    const zero = isZero(a.args[pred])
+    return zero === undefined ? undefined : zero === (op === 'eq') ? 1n : 0n
+  }
   const valueOf = (i: Instr): bigint | undefined => {
     if (i.op === 'const') return constOf(i)
     if (i.op === 'phi' && block.instrs.includes(i)) return valueOf(i.args[pred])
-    if (block.instrs.includes(i)) return evaluate(i, valueOf) ?? impliedBy(i)
+    if (block.instrs.includes(i)) return evaluate(i, valueOf) ?? comparedWithZero(i) ?? impliedBy(i)
     if (i.type !== 'i1') return undefined
     if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
       return term.targets[0] === block ? 1n : 0n

@@ -30,7 +30,7 @@ u64 sequence = 0;
 /* The packet's number: every packet asks once. */
 INLINE u32 next_sequence(void) {
 #ifdef EVICT
-  return ++sequence;
+  return sequence++;
 #else
   return 0;
 #endif

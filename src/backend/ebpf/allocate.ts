@@ -4,6 +4,7 @@
 // with it has. Where none is left, the cheapest of them all by uses lives on the stack instead, whole. r2 to r5 are lost at calls; r6 to r9 are kept. Promises: deterministic.
 
 import type { Register } from './asm.js'
+import { affinities, coalesce } from './coalesce.js'
 import { interference } from './liveness.js'
 import type { Interference } from './liveness.js'
 import type { Machine, Value } from './machine.js'
@@ -24,8 +25,16 @@ const either: readonly Register[] = [...lost, ...kept]
 
 export function allocate(machine: Machine): Allocation {
   const graph = interference(machine)
-  const spilled = new Set<Value>()
-  const found = color(graph, spilled)
+  // Values that should share a register are coloured as one, unless that costs a place on the stack.
+  const plain = color(graph)
+  const joined = coalesce(graph, affinities(machine), { either: either.length, kept: kept.length })
+  const together = color(joined.graph)
+  const cost = ({ spilled }: Colouring, of: Interference): number =>
+    [...spilled].reduce((sum, v) => sum + (of.weight.get(v) ?? 0), 0)
+  const better = cost(together, joined.graph) <= cost(plain, graph)
+  const { registers, spilled: classes } = better ? together : plain
+  const leader = better ? joined.leader : (v: Value): Value => v
+  const spilled = new Set(graph.values.filter(v => classes.has(leader(v))))
   const slots = new Map<Value, number>()
   for (const v of graph.values) {
     if (!spilled.has(v)) continue
@@ -37,7 +46,7 @@ export function allocate(machine: Machine): Allocation {
   }
   return {
     location: v => {
-      const register = found.get(v)
+      const register = registers.get(leader(v))
       if (register !== undefined) return { register }
       const slot = slots.get(v)
       if (slot === undefined) throw new Error(`${machine.name}: value ${v.id} was never defined`)
@@ -48,8 +57,14 @@ export function allocate(machine: Machine): Allocation {
   }
 }
 
+interface Colouring {
+  readonly registers: ReadonlyMap<Value, Register>
+  readonly spilled: ReadonlySet<Value>
+}
+
 /** Registers for all values that do not end up in `spilled`. */
-function color(graph: Interference, spilled: Set<Value>): Map<Value, Register> {
+function color(graph: Interference): Colouring {
+  const spilled = new Set<Value>()
   const registers = new Map<Value, Register>()
   const wishes = new Map<Value, Value[]>()
   for (const v of graph.values) if (v.like) wishes.set(v.like, [...(wishes.get(v.like) ?? []), v])
@@ -73,7 +88,7 @@ function color(graph: Interference, spilled: Set<Value>): Map<Value, Register> {
     const liked = [v.prefer, ...[v.like, ...(wishes.get(v) ?? [])].map(w => w && registers.get(w))]
     registers.set(v, liked.find(r => r !== undefined && allowed.includes(r)) ?? allowed[0])
   }
-  return registers
+  return { registers, spilled }
 }
 
 /** Whichever is used least, by its neighbours: the value, or one that has a register it could have. */

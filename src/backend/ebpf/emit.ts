@@ -1,12 +1,13 @@
 // Writes a function's assembly once every value has its place.
 //
-// Spilled operands are brought into r0 or r1 where they are needed, spilled results leave from there. Blocks stand in
-// the order they are given; a jump to the next one is left out.
+// Spilled operands are brought into r0 or r1 where they are needed, spilled results leave from there. layout.ts says in
+// which order blocks stand; a jump to the next one is left out.
 
 import { alu64, exit, fp, isLabel, ja, ldx, mov64, r0, r1, stx } from './asm.js'
 import type { Code, Item, Label, Register } from './asm.js'
 import type { Allocation, Location } from './allocate.js'
 import { constant } from './constant.js'
+import { layOut } from './layout.js'
 import { isValue } from './machine.js'
 import type { Block, Machine, Operand, Out, Value } from './machine.js'
 import { parallel, slotOffset } from './moves.js'
@@ -42,7 +43,7 @@ class Emission implements Out {
   run(): Emitted {
     this.items.push({ label: this.machine.name })
     this.enter()
-    const { blocks } = this.machine
+    const blocks = this.machine.exitsFirst ? this.machine.blocks : layOut(this.machine.blocks)
     blocks.forEach((b, k) => this.block(b, blocks[k + 1]))
     this.trapped ||= this.items.some(i => !isLabel(i) && i.target === this.trap)
     if (this.trapped) this.items.push(this.trap, mov64.imm(r0, 0), exit())

@@ -27,7 +27,7 @@ import {
   r6,
   stx,
 } from './asm.js'
-import type { Code, Item, Label, Register } from './asm.js'
+import type { Code, Instruction, Item, Label, Register } from './asm.js'
 import { targetVerdict } from './lookup.js'
 import { perCpuType } from './map-types.js'
 import type { MapDeclaration } from './maps.js'
@@ -64,15 +64,50 @@ export function withEntry(
   cpus: number,
   targets: readonly KernelMap[] = [],
 ): readonly Pick<CompiledFunction, 'name' | 'code'>[] {
-  const verdict = label('entry.verdict')
-  const first = main.code.findIndex(isExit)
-  const code = main.code.flatMap((item, k): Code => {
-    if (!isExit(item)) return [item]
-    return k === first
-      ? [verdict, ...throughMaps(targets), ...ending(cpus, main.largest < redirect, targets.length > 0)]
-      : [ja(verdict)]
-  })
+  const written = new Set<string>()
+  const code: Item[] = []
+  for (const item of main.code) {
+    if (!isExit(item)) {
+      code.push(item)
+      continue
+    }
+    const last = code.at(-1)
+    const known = last && setsResult(last) && last.imm >= 0 && last.imm < redirect ? last.imm : undefined
+    if (known !== undefined) code.pop()
+    const verdict = label(`entry.verdict${known ?? ''}`)
+    if (written.has(verdict.label)) code.push(ja(verdict))
+    else if (known !== undefined) code.push(verdict, ...endingOf(known, cpus))
+    else
+      code.push(
+        verdict,
+        ...throughMaps(targets),
+        ...ending(cpus, main.largest < redirect, targets.length > 0),
+      )
+    written.add(verdict.label)
+  }
   return [{ name: main.name, code }, ...others]
+}
+
+/** `r0 = constant`. */
+const setsResult = (item: Item): item is Instruction =>
+  !isLabel(item) && item.code === mov64.imm(r0, 0).code && item.dst === r0
+
+/** Counts a verdict that is known, and leaves with it. */
+function endingOf(verdict: number, cpus: number): Code {
+  const counted = label(`entry.counted${verdict}`)
+  return [
+    call('smp_processor_id'),
+    jgt.imm(r0, cpus - 1, counted),
+    alu64.lsh.imm(r0, strideBits + 3),
+    ldMapValue(r1, verdictsMap, 8 * verdict),
+    alu64.add.reg(r1, r0),
+    ldx.dw(r0, r1, 0),
+    alu64.add.imm(r0, 1),
+    stx.dw(r1, 0, r0),
+    counted,
+    mov64.imm(r0, verdict),
+    exit(),
+  ]
 }
 
 /**

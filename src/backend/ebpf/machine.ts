@@ -45,7 +45,11 @@ export interface Step {
   readonly call?: boolean
   /** Does something besides its result. */
   readonly kept?: boolean
+  /** Reads or writes a state object. */
+  readonly state?: boolean
   readonly write: (out: Out) => void
+  /** What it does, where that is a choice between two constants. */
+  readonly choice?: { readonly condition: Condition; readonly yes: bigint; readonly no: bigint }
   /** Offset in the program's source. */
   readonly origin?: number
 }
@@ -85,7 +89,7 @@ export interface Machine {
   readonly params: readonly Value[]
   /** The largest result as the verifier knows it. */
   readonly largest: bigint
-  /** In emission order. */
+  /** Each behind its dominator. */
   blocks: Block[]
   /** Where a branch leaves a loop, the way out is the one that falls through. */
   readonly exitsFirst: boolean

@@ -46,6 +46,7 @@ export interface EnvironmentOptions {
   readonly counters: readonly string[]
   readonly cpus: number
   readonly inputs: Target['inputs']
+  readonly clock?: Target['clock']
   readonly cpu: Target['cpu']
   /** `may_goto` if left out. */
   readonly loops?: Target['loops']
@@ -98,6 +99,7 @@ export function environment(options: EnvironmentOptions): Environment {
     counters,
     cpus,
     inputs,
+    clock,
     cpu,
     loops = 'may_goto',
   } = options
@@ -146,5 +148,6 @@ export function environment(options: EnvironmentOptions): Environment {
     const { name, valueSize } = table
     maps.push({ name, valueSize, valueType: definition.valueType, definition, table })
   }
-  return { target: { objects: places, tables, settings, counters, cpus, inputs, cpu, loops }, maps }
+  const time = clock && { clock }
+  return { target: { objects: places, tables, settings, counters, cpus, inputs, ...time, cpu, loops }, maps }
 }

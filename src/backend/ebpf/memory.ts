@@ -11,6 +11,7 @@ import type { Size } from './opcodes.js'
 import { isValue, valuesIn } from './machine.js'
 import type { Operand, Out, Step, Value } from './machine.js'
 import type { ObjectPlace } from './target.js'
+import type { Forgotten } from './umax.js'
 
 export const sizeOf = (width: number): Size =>
   width === 1 ? 'b' : width === 2 ? 'h' : width === 4 ? 'w' : 'dw'
@@ -52,13 +53,32 @@ export function pointerStep(dst: Value, at: Value, place: ObjectPlace, end: numb
       out.write(dst, r0, d => {
         const offset = out.read(at, r1)
         if (!proved) out.push(jgt.imm(offset, Math.max(0, place.size - end), out.trap))
-        if (d === offset) {
-          out.push(mov64.reg(r1, offset))
-          out.push(ldMapValue(d, place.map, place.offset), alu64.add.reg(d, r1))
-        } else out.push(ldMapValue(d, place.map, place.offset), alu64.add.reg(d, offset))
+        if (d === offset) out.push(ldMapValue(r1, place.map, place.offset), alu64.add.reg(d, r1))
+        else out.push(ldMapValue(d, place.map, place.offset), alu64.add.reg(d, offset))
       }),
   }
 }
+
+/** The pointer that is `offset` bytes behind another. */
+export function nextPointerStep(dst: Value, pointer: Value, offset: number): Step {
+  return {
+    dst,
+    uses: [pointer],
+    write: out =>
+      out.write(dst, r0, d => {
+        const from = out.read(pointer, d)
+        if (from !== d) out.push(mov64.reg(d, from))
+        if (offset !== 0) out.push(alu64.add.imm(d, offset))
+      }),
+  }
+}
+
+/** The address of a byte in a map's value. */
+export const addressStep = (dst: Value, map: string, at: number): Step => ({
+  dst,
+  uses: [],
+  write: out => out.write(dst, r0, d => out.push(ldMapValue(d, map, at))),
+})
 
 /** Pointers made so far, by what they point to; each is good in the blocks its own dominates. */
 export class Pointers {
@@ -81,18 +101,52 @@ export class Pointers {
   }
 }
 
-/** For each object and offset value of a function, the furthest byte that accesses reach from there. */
-export function extents(blocks: readonly IrBlock[]): ReadonlyMap<string, number> {
+/**
+ * For each object and offset value of a function, the furthest byte that accesses reach from there: its own, and those
+ * of phis that may get their pointer from it.
+ */
+export function extents(blocks: readonly IrBlock[], isForgotten: Forgotten): ReadonlyMap<string, number> {
   const ends = new Map<string, number>()
+  const raise = (key: string, end: number): boolean => {
+    if ((ends.get(key) ?? 0) >= end) return false
+    ends.set(key, end)
+    return true
+  }
+  const phis: Instr[] = []
+  const objects = new Set<string>()
   for (const block of blocks)
-    for (const i of block.instrs)
-      if (i.op === 'state.load' || i.op === 'state.store') {
-        const key = stateKey(i)
-        const end = Number(i.attrs.offset) + Number(i.attrs.width)
-        ends.set(key, Math.max(ends.get(key) ?? 0, end))
+    for (const i of block.instrs) {
+      if (i.op === 'phi' && i.type === 'i32' && !isForgotten(i)) phis.push(i)
+      if (i.op !== 'state.load' && i.op !== 'state.store') continue
+      objects.add(String(i.attrs.object))
+      raise(stateKey(i), Number(i.attrs.offset) + Number(i.attrs.width))
+    }
+  // Phis that are not forgotten are in no cycle, so that this ends.
+  for (let changed = true; changed;) {
+    changed = false
+    for (const phi of phis)
+      for (const object of objects) {
+        const end = ends.get(pointerKey(object, phi))
+        if (end === undefined) continue
+        for (const a of phi.args) {
+          const { base, offset } = sumOf(a)
+          const key = pointerKey(object, base)
+          const isPhi = base === a && a.op === 'phi' && !isForgotten(a)
+          if ((isPhi || ends.has(key)) && raise(key, offset + end)) changed = true
+        }
       }
+  }
   return ends
 }
 
-export const stateKey = (i: Instr): string => `${String(i.attrs.object)} ${i.args[0].id}`
+/** An offset as a value and a constant. */
+export function sumOf(i: Instr): { readonly base: Instr; readonly offset: number } {
+  const [a, b] = i.args
+  return i.op === 'add' && b.op === 'const' && BigInt(b.attrs.value) < 0x7fff_ffffn
+    ? { base: a, offset: Number(b.attrs.value) }
+    : { base: i, offset: 0 }
+}
+
+export const pointerKey = (object: string, at: Instr): string => `${object} ${at.id}`
+export const stateKey = (i: Instr): string => pointerKey(String(i.attrs.object), i.args[0])
 export { valuesIn }

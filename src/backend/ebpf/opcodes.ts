@@ -74,6 +74,7 @@ export const helpers = {
   xdp_adjust_tail: 65,
   spin_lock: 93,
   spin_unlock: 94,
+  ktime_get_coarse_ns: 160,
   xdp_store_bytes: 190,
 } as const
 export type Helper = keyof typeof helpers

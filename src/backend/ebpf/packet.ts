@@ -7,7 +7,7 @@
 import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
 import { alu64, ja, jgt, jle, ldx, mov64, r0, r1, stx } from './asm.js'
 import { valuesIn } from './machine.js'
-import type { Condition, Operand, Out, Step, Value } from './machine.js'
+import type { Condition, Operand, Out, Register, Step, Value } from './machine.js'
 import { sizeOf } from './memory.js'
 
 /** Packets are shorter; the verifier follows pointers no further. */
@@ -66,18 +66,19 @@ export function reaches(pointer: Value, end: number, dataEnd: Value, sense: bool
   return {
     uses: [pointer, dataEnd],
     jump(out, target, wanted) {
-      beyond(out, pointer, end)
-      const limit = out.read(dataEnd, r1)
-      out.push((sense === wanted ? jle : jgt).reg(r0, limit, target))
+      const at = beyond(out, pointer, end)
+      out.push((sense === wanted ? jle : jgt).reg(at, out.read(dataEnd, r1), target))
     },
   }
 }
 
-/** r0 = pointer + n. */
-function beyond(out: Out, pointer: Value, n: number): void {
+/** A register that holds pointer + n: its own, or r0. */
+function beyond(out: Out, pointer: Value, n: number): Register {
   const p = out.read(pointer, r0)
+  if (n === 0) return p
   if (p !== r0) out.push(mov64.reg(r0, p))
-  if (n !== 0) out.push(alu64.add.imm(r0, n))
+  out.push(alu64.add.imm(r0, n))
+  return r0
 }
 
 /** The pointer to `base`; one that the verifier could not bound goes no further than packets can reach. */
@@ -88,13 +89,16 @@ export function packetPointer(dst: Value, data: Value, base: Value, limit: numbe
     write: out =>
       out.write(dst, r0, d => {
         let offset = out.read(base, r1)
-        if (limit !== undefined || d === offset) {
+        if (limit !== undefined) {
           if (offset !== r1) out.push(mov64.reg(r1, offset))
           offset = r1
-        }
-        if (limit !== undefined) {
           const small = out.label()
           out.push(jle.imm(r1, limit, small), mov64.imm(r1, limit), small)
+        }
+        // A sum's operands may change places: the offset's own register can become the pointer.
+        if (d === offset) {
+          out.push(alu64.add.reg(d, out.read(data, r1)))
+          return
         }
         const start = out.read(data, d)
         if (start !== d) out.push(mov64.reg(d, start))
@@ -113,8 +117,8 @@ export function packetLoad(dst: Value, pointer: Value, off: number, width: numbe
         const load = (): void => out.push(ldx[sizeOf(width)](d, out.read(pointer, r0), off))
         if (!dataEnd) return load()
         const [missing, end] = [out.label(), out.label()]
-        beyond(out, pointer, off + width)
-        out.push(jgt.reg(r0, out.read(dataEnd, r1), missing))
+        const at = beyond(out, pointer, off + width)
+        out.push(jgt.reg(at, out.read(dataEnd, r1), missing))
         load()
         out.push(ja(end), missing, mov64.imm(d, 0), end)
       })
@@ -134,8 +138,8 @@ export function packetStore(
     write(out) {
       const end = out.label()
       if (dataEnd) {
-        beyond(out, pointer, off + width)
-        out.push(jgt.reg(r0, out.read(dataEnd, r1), end))
+        const at = beyond(out, pointer, off + width)
+        out.push(jgt.reg(at, out.read(dataEnd, r1), end))
       }
       out.push(stx[sizeOf(width)](out.read(pointer, r0), off, out.read(value, r1)), end)
     },

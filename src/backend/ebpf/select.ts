@@ -46,7 +46,19 @@ import {
   targetMaps,
   valueLoad,
 } from './lookup.js'
-import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
+import {
+  Pointers,
+  addressStep,
+  extents,
+  nextPointerStep,
+  pointerKey,
+  pointerStep,
+  stateKey,
+  sumOf,
+  usesOf,
+  writeLoad,
+  writeStore,
+} from './memory.js'
 import type { Address } from './memory.js'
 import {
   lengthCheck,
@@ -60,15 +72,17 @@ import {
   reaches,
 } from './packet.js'
 import type { Place } from './packet.js'
+import { splitReturns } from './returns.js'
 import { counterStride, mapNames, runtime } from './target.js'
 import { searchLimit, slotsPerBucket } from '../../state/format.js'
 import type { KernelMap } from '../../state/kernel-map.js'
 import type { ObjectPlace, Target } from './target.js'
-import { boundsOf, isForgotten } from './umax.js'
-import type { Bounds } from './umax.js'
+import { stampStep, writeTime } from './time.js'
+import { boundsOf, forgottenIn } from './umax.js'
+import type { Bounds, Forgotten } from './umax.js'
 
 /** Offsets in struct xdp_md. */
-const context = { data: 0, dataEnd: 4, ingress: 12 } as const
+const context = { data: 0, dataEnd: 4, dataMeta: 8, ingress: 12 } as const
 /** How many arguments registers hold. */
 export const registerArguments = 5
 
@@ -90,6 +104,7 @@ class Selection {
   private readonly isMain: boolean
   private readonly item: ItemPlace | undefined
   private readonly tree: DominatorTree
+  private readonly isForgotten: Forgotten
   private readonly bounds: Bounds
   private readonly values = new Map<Instr, Operand>()
   private readonly uses = new Map<Instr, number>()
@@ -97,6 +112,13 @@ class Selection {
   private readonly pointers: Pointers
   private readonly stateEnds: ReadonlyMap<string, number>
   private readonly packetEnds: ReadonlyMap<Instr | undefined, number>
+  private readonly pointerPhisOf: {
+    readonly block: IrBlock
+    readonly phi: Instr
+    readonly dst: Value
+    readonly object: string
+    readonly place: ObjectPlace
+  }[] = []
   private nextId = 0
   private steps: Step[] = []
   private here!: IrBlock
@@ -106,6 +128,8 @@ class Selection {
   /** Values that look-ups in maps of the kernel found. */
   private readonly found = new Map<Instr, Value>()
   private ingress?: Value
+  /** The time in the packet's metadata, if that is where it comes from. */
+  private stamp?: Value
   private origin: number | undefined
 
   constructor(func: Func, target: Target, isMain: boolean, item: ItemPlace | undefined) {
@@ -114,9 +138,10 @@ class Selection {
     this.isMain = isMain
     this.item = item
     this.tree = dominators(func)
-    this.bounds = boundsOf(func, this.tree, target.loops === 'bounded')
+    this.isForgotten = forgottenIn(func, this.tree, target.loops === 'bounded')
+    this.bounds = boundsOf(func, this.isForgotten, target.loops === 'bounded')
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
-    this.stateEnds = extents(func.blocks)
+    this.stateEnds = extents(func.blocks, this.isForgotten)
     this.packetEnds = packetExtents(func, this.real)
   }
 
@@ -146,7 +171,8 @@ class Selection {
         c => this.isWritten(c),
       )
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
-      const made = phis.map(i => ({ i, dst: this.phi(i, isForgotten(i, isHeader)) }))
+      const made = phis.map(i => ({ i, dst: this.phi(i, this.isForgotten(i)) }))
+      this.pointerPhis(phis)
       const budget = isHeader ? this.loopHead(b) : undefined
       for (const i of b.instrs) {
         if (i.op === 'phi') continue
@@ -180,6 +206,7 @@ class Selection {
           if (isValue(v)) v.like ??= block.phis[k].dst
         })
       })
+      this.fillPointers(b, block)
       // Blocks that cannot be reached drop out of preds.
       const kept = b.preds.map((p, n) => (blocks.has(p) ? n : -1)).filter(n => n >= 0)
       for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
@@ -187,7 +214,8 @@ class Selection {
     }
     const exitsFirst = this.target.loops === 'bounded'
     const largest = this.largest(order)
-    return dropUnused({ name: this.func.name, params, largest, blocks: result, exitsFirst })
+    const machine = { name: this.func.name, params, largest, blocks: result, exitsFirst }
+    return dropUnused(this.isMain ? splitReturns(machine) : machine)
   }
 
   /** The largest value that the function returns, as far as the verifier knows. */
@@ -334,6 +362,12 @@ class Selection {
       this.dataEnd = fromContext(context.dataEnd, 3)
     }
     if (this.target.inputs === 'kernel' && uses('device')) this.ingress = fromContext(context.ingress, 4)
+    if (this.target.inputs === 'kernel' && this.target.clock === 'metadata' && uses('timestamp')) {
+      this.data ??= fromContext(context.data, 2)
+      const metadata = fromContext(context.dataMeta, 5)
+      this.stamp = this.fresh()
+      this.step(stampStep(this.stamp, metadata, this.data))
+    }
     if (uses('sequence') && this.target.inputs !== 'frame')
       this.step({
         uses: [],
@@ -395,6 +429,67 @@ class Selection {
     return dst
   }
 
+  /**
+   * A phi of offsets in an object is one of pointers too: the ways that lead there have made a pointer nearby, and the
+   * verifier knows it to be good.
+   */
+  private pointerPhis(phis: readonly Instr[]): void {
+    for (const phi of phis) {
+      if (phi.type !== 'i32' || this.isForgotten(phi)) continue
+      for (const [object, place] of this.target.objects) {
+        const key = pointerKey(object, phi)
+        if (!this.stateEnds.has(key)) continue
+        const dst = this.fresh(phi)
+        this.pointers.add(key, this.here, dst)
+        this.pointerPhisOf.push({ block: this.here, phi, dst, object, place })
+      }
+    }
+  }
+
+  /** Gives pointer phis of a block their operands, made at the end of its predecessors. */
+  private fillPointers(b: IrBlock, block: Block): void {
+    for (const { phi, dst, object, place } of this.pointerPhisOf.filter(p => p.block === b)) {
+      const args = phi.args.map((a, n) => {
+        const from = block.preds[n]
+        if (!from) return 0n
+        const pointer = this.pointerFrom(
+          b.preds[n],
+          a,
+          object,
+          place,
+          this.stateEnds.get(pointerKey(object, phi))!,
+        )
+        if (pointer.step) from.steps.push(pointer.step)
+        pointer.value.like ??= dst
+        return pointer.value
+      })
+      block.phis.push({ dst, args })
+    }
+  }
+
+  /** A pointer to offset `a` at the end of a block, and the step that makes it if none is there. */
+  private pointerFrom(
+    at: IrBlock,
+    a: Instr,
+    object: string,
+    place: ObjectPlace,
+    end: number,
+  ): { readonly value: Value; readonly step?: Step } {
+    const known = this.pointers.get(pointerKey(object, a), at)
+    if (known) return { value: known }
+    const value = this.fresh()
+    const { base, offset } = sumOf(a)
+    const near = base === a ? undefined : this.pointers.get(pointerKey(object, base), at)
+    if (near) return { value, step: nextPointerStep(value, near, offset) }
+    const from = a.op === 'const' ? BigInt(a.attrs.value) : (this.values.get(a) ?? 0n)
+    if (!isValue(from)) {
+      const fits = Number(from) + end <= place.size
+      return { value, step: addressStep(value, place.map, place.offset + (fits ? Number(from) : 0)) }
+    }
+    const bound = this.bounds.verified.get(a) ?? 0xffffffffffffffffn
+    return { value, step: pointerStep(value, from, place, end, bound + BigInt(end) <= BigInt(place.size)) }
+  }
+
   private instr(i: Instr): void {
     if (i.op === 'const' || this.fused.has(i)) return
     if (i.type === 'mem' && i.op !== 'store') return
@@ -429,15 +524,21 @@ class Selection {
       case 'state.load': {
         const address = this.stateAddress(i)
         if (this.item?.touches.has(i)) return this.step(touch(address))
-        return this.define(i, usesOf(address), (out, dst) =>
-          writeLoad(out, dst, Number(i.attrs.width), address),
-        )
+        const dst = this.fresh(i)
+        this.values.set(i, dst)
+        return this.step({
+          dst,
+          uses: usesOf(address),
+          state: true,
+          write: out => writeLoad(out, dst, Number(i.attrs.width), address),
+        })
       }
       case 'state.store': {
         const address = this.stateAddress(i)
         const value = this.operand(b)
         return this.step({
           uses: valuesIn([...usesOf(address), value]),
+          state: true,
           write: out => writeStore(out, value, Number(i.attrs.width), address),
         })
       }
@@ -517,6 +618,7 @@ class Selection {
     this.step({
       dst,
       uses: valuesIn([...condition.uses, x, y]),
+      ...(!isValue(x) && !isValue(y) && { choice: { condition, yes: x, no: y } }),
       write: out => {
         const [yes, end] = [out.label(), out.label()]
         condition.jump(out, yes, true)
@@ -609,10 +711,9 @@ class Selection {
         if (this.target.inputs !== 'kernel') return this.fixedLoad(i, mapNames.runtime, runtime.timestamp)
         return this.define(
           i,
-          [],
+          this.stamp ? [this.stamp] : [],
           (out, dst) => {
-            out.push(call('ktime_get_ns'), ldMapValue(r1, mapNames.runtime, runtime.start), ldx.dw(r1, r1, 0))
-            out.push(alu64.sub.reg(r0, r1))
+            writeTime(out, this.target.clock ?? 'exact', this.stamp)
             out.write(dst, r0, d => (d === r0 ? undefined : out.push(mov64.reg(d, r0))))
           },
           true,

@@ -40,6 +40,16 @@ export const runtimeBytes = 64
 /** Bytes of one CPU's counters: whole cache lines. */
 export const counterStride = (counters: number): number => Math.ceil((8 * counters) / 64) * 64
 
+/**
+ * Where a packet's time comes from. `exact`: the kernel's monotonic clock, read once by each packet that asks (about 27
+ * ns a reading). `coarse`: the same clock as of the last timer tick (about 4 ns): behind by up to a tick, which is 1 to 10
+ * ms by the kernel's HZ; Linux 5.11. `metadata`: the first 8 bytes of XDP metadata, u64 ns of the monotonic clock,
+ * little-endian, as a sequencer in front may write them; the exact clock where there are none. All count from the run's
+ * start; what is before it counts as 0.
+ */
+export const clocks = ['exact', 'coarse', 'metadata'] as const
+export type Clock = (typeof clocks)[number]
+
 export interface Target {
   readonly objects: ReadonlyMap<string, ObjectPlace>
   /** Rule tables that are maps of their own. */
@@ -53,6 +63,8 @@ export interface Target {
    * but with the packet's number in place already, as the header of a frame gave them (frame.ts).
    */
   readonly inputs: 'kernel' | 'memory' | 'frame'
+  /** With inputs from the kernel: which clock stamps packets; `exact` if absent. */
+  readonly clock?: Clock
   readonly cpu: CpuLevel
   readonly loops: LoopForm
 }

@@ -7,22 +7,46 @@
 import type { DominatorTree } from '../../analysis/dominators.js'
 import { bitsOf } from '../../ir/ops.js'
 import { reversePostorder } from '../../ir/order.js'
-import type { Func, Instr } from '../../ir/types.js'
+import type { Block, Func, Instr } from '../../ir/types.js'
 
 export interface Bounds {
   readonly verified: ReadonlyMap<Instr, bigint>
   readonly real: ReadonlyMap<Instr, bigint>
 }
 
-/** Paths that may meet before the verifier is made to forget them. Measured: docs/decisions/0141. */
+/** Paths that may meet before the verifier is made to forget them, and instructions it would walk again otherwise. */
 const manyPaths = 8
+const muchWork = 1000
 
 /**
  * Whether the verifier is kept from knowing what a phi's result is: it would follow every round of a loop, and every
- * path from a place where many met, on its own.
+ * path from a place where many met, on its own. Measured: docs/decisions/0141 and 0180.
  */
-export const isForgotten = (phi: Instr, isHeader: boolean): boolean =>
-  isHeader || phi.args.length >= manyPaths
+export type Forgotten = (phi: Instr) => boolean
+
+/**
+ * What is forgotten in a function: at the heads of loops, and where many paths meet with much code below; or, where the
+ * verifier follows every round of a loop, with any (`always`).
+ */
+export function forgottenIn(func: Func, tree: DominatorTree, always = false): Forgotten {
+  const forgotten = new Set<Instr>()
+  for (const block of func.blocks) {
+    const phis = block.instrs.filter(i => i.op === 'phi')
+    if (phis.length === 0) continue
+    const isHeader = block.preds.some(p => tree.dominates(block, p))
+    const paths = block.preds.length
+    if (isHeader || (paths >= manyPaths && (always || paths * workFrom(block) >= muchWork)))
+      for (const p of phis) forgotten.add(p)
+  }
+  return phi => forgotten.has(phi)
+}
+
+/** Instructions that can follow, those of the block included. */
+function workFrom(block: Block): number {
+  const reached = new Set([block])
+  for (const b of reached) for (const t of b.term.targets) reached.add(t)
+  return [...reached].reduce((sum, b) => sum + b.instrs.length, 0)
+}
 
 const u32 = 0xffffffffn
 const u64 = 0xffffffffffffffffn
@@ -34,7 +58,7 @@ const fill = (v: bigint): bigint => (1n << BigInt(v.toString(2).length)) - (v ==
  * Bounds of every value of a function. A verifier before Linux 6.9 knows of the low half of a 64-bit value only which
  * bits can be set (`onlyBits`), whatever it knows of the whole.
  */
-export function boundsOf(func: Func, tree: DominatorTree, onlyBits = false): Bounds {
+export function boundsOf(func: Func, isForgotten: Forgotten, onlyBits = false): Bounds {
   const verified = new Map<Instr, bigint>()
   const real = new Map<Instr, bigint>()
   for (const p of func.params) {
@@ -42,12 +66,11 @@ export function boundsOf(func: Func, tree: DominatorTree, onlyBits = false): Bou
     real.set(p, (1n << BigInt(bitsOf(p.type))) - 1n)
   }
   for (const block of reversePostorder(func)) {
-    const isHeader = block.preds.some(p => tree.dominates(block, p))
     for (const i of block.instrs) {
       if (i.type === 'mem' || i.type === 'void') continue
       const whole = (1n << BigInt(bitsOf(i.type))) - 1n
       const limit = (known: ReadonlyMap<Instr, bigint>, isReal: boolean): bigint => {
-        if (i.op === 'phi' && isForgotten(i, isHeader)) return isReal ? whole : i.type === 'i64' ? u64 : u32
+        if (i.op === 'phi' && isForgotten(i)) return isReal ? whole : i.type === 'i64' ? u64 : u32
         const found = bound(i, a => known.get(a) ?? u64, isReal)
         return onlyBits && !isReal && i.op === 'trunc' ? fill(found) : found
       }

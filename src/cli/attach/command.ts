@@ -2,6 +2,8 @@
 
 import { isPinned, pinProgram, preparePins } from '../../engine/kernel/attached.js'
 import { driverCounts } from '../../engine/kernel/driver.js'
+import { clocks } from '../../backend/ebpf/target.js'
+import type { Clock } from '../../backend/ebpf/target.js'
 import { kernelSharing } from '../../engine/kernel/load.js'
 import type { KernelSharing, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
 import { sharingText } from '../../strategy/shared.js'
@@ -34,6 +36,7 @@ export const command: Command = {
     set: { type: 'string', multiple: true },
     table: { type: 'string', multiple: true },
     seed: { type: 'string' },
+    clock: { type: 'string' },
     'dry-run': { type: 'boolean' },
     'verifier-log': { type: 'string' },
     json: { type: 'boolean' },
@@ -49,9 +52,13 @@ export const command: Command = {
     const compiled = await loadExpanded(file, io, strategy === 'shared' ? ['shared'] : [])
     const rows = rowsOf(flags, compiled.artifact, interfaceNames())
     const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact, rows)
+    const clock = clockOf(flags)
+    if (strategy === 'shared' && clock !== 'exact')
+      throw new UsageError(`--clock ${clock} goes with --strategy single`)
     const options: LoadOptions = {
       settings: settings ?? new Map(),
       seed,
+      clock,
       rows,
       ...(strategy === 'shared' && { sharing: kernelSharing(compiled) }),
       ...(rules && { rules }),
@@ -91,6 +98,14 @@ function argumentsOf({ positionals }: Flags, dry: boolean): { file: string; devi
   if (devices.length === 0 && !dry)
     throw new UsageError('IF is missing: the interface to attach to; there is no default')
   return { file, devices }
+}
+
+function clockOf(flags: Flags): Clock {
+  const given = text(flags, 'clock') ?? 'exact'
+  const clock = clocks.find(c => c === given)
+  if (!clock)
+    throw new UsageError(`--clock takes ${clocks.join(', ')}, not ${given}.${hint(given, [...clocks])}`)
+  return clock
 }
 
 function modeOf(flags: Flags): Mode {

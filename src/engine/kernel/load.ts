@@ -18,6 +18,7 @@ import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
 import type { CompiledFunction, StackRefusal } from '../../backend/ebpf/program.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
+import type { Clock } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { lineStarts, positionAt } from '../../diagnostics/lines.js'
 import { kernelMapsOf } from '../../state/kernel-map.js'
@@ -65,6 +66,8 @@ export interface LoadOptions {
   readonly sharing?: KernelSharing
   /** What compiled code may use; what this kernel has if left out. */
   readonly form?: KernelForm
+  /** With inputs from the kernel: what tells packets the time (src/backend/ebpf/target.ts); `exact` if absent. */
+  readonly clock?: Clock
   /** Keeps the whole log, and asks for one even if the program is accepted. */
   readonly verboseLog?: boolean
 }
@@ -123,8 +126,9 @@ export function bytecodeOf(
     inputs = 'kernel',
     sharing = 'none',
     form = newest,
+    clock = 'exact',
     cpus = possibleCpus(),
-  }: Pick<LoadOptions, 'inputs' | 'sharing' | 'form'> & { readonly cpus?: number } = {},
+  }: Pick<LoadOptions, 'inputs' | 'sharing' | 'form' | 'clock'> & { readonly cpus?: number } = {},
 ) {
   const locked = sharing === 'program-lock'
   const tables = kernelMapsOf(artifact.rules)
@@ -143,6 +147,7 @@ export function bytecodeOf(
     counters: artifact.counters.map(c => c.name),
     cpus,
     inputs: locked ? 'memory' : inputs,
+    clock,
     ...form,
   })
   const compiled = compileFunctions(
