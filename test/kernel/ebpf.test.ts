@@ -23,14 +23,14 @@ const seed = 1n
 const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = {
   'busy-forwarder': { slots: 70, verified: 90 },
   'connection-tracker': { slots: 2240, verified: 110_000 },
-  'ddos-mitigator': { slots: 540, verified: 1250 },
+  'ddos-mitigator': { slots: 550, verified: 1100 },
   forwarder: { slots: 20, verified: 22 },
-  'heavy-hitter': { slots: 655, verified: 2650 },
+  'heavy-hitter': { slots: 660, verified: 2400 },
   'key-value-cache': { slots: 1450, verified: 14_000 },
-  'port-knocking': { slots: 610, verified: 2150 },
+  'port-knocking': { slots: 620, verified: 1900 },
   'prefix-forwarder': { slots: 460, verified: 1600 },
-  'source-nat': { slots: 2325, verified: 15_500 },
-  'token-bucket': { slots: 1015, verified: 4000 },
+  'source-nat': { slots: 2345, verified: 15_500 },
+  'token-bucket': { slots: 1020, verified: 3800 },
 }
 
 const packetsOf = (capture: string): PacketStore =>

@@ -46,19 +46,7 @@ import {
   targetMaps,
   valueLoad,
 } from './lookup.js'
-import {
-  Pointers,
-  addressStep,
-  extents,
-  nextPointerStep,
-  pointerKey,
-  pointerStep,
-  stateKey,
-  sumOf,
-  usesOf,
-  writeLoad,
-  writeStore,
-} from './memory.js'
+import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
 import type { Address } from './memory.js'
 import {
   lengthCheck,
@@ -72,6 +60,7 @@ import {
   reaches,
 } from './packet.js'
 import type { Place } from './packet.js'
+import { PointerPhis } from './pointer-phis.js'
 import { splitReturns } from './returns.js'
 import { counterStride, mapNames, runtime } from './target.js'
 import { searchLimit, slotsPerBucket } from '../../state/format.js'
@@ -112,13 +101,7 @@ class Selection {
   private readonly pointers: Pointers
   private readonly stateEnds: ReadonlyMap<string, number>
   private readonly packetEnds: ReadonlyMap<Instr | undefined, number>
-  private readonly pointerPhisOf: {
-    readonly block: IrBlock
-    readonly phi: Instr
-    readonly dst: Value
-    readonly object: string
-    readonly place: ObjectPlace
-  }[] = []
+  private readonly pointerPhis: PointerPhis
   private nextId = 0
   private steps: Step[] = []
   private here!: IrBlock
@@ -143,6 +126,15 @@ class Selection {
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
     this.stateEnds = extents(func.blocks, this.isForgotten)
     this.packetEnds = packetExtents(func, this.real)
+    this.pointerPhis = new PointerPhis({
+      objects: target.objects,
+      pointers: this.pointers,
+      ends: this.stateEnds,
+      isForgotten: this.isForgotten,
+      verified: this.bounds.verified,
+      values: this.values,
+      fresh: i => this.fresh(i),
+    })
   }
 
   private readonly real = (i: Instr): bigint => this.bounds.real.get(i) ?? 0xffffffffffffffffn
@@ -172,7 +164,7 @@ class Selection {
       )
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
       const made = phis.map(i => ({ i, dst: this.phi(i, this.isForgotten(i)) }))
-      this.pointerPhis(phis)
+      this.pointerPhis.begin(phis, b)
       const budget = isHeader ? this.loopHead(b) : undefined
       for (const i of b.instrs) {
         if (i.op === 'phi') continue
@@ -206,7 +198,7 @@ class Selection {
           if (isValue(v)) v.like ??= block.phis[k].dst
         })
       })
-      this.fillPointers(b, block)
+      this.pointerPhis.fill(b, block)
       // Blocks that cannot be reached drop out of preds.
       const kept = b.preds.map((p, n) => (blocks.has(p) ? n : -1)).filter(n => n >= 0)
       for (const phi of block.phis) phi.args.splice(0, phi.args.length, ...kept.map(n => phi.args[n]))
@@ -427,67 +419,6 @@ class Selection {
         }),
     })
     return dst
-  }
-
-  /**
-   * A phi of offsets in an object is one of pointers too: the ways that lead there have made a pointer nearby, and the
-   * verifier knows it to be good.
-   */
-  private pointerPhis(phis: readonly Instr[]): void {
-    for (const phi of phis) {
-      if (phi.type !== 'i32' || this.isForgotten(phi)) continue
-      for (const [object, place] of this.target.objects) {
-        const key = pointerKey(object, phi)
-        if (!this.stateEnds.has(key)) continue
-        const dst = this.fresh(phi)
-        this.pointers.add(key, this.here, dst)
-        this.pointerPhisOf.push({ block: this.here, phi, dst, object, place })
-      }
-    }
-  }
-
-  /** Gives pointer phis of a block their operands, made at the end of its predecessors. */
-  private fillPointers(b: IrBlock, block: Block): void {
-    for (const { phi, dst, object, place } of this.pointerPhisOf.filter(p => p.block === b)) {
-      const args = phi.args.map((a, n) => {
-        const from = block.preds[n]
-        if (!from) return 0n
-        const pointer = this.pointerFrom(
-          b.preds[n],
-          a,
-          object,
-          place,
-          this.stateEnds.get(pointerKey(object, phi))!,
-        )
-        if (pointer.step) from.steps.push(pointer.step)
-        pointer.value.like ??= dst
-        return pointer.value
-      })
-      block.phis.push({ dst, args })
-    }
-  }
-
-  /** A pointer to offset `a` at the end of a block, and the step that makes it if none is there. */
-  private pointerFrom(
-    at: IrBlock,
-    a: Instr,
-    object: string,
-    place: ObjectPlace,
-    end: number,
-  ): { readonly value: Value; readonly step?: Step } {
-    const known = this.pointers.get(pointerKey(object, a), at)
-    if (known) return { value: known }
-    const value = this.fresh()
-    const { base, offset } = sumOf(a)
-    const near = base === a ? undefined : this.pointers.get(pointerKey(object, base), at)
-    if (near) return { value, step: nextPointerStep(value, near, offset) }
-    const from = a.op === 'const' ? BigInt(a.attrs.value) : (this.values.get(a) ?? 0n)
-    if (!isValue(from)) {
-      const fits = Number(from) + end <= place.size
-      return { value, step: addressStep(value, place.map, place.offset + (fits ? Number(from) : 0)) }
-    }
-    const bound = this.bounds.verified.get(a) ?? 0xffffffffffffffffn
-    return { value, step: pointerStep(value, from, place, end, bound + BigInt(end) <= BigInt(place.size)) }
   }
 
   private instr(i: Instr): void {
