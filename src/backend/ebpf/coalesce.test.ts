@@ -42,7 +42,14 @@ function joined(values: { left: Value; right: Value; phi: Value }, used: readonl
     preds: [],
   }
   for (const b of blocks) b.preds.push(head)
-  return { name: 'f', params: [], exitsFirst: false, largest: 0n, blocks: [head, ...blocks, end] }
+  return {
+    name: 'f',
+    params: [],
+    exitsFirst: false,
+    straight: true,
+    largest: 0n,
+    blocks: [head, ...blocks, end],
+  }
 }
 
 test('a phi shares its register with both operands', () => {

@@ -43,7 +43,7 @@ class Emission implements Out {
   run(): Emitted {
     this.items.push({ label: this.machine.name })
     this.enter()
-    const blocks = this.machine.exitsFirst ? this.machine.blocks : layOut(this.machine.blocks)
+    const blocks = this.machine.straight ? layOut(this.machine.blocks) : this.machine.blocks
     blocks.forEach((b, k) => this.block(b, blocks[k + 1]))
     this.trapped ||= this.items.some(i => !isLabel(i) && i.target === this.trap)
     if (this.trapped) this.items.push(this.trap, mov64.imm(r0, 0), exit())

@@ -47,7 +47,14 @@ test('a return of a phi is made where its operands are known, and a choice of co
   end.end = { kind: 'return', result, targets: [] }
   const choice = { condition: never, yes: 1n, no: 3n }
   right.steps.push({ dst: chosen, uses: [], choice, write: touch.write })
-  const machine = splitReturns({ name: 'main', params: [], largest: 3n, exitsFirst: false, blocks })
+  const machine = splitReturns({
+    name: 'main',
+    params: [],
+    largest: 3n,
+    exitsFirst: false,
+    straight: true,
+    blocks,
+  })
   assert.deepEqual(left.end, { kind: 'return', result: 2n, targets: [] })
   assert.equal(right.end.kind, 'branch')
   assert.deepEqual(right.steps, [])

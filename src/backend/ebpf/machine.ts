@@ -93,6 +93,8 @@ export interface Machine {
   blocks: Block[]
   /** Where a branch leaves a loop, the way out is the one that falls through. */
   readonly exitsFirst: boolean
+  /** Blocks may change places, so that most packets run straight on (layout.ts). */
+  readonly straight: boolean
 }
 
 /** Values among operands. */

@@ -93,6 +93,7 @@ class Selection {
   private readonly isMain: boolean
   private readonly item: ItemPlace | undefined
   private readonly tree: DominatorTree
+  private readonly straight: boolean
   private readonly isForgotten: Forgotten
   private readonly bounds: Bounds
   private readonly values = new Map<Instr, Operand>()
@@ -121,7 +122,9 @@ class Selection {
     this.isMain = isMain
     this.item = item
     this.tree = dominators(func)
-    this.isForgotten = forgottenIn(func, this.tree, target.loops === 'bounded')
+    // Where the verifier walks code again and again, it comes first.
+    this.straight = target.loops === 'may_goto' && item === undefined
+    this.isForgotten = forgottenIn(func, this.tree, !this.straight)
     this.bounds = boundsOf(func, this.isForgotten, target.loops === 'bounded')
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
     this.stateEnds = extents(func.blocks, this.isForgotten)
@@ -206,7 +209,14 @@ class Selection {
     }
     const exitsFirst = this.target.loops === 'bounded'
     const largest = this.largest(order)
-    const machine = { name: this.func.name, params, largest, blocks: result, exitsFirst }
+    const machine = {
+      name: this.func.name,
+      params,
+      largest,
+      blocks: result,
+      exitsFirst,
+      straight: this.straight,
+    }
     return dropUnused(this.isMain ? splitReturns(machine) : machine)
   }
 
