@@ -29,7 +29,7 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = 
   'key-value-cache': { slots: 2050, verified: 20_000 },
   'port-knocking': { slots: 1000, verified: 4200 },
   'prefix-forwarder': { slots: 650, verified: 2200 },
-  'source-nat': { slots: 3300, verified: 18_500 },
+  'source-nat': { slots: 3300, verified: 19_000 },
   'token-bucket': { slots: 1500, verified: 8000 },
 }
 

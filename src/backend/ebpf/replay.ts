@@ -69,7 +69,7 @@ class Replay {
     const noted = this.foresee(header)
     this.apply(noted, effects, previous, number)
     const params = [header, effects, previous, ...(usesSequence(this.split) ? [number] : [])]
-    return { name: 'replay', params, largest: 0n, exitsFirst: false, blocks: this.blocks }
+    return { name: 'replay', params, largest: 0n, exitsFirst: false, straight: false, blocks: this.blocks }
   }
 
   /** The first loop; the block it leaves by. */

@@ -67,7 +67,7 @@ import { searchLimit, slotsPerBucket } from '../../state/format.js'
 import type { KernelMap } from '../../state/kernel-map.js'
 import type { ObjectPlace, Target } from './target.js'
 import { stampStep, writeTime } from './time.js'
-import { boundsOf, forgottenIn } from './umax.js'
+import { boundsOf, forgottenIn, largestResult } from './umax.js'
 import type { Bounds, Forgotten } from './umax.js'
 
 /** Offsets in struct xdp_md. */
@@ -208,7 +208,7 @@ class Selection {
       block.preds = kept.map(n => block.preds[n])
     }
     const exitsFirst = this.target.loops === 'bounded'
-    const largest = this.largest(order)
+    const largest = largestResult(order, this.bounds)
     const machine = {
       name: this.func.name,
       params,
@@ -218,15 +218,6 @@ class Selection {
       straight: this.straight,
     }
     return dropUnused(this.isMain ? splitReturns(machine) : machine)
-  }
-
-  /** The largest value that the function returns, as far as the verifier knows. */
-  private largest(order: readonly IrBlock[]): bigint {
-    const results = order.flatMap(({ term }) => (term.op === 'return' ? term.args : []))
-    const bounds = results.map(r =>
-      r.op === 'const' ? BigInt(r.attrs.value) : (this.bounds.verified.get(r) ?? 0xffffffffffffffffn),
-    )
-    return bounds.reduce((a, b) => (a > b ? a : b), 0n)
   }
 
   /** Wires targets and predecessors; an edge from a branch to a block with phis gets a block of its own. */

@@ -130,3 +130,10 @@ function bound(i: Instr, of: (i: Instr) => bigint, isReal: boolean): bigint {
       return i.type === 'i1' ? 1n : whole
   }
 }
+
+/** The largest value that a function returns, as far as the verifier knows. */
+export function largestResult(blocks: readonly Block[], { verified }: Bounds): bigint {
+  const results = blocks.flatMap(({ term }) => (term.op === 'return' ? term.args : []))
+  const bounds = results.map(r => (r.op === 'const' ? BigInt(r.attrs.value) : (verified.get(r) ?? u64)))
+  return bounds.reduce(most, 0n)
+}
