@@ -1,6 +1,7 @@
 /**
  * Every contract of every strategy, for every program, on real captures and on synthetic traces:
- * `node dist/bench/contracts.js [--packets n] [--cores 1,2,3,7,14,16] [PROGRAM…]`. Exits 1 if a contract is broken.
+ * `node dist/bench/contracts.js [--packets n] [--cores 1,2,3,7,14,16] [--loss 0,0.01,0.1]
+ * [PROGRAM…]`. Exits 1 if a contract is broken. With --loss, replication over a transport that loses such shares of frames.
  *
  * The captures are the demo's and, where the development data is there, the three largest real ones; the traces are
  * a uniform, a heavy-tailed and a single-flow one. All of it takes some minutes; npm test runs a part.
@@ -9,14 +10,19 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { assemble } from '../src/compile.js'
 import { openCapture } from '../src/device/capture.js'
 import { capturesFolder } from '../src/device/development.js'
-import { PacketStore, loadPackets } from '../src/engine/packets.js'
+import { loadPackets } from '../src/engine/packets.js'
+import type { PacketStore } from '../src/engine/packets.js'
+import { randomLoss } from '../src/engine/transport.js'
 import { verify } from '../src/engine/verify.js'
-import { allStrategies } from '../src/strategy/strategies.js'
-import { makeTrace } from '../src/traffic/trace.js'
+import { allStrategies, strategyWith } from '../src/strategy/strategies.js'
+import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram, programNames } from '../test/programs.js'
+import type { BundledProgram } from '../test/programs.js'
+import { traceStore } from '../test/trace-store.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const { values, positionals } = parseArgs({
@@ -24,25 +30,13 @@ const { values, positionals } = parseArgs({
   options: {
     packets: { type: 'string', default: '20000' },
     cores: { type: 'string', default: '1,2,3,7,14,16' },
+    loss: { type: 'string' },
   },
 })
 const packets = Number(values.packets)
 const cores = values.cores.split(',').map(Number)
-/** A synthetic trace held in memory. */
-function synthetic(name: string, specification: TraceSpecification): PacketStore {
-  const store = new PacketStore(name)
-  const bytes = new Uint8Array(packets * 256)
-  const descriptors = new Uint8Array(packets * 32)
-  const count = makeTrace(specification).writeTo(bytes, descriptors, packets)
-  const view = new DataView(descriptors.buffer)
-  for (let i = 0; i < count; i++) {
-    const at = view.getUint32(32 * i, true)
-    const length = view.getUint32(32 * i + 4, true)
-    const original = view.getUint32(32 * i + 8, true)
-    store.add(bytes.slice(at, at + length), original, view.getBigUint64(32 * i + 16, true), 0)
-  }
-  return store
-}
+const synthetic = (name: string, specification: TraceSpecification): PacketStore =>
+  traceStore(name, specification, packets)
 
 const captures = [
   join(root, 'programs/demo/knocking.pcap'),
@@ -64,23 +58,39 @@ const stores = [
 ]
 console.log(`${stores.length} inputs of up to ${packets} packets, workers ${cores.join(', ')}`)
 
+const rates = values.loss?.split(',').map(Number)
+const recovering = strategyWith('replicated', { recovery: true })!
+
+/** The strategies that suit a program, or under loss the one that recovers. */
+function suitable({ artifact }: BundledProgram): readonly Strategy[] {
+  if (rates) return [recovering]
+  return allStrategies.filter(
+    s =>
+      (!s.steered || artifact.steering) &&
+      (!s.replicatesHeavy || artifact.hybrid) &&
+      (!s.sharing || artifact.sharing?.forms.includes(s.sharing)),
+  )
+}
+
 let broken = 0
 let proved = 0
 for (const name of positionals.length ? positionals : programNames) {
-  const program = bundledProgram(name)
-  const strategies = allStrategies.filter(s => !s.steered || program.artifact.steering)
-  const options = { strategies, cores, ...(program.rules && { rules: program.rules }) }
-  for (const store of stores) {
-    const { cases } = await verify(program, store, options)
-    const wrong = cases.filter(c => c.divergent > 0 || c.skipped !== undefined)
-    broken += wrong.length
-    proved += cases.length - wrong.length
-    const input = store.name.split('/').pop() ?? store.name
-    const outcome = wrong.length === 0 ? `${cases.length} cases exact` : JSON.stringify(wrong[0])
-    console.log(
-      `${name.padEnd(20)} ${input.padEnd(24)} ${String(store.count).padStart(7)} packets  ${outcome}`,
-    )
-  }
+  const bundled = bundledProgram(name)
+  const program = rates ? { ...bundled, ...assemble(bundled.program, { recovery: true }) } : bundled
+  const options = { strategies: suitable(bundled), cores, ...(bundled.rules && { rules: bundled.rules }) }
+  for (const store of stores)
+    for (const rate of rates ?? [undefined]) {
+      const loss = rate === undefined ? {} : { loss: randomLoss(1, rate) }
+      const { cases } = await verify(program, store, { ...options, ...loss, epoch: { packets: 2_000 } })
+      const wrong = cases.filter(c => c.divergent > 0 || c.skipped !== undefined)
+      broken += wrong.length
+      proved += cases.length - wrong.length
+      const input = `${store.name.split('/').pop() ?? store.name}${rate === undefined ? '' : `, ${100 * rate} % lost`}`
+      const outcome = wrong.length === 0 ? `${cases.length} cases exact` : JSON.stringify(wrong[0])
+      console.log(
+        `${name.padEnd(20)} ${input.padEnd(34)} ${String(store.count).padStart(7)} packets  ${outcome}`,
+      )
+    }
 }
 console.log(`${proved} cases proved, ${broken} broken`)
 process.exitCode = broken === 0 ? 0 : 1

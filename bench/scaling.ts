@@ -12,7 +12,8 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { PacketStore, storeSource } from '../src/engine/packets.js'
+import { storeSource } from '../src/engine/packets.js'
+import type { PacketStore } from '../src/engine/packets.js'
 import { plan } from '../src/engine/plan.js'
 import { start } from '../src/engine/run.js'
 import type { RunResult } from '../src/engine/run.js'
@@ -27,9 +28,9 @@ import { sharded } from '../src/strategy/sharded.js'
 import { single } from '../src/strategy/single.js'
 import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
-import { makeTrace } from '../src/traffic/trace.js'
 import { bundledProgram } from '../test/programs.js'
 import type { BundledProgram } from '../test/programs.js'
+import { traceStore } from '../test/trace-store.js'
 
 const { values } = parseArgs({
   options: {
@@ -50,25 +51,6 @@ const specifications: Readonly<Record<string, TraceSpecification>> = {
   university: { law: 'university-1', flows: Math.ceil(packets / 50), udp: 0.2 },
   backbone: { law: 'backbone', flows: Math.ceil(packets / 20) },
   'single flow': { law: 'single', flows: 1 },
-}
-
-function traceOf(name: string): PacketStore {
-  const store = new PacketStore(name)
-  const bytes = new Uint8Array(packets * 256)
-  const descriptors = new Uint8Array(packets * 32)
-  const count = makeTrace({ packets, seed: 1, frameLimit: 192, ...specifications[name] }).writeTo(
-    bytes,
-    descriptors,
-    packets,
-  )
-  const view = new DataView(descriptors.buffer)
-  for (let i = 0; i < count; i++) {
-    const at = view.getUint32(32 * i, true)
-    const length = view.getUint32(32 * i + 4, true)
-    const original = view.getUint32(32 * i + 8, true)
-    store.add(bytes.slice(at, at + length), original, view.getBigUint64(32 * i + 16, true), 0)
-  }
-  return store
 }
 
 type Run = () => Promise<RunResult>
@@ -116,7 +98,7 @@ const text = (samples: readonly number[], digits = 1): string => {
 }
 
 for (const trace of values.trace ?? Object.keys(specifications)) {
-  const store = traceOf(trace)
+  const store = traceStore(trace, { seed: 1, ...specifications[trace] }, packets)
   for (const name of values.program ?? paper) {
     const program = bundledProgram(name)
     const rows = [['workers', ...ways.flatMap(s => [s.name, 'hardware'])]]

@@ -6,8 +6,8 @@ import { verify } from '../src/engine/verify.js'
 import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { sharded } from '../src/strategy/sharded.js'
-import { makeTrace } from '../src/traffic/trace.js'
 import { bundledProgram, programNames } from './programs.js'
+import { traceStore } from './trace-store.js'
 
 const packets = 6_000
 /** Heavy-tailed: buckets differ in load, so that some of them have to move. */
@@ -79,27 +79,8 @@ test('load is spread more evenly than by hashing alone, on threads too', async (
 })
 
 function synthetic(share: number): PacketStore {
-  const made = new PacketStore('heavy-tailed trace')
-  const bytes = new Uint8Array(packets * 256)
-  const descriptors = new Uint8Array(packets * 32)
-  const trace = makeTrace({
-    law: 'university-1',
-    packets,
-    flows: 300,
-    seed: 3,
-    frameLimit: 192,
-    udp: 0.3,
-    elephant: share,
-  })
-  const count = trace.writeTo(bytes, descriptors, packets)
-  const view = new DataView(descriptors.buffer)
-  for (let i = 0; i < count; i++) {
-    const at = view.getUint32(32 * i, true)
-    const length = view.getUint32(32 * i + 4, true)
-    const original = view.getUint32(32 * i + 8, true)
-    made.add(bytes.slice(at, at + length), original, view.getBigUint64(32 * i + 16, true), 0)
-  }
-  return made
+  const law = { law: 'university-1', flows: 300, seed: 3, udp: 0.3, elephant: share }
+  return traceStore('heavy-tailed trace', law, packets)
 }
 
 function joined(first: PacketStore, second: PacketStore): PacketStore {
