@@ -95,6 +95,9 @@ test('files that are not there, or not what they should be', async () => {
   )
   await refuses(['check', 'programs'], 2, /it is a directory/)
   await refuses(['traffic', 'info', at('none.pcap')], 4, /there is no such file/)
+  // No tables of noughts above the reason, and no proof over no packets.
+  for (const command of ['run', 'verify'])
+    await refuses([command, knocking, '--in', knocking], 4, /byte 0: it is no capture/)
   await refuses(['traffic', 'info', knocking], 4, /byte 0: it is no capture/)
 })
 

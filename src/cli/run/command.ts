@@ -129,6 +129,9 @@ export const command: Command = {
     const { clamped, notes } = result.source as CaptureReader
     const cpus = availableParallelism()
     const faults = [result.source, ...result.sinks].flatMap(({ fault }) => fault ?? [])
+    // A table of noughts above the reason would only hide it.
+    if (result.source.fault && result.received === 0 && !isSet(flags, 'json'))
+      throw new Failure(faultText(result.source.fault), exit.input)
     const state = isSet(flags, 'state') ? finalState(artifact, planned, result, last) : undefined
     const report: Report = {
       artifact,

@@ -10,7 +10,7 @@ import type { Case, Verification } from '../../engine/verify.js'
 import { shared, sharingText } from '../../strategy/shared.js'
 import { allStrategies, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
-import { UsageError } from '../command.js'
+import { Failure, UsageError } from '../command.js'
 import type { Command } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, numberList, onlyArgument, share, text } from '../flags.js'
@@ -56,6 +56,8 @@ export const command: Command = {
       (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
       most,
     )
+    // A proof over no packets would read like one.
+    if (store.fault && store.count === 0) throw new Failure(faultText(store.fault), exit.input)
     const json = isSet(flags, 'json')
     const verifyAt = (rate?: number): Promise<Verification> =>
       verify({ program, artifact }, store, {
