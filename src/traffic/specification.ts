@@ -5,6 +5,7 @@
  * problem by field name. The rest of `traffic/` takes resolved specifications only and checks nothing again.
  */
 
+import type { Arrival } from './arrivals.js'
 import { evenly, laws } from './law.js'
 import type { Law, LawPart } from './law.js'
 import type { Point } from './tables.js'
@@ -48,8 +49,11 @@ export interface TraceSpecification {
   readonly snap?: number
   /** Packets per second on average. */
   readonly rate?: number
-  /** Gaps between packets: all equal, or exponential. */
-  readonly arrival?: 'constant' | 'poisson'
+  /** Gaps between packets: all equal, exponential, or trains with silence between them (arrivals.ts). */
+  readonly arrival?: Arrival
+  /** Of `onoff`: packets of a train in the mean, and the share of the time that trains take. */
+  readonly train?: number
+  readonly duty?: number
   /** Time of the first packet, seconds since 1970, for capture files. */
   readonly start?: number
   /** Client addresses in use. */
@@ -107,6 +111,8 @@ const numbers: Record<
   frameLimit: [9014, 64, 9014, true],
   snap: [0, 0, 65_535, true],
   rate: [1e6, 1e-3, 1e9, false],
+  train: [64, 1, 1e6, false],
+  duty: [0.2, 1e-3, 1, false],
   start: [1_700_000_000, 0, 4_294_000_000, false],
   clients: [4096, 1, 1_048_576, true],
   servers: [256, 1, 65_536, true],
@@ -117,7 +123,7 @@ const numbers: Record<
   floodSources: [65_536, 1, 16_777_216, true],
 }
 
-const choices = { arrival: ['constant', 'poisson'], floodKind: ['syn', 'udp'] } as const
+const choices = { arrival: ['constant', 'poisson', 'onoff'], floodKind: ['syn', 'udp'] } as const
 
 function resolvePoints(points: unknown, problems: string[]): readonly Point[] {
   const bad = (why: string) => problems.push(`law.points: ${why}`)

@@ -66,11 +66,16 @@ export const HADOOP: readonly Point[] = [
   [0.99, 2e6], [1, 10e6],
 ]
 
-/** Campus Internet link, AGH Krakow 2015 (flow-models, one hour, 6.5 M flows), TCP, packets a flow. */
+/**
+ * Campus Internet link, AGH Krakow 2015 (flow-models, one hour, 6.5 M flows), TCP, packets a flow. The point at 131,072
+ * is not in the source: the source's shares of packets say that flows between 65,536 and 262,144 have 107,800 packets
+ * in the mean (UDP: 118,800), where interpolation without it would give 141,800.
+ */
 // prettier-ignore
 export const CAMPUS_TCP: readonly Point[] = [
   [0.223, 1], [0.4372, 2], [0.5559, 4], [0.7116, 8], [0.8243, 16], [0.892, 32], [0.9313, 64], [0.9552, 128],
-  [0.9714, 256], [0.9886, 1024], [0.9955, 4096], [0.99814, 16384], [0.99951, 65536], [0.99999, 262144],
+  [0.9714, 256], [0.9886, 1024], [0.9955, 4096], [0.99814, 16384], [0.99951, 65536], [0.99992, 131072],
+  [0.99999, 262144],
   [1, 1048576],
 ]
 
@@ -78,6 +83,7 @@ export const CAMPUS_TCP: readonly Point[] = [
 // prettier-ignore
 export const CAMPUS_UDP: readonly Point[] = [
   [0.6939, 1], [0.8401, 2], [0.9282, 4], [0.9686, 8], [0.9851, 16], [0.9922, 32], [0.9953, 64], [0.9969, 128],
-  [0.998, 256], [0.999, 1024], [0.9994, 4096], [0.99966, 16384], [0.99985, 65536], [0.99998, 262144],
+  [0.998, 256], [0.999, 1024], [0.9994, 4096], [0.99966, 16384], [0.99985, 65536], [0.999947, 131072],
+  [0.99998, 262144],
   [1, 1048576],
 ]

@@ -11,6 +11,7 @@
  * Read `sizes.ts` (how large flows are), `dialogue.ts` (what a flow says), `frame.ts` (how it looks on the wire).
  */
 
+import { Arrivals } from './arrivals.js'
 import { FlowColumns, phases, speak } from './dialogue.js'
 import { Endpoints } from './endpoints.js'
 import { FrameWriter, TCP_FLAGS } from './frame.js'
@@ -65,11 +66,9 @@ export class Trace {
   readonly #room: number
   readonly #keyed: Keyed
   readonly #random: Random
-  readonly #arrivals: Random
-  readonly #gap: number
+  readonly #arrivals: Arrivals
   readonly #stop: number
   #knockers = 0
-  #clock = 0
   #slot = -1
   #floodWritten = 0
 
@@ -93,8 +92,8 @@ export class Trace {
     this.#room = this.#frame.roomFor(this.largestFrame)
     this.#keyed = new Keyed(seed)
     this.#random = new Random(seed, streams.turns)
-    this.#arrivals = new Random(seed, streams.arrivals)
-    this.#gap = 1e9 / rate
+    const { arrival, train, duty } = specification
+    this.#arrivals = new Arrivals(arrival, rate, train, duty, seed, streams.arrivals)
     this.#stop = 1 / burst
   }
 
@@ -147,15 +146,9 @@ export class Trace {
     frame.write(at)
     this.captured = frame.captured
     this.length = frame.length
-    this.time = this.#arrive()
+    this.time = this.#arrivals.next()
     this.written++
     return true
-  }
-
-  #arrive(): number {
-    if (this.specification.arrival === 'constant') return Math.round(this.written * this.#gap)
-    if (this.written > 0) this.#clock += this.#arrivals.exponential(this.#gap)
-    return Math.round(this.#clock)
   }
 
   /** A flood's packets come in random places, as many as planned. */

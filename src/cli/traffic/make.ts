@@ -34,6 +34,8 @@ const numbers = [
   'frameLimit',
   'snap',
   'rate',
+  'train',
+  'duty',
   'start',
   'clients',
   'servers',
