@@ -88,6 +88,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'throw-away networks on this machine; lab demo shows a program live',
     load: () => import('./lab/command.js'),
   },
+  bench: {
+    group: 'measure',
+    summary: 'compare results of two runs, noise told apart; keep them in a ledger',
+    load: () => import('./bench/command.js'),
+  },
   traffic: {
     group: 'captures',
     summary: 'make one by a published law of flow sizes, or say what one holds',

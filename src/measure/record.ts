@@ -69,15 +69,13 @@ export function makeRecord(measured: Measured): BenchmarkRecord {
   return { ...record, unstable: record.summary.spread > UNSTABLE_SPREAD }
 }
 
-/** Reads records from JSON text (one record, or a list); the summary is computed again from the samples. */
+/**
+ * Reads records from JSON text: one record, a list, an object with `records`, or a ledger of one record a line. The
+ * summary is computed again from the samples.
+ */
 export function parseRecords(text: string): readonly BenchmarkRecord[] | { readonly problem: string } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    return { problem: `no JSON: ${(error as Error).message}` }
-  }
-  const list = Array.isArray(value) ? value : [value]
+  const list = listIn(text)
+  if ('problem' in list) return list
   const records: BenchmarkRecord[] = []
   for (const [i, entry] of list.entries()) {
     const problem = problemOf(entry)
@@ -85,6 +83,24 @@ export function parseRecords(text: string): readonly BenchmarkRecord[] | { reado
     records.push(makeRecord(entry as BenchmarkRecord))
   }
   return records
+}
+
+/** The values of a JSON text that may be a list, an object with a list of records, or one value a line. */
+function listIn(text: string): unknown[] | { readonly problem: string } {
+  try {
+    const value = JSON.parse(text) as unknown
+    if (Array.isArray(value)) return value
+    const { records } = (value ?? {}) as { readonly records?: unknown }
+    return Array.isArray(records) ? records : [value]
+  } catch (error) {
+    const lines = text.split('\n').filter(line => line.trim() !== '')
+    try {
+      if (lines.length > 1) return lines.map(line => JSON.parse(line) as unknown)
+    } catch {
+      // Then it is neither, and what is wrong with it as one value says more.
+    }
+    return { problem: `no JSON: ${(error as Error).message}` }
+  }
 }
 
 /** The records as text: their environment (once, where it is the same), then a row for each. */

@@ -1,0 +1,40 @@
+// hairpin bench: measurements that carry what is needed to doubt them. README.md beside this is the help.
+
+import { UsageError } from '../command.js'
+import type { Command, Flags, Io } from '../command.js'
+import { hint } from '../nearest.js'
+
+interface Part {
+  readonly run: (flags: Flags, io: Io) => Promise<number>
+  /** Flags it takes besides --json. */
+  readonly flags: readonly string[]
+}
+
+/** What follows `bench`, and which flags belong to it; loaded when asked for. */
+const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  compare: async () => (await import('./compare.js')).comparePart,
+  keep: async () => (await import('./keep.js')).keepPart,
+}
+
+export const command: Command = {
+  name: 'bench',
+  flags: {
+    least: { type: 'string' },
+    ledger: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  async run(flags, io) {
+    const [what, ...positionals] = flags.positionals
+    const names = Object.keys(parts)
+    if (what === undefined || !Object.hasOwn(parts, what))
+      throw new UsageError(
+        what === undefined
+          ? `what to do is missing: ${names.join(', ')}`
+          : `bench takes ${names.join(', ')}, not ${what}.${hint(what, names)}`,
+      )
+    const part = await parts[what]()
+    const odd = Object.keys(flags.values).find(name => name !== 'json' && !part.flags.includes(name))
+    if (odd !== undefined) throw new UsageError(`--${odd} does not belong to bench ${what}`)
+    return part.run({ values: flags.values, positionals }, io)
+  },
+}

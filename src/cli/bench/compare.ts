@@ -1,0 +1,93 @@
+// hairpin bench compare: what changed between two runs, and what is noise.
+
+import { differencesOf, LEAST_DIFFERENCE } from '../../measure/difference.js'
+import type { Difference, Differences } from '../../measure/difference.js'
+import { formatQuantity } from '../../measure/table.js'
+import { UsageError } from '../command.js'
+import type { Flags, Io } from '../command.js'
+import { exit } from '../exit.js'
+import { isSet, share, text } from '../flags.js'
+import { grid } from '../grid.js'
+import { recordsOf, titleOf } from './records.js'
+
+export const comparePart = { run: compare, flags: ['least'] }
+
+async function compare(flags: Flags, io: Io): Promise<number> {
+  const [before, after, ...more] = flags.positionals
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new UsageError('compare takes two files: BEFORE AFTER')
+  const least = share(text(flags, 'least') ?? String(LEAST_DIFFERENCE), '--least')
+  const found = differencesOf(recordsOf(before), recordsOf(after), least)
+  if (isSet(flags, 'json')) io.out(`${JSON.stringify(jsonOf(found))}\n`)
+  else io.out(textOf(found))
+  if (found.differences.length === 0) return exit.no
+  return found.differences.some(d => d.verdict === 'worse') ? exit.no : exit.ok
+}
+
+const commitsOf = (found: Differences, side: 'before' | 'after'): string =>
+  [...new Set(found.differences.map(d => d[side].environment.commit ?? 'unknown'))].join(', ')
+
+function textOf(found: Differences): string {
+  const { differences, onlyBefore, onlyAfter, surroundings } = found
+  if (differences.length === 0)
+    return 'nothing to compare: no benchmark with the same name, unit and parameters is in both files\n'
+  const rows = differences.map(d => [
+    titleOf(d.after),
+    formatQuantity(d.before.summary.median),
+    formatQuantity(d.after.summary.median),
+    d.after.unit,
+    ratioText(d),
+    `±${(100 * d.noise).toFixed(1)} %`,
+    d.verdict + (d.before.unstable || d.after.unstable ? ' (unstable)' : ''),
+  ])
+  const count = (verdict: string): number => differences.filter(d => d.verdict === verdict).length
+  const kinds = ['better', 'worse', 'same', 'too few samples'].filter(v => count(v) > 0)
+  return [
+    `commit ${commitsOf(found, 'before')}, then ${commitsOf(found, 'after')}`,
+    ...surroundings.map(line => `different surroundings: ${line}`),
+    '',
+    grid(
+      [
+        { title: 'benchmark' },
+        { title: 'before', right: true },
+        { title: 'after', right: true },
+        { title: '' },
+        { title: 'ratio (95 % interval)' },
+        { title: 'noise', right: true },
+        { title: 'verdict' },
+      ],
+      rows,
+    ),
+    '',
+    `${kinds.map(v => `${count(v)} ${v}`).join(', ')}` +
+      (onlyBefore.length ? `; ${onlyBefore.length} only before` : '') +
+      (onlyAfter.length ? `; ${onlyAfter.length} only after` : ''),
+    '',
+  ].join('\n')
+}
+
+function ratioText({ ratio, interval }: Difference): string {
+  const range = interval ? ` (${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ''
+  return `${ratio.toFixed(3)}${range}`
+}
+
+const jsonOf = ({ differences, onlyBefore, onlyAfter, surroundings }: Differences): object => ({
+  differences: differences.map(({ before, after, ratio, interval, noise, verdict }) => ({
+    name: after.name,
+    unit: after.unit,
+    better: after.better,
+    parameters: after.parameters,
+    before: before.summary.median,
+    after: after.summary.median,
+    beforeCommit: before.environment.commit,
+    afterCommit: after.environment.commit,
+    ratio,
+    interval: interval ?? null,
+    noise,
+    unstable: before.unstable || after.unstable,
+    verdict,
+  })),
+  onlyBefore: onlyBefore.map(titleOf),
+  onlyAfter: onlyAfter.map(titleOf),
+  surroundings,
+})

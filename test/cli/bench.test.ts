@@ -1,0 +1,93 @@
+// hairpin bench: comparing and keeping results.
+
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { readEnvironment } from '../../src/measure/environment.js'
+import { makeRecord, parseRecords } from '../../src/measure/record.js'
+import { root } from '../../tools/sources.js'
+import { problemsOf } from '../schema.js'
+import { folder, hairpin } from './hairpin.js'
+
+const schemaOf = (name: string): object =>
+  JSON.parse(readFileSync(join(root, 'docs/schema', `${name}.json`), 'utf8')) as object
+
+const environment = { ...readEnvironment(), commit: '0123456789ab' }
+
+function file(name: string, middle: number, commit: string | null = environment.commit): string {
+  const samples = [0.99, 1, 1.01, 1, 0.995, 1.005].map(x => x * middle)
+  const record = makeRecord({
+    name: 'forwarder',
+    unit: 'Mpps',
+    better: 'higher',
+    parameters: { cores: 2 },
+    environment: { ...environment, commit },
+    samples,
+    disturbed: { rejected: 0, kept: 0 },
+  })
+  assert.deepEqual(problemsOf(JSON.parse(JSON.stringify(record)), schemaOf('bench-record')), [])
+  const path = join(folder, name)
+  writeFileSync(path, JSON.stringify([record]))
+  return path
+}
+
+test('compare says better, worse or same, and its exit code says so too', async () => {
+  const [slow, fast, again] = [file('slow.json', 10), file('fast.json', 12), file('again.json', 10.02)]
+  const better = await hairpin(['bench', 'compare', slow, fast])
+  assert.equal(better.code, 0, better.err)
+  assert.match(better.out, /forwarder cores=2 .*10 +12 +Mpps +1\.200 \(.* better/)
+  const worse = await hairpin(['bench', 'compare', fast, slow, '--json'])
+  assert.equal(worse.code, 1)
+  const found = JSON.parse(worse.out) as { differences: { verdict: string }[] }
+  assert.deepEqual(problemsOf(found, schemaOf('bench-compare')), [])
+  assert.equal(found.differences[0].verdict, 'worse')
+  const same = await hairpin(['bench', 'compare', slow, again])
+  assert.equal(same.code, 0)
+  assert.match(same.out, /1 same/)
+})
+
+test('keep appends to a ledger, which compare reads, and refuses what has no commit', async () => {
+  const ledger = join(folder, 'ledger.jsonl')
+  for (const [name, middle] of [
+    ['one.json', 8],
+    ['two.json', 12],
+  ] as const) {
+    // prettier-ignore
+    const kept = await hairpin(['bench', 'keep', file(name, middle), '--ledger', ledger, '--json'])
+    assert.equal(kept.code, 0, kept.err)
+    assert.deepEqual(problemsOf(JSON.parse(kept.out), schemaOf('bench-keep')), [])
+  }
+  assert.equal(readFileSync(ledger, 'utf8').trim().split('\n').length, 2)
+  const same = await hairpin(['bench', 'compare', ledger, file('now.json', 12)])
+  assert.equal(same.code, 0, same.out)
+  const dirty = await hairpin(['bench', 'keep', file('dirty.json', 8, '0123456789ab+'), '--ledger', ledger])
+  assert.equal(dirty.code, 1)
+  assert.match(dirty.err, /commit, and measure again/)
+})
+
+test('mistakes are told in words', async () => {
+  const cases: [string[], number, RegExp][] = [
+    [['bench'], 2, /what to do is missing: compare, keep/],
+    [['bench', 'comprae'], 2, /Did you mean compare\?/],
+    [['bench', 'compare', 'x.json'], 2, /two files/],
+    [['bench', 'compare', 'x.json', 'y.json'], 4, /x\.json: there is no such file/],
+    [['bench', 'compare', 'package.json', 'package.json'], 4, /package\.json is no benchmark record/],
+    [['bench', 'compare', 'x', 'y', '--ledger', 'z'], 2, /--ledger does not belong to bench compare/],
+    [['bench', 'keep', 'x.json'], 2, /--ledger FILE is missing/],
+  ]
+  for (const [args, code, says] of cases) {
+    const ended = await hairpin(args)
+    assert.equal(ended.code, code, ended.err)
+    assert.match(ended.err, says)
+  }
+})
+
+test('the ledgers of this repository hold records of commits', () => {
+  const place = join(root, 'bench/ledger')
+  for (const name of readdirSync(place).filter(n => n.endsWith('.jsonl'))) {
+    const records = parseRecords(readFileSync(join(place, name), 'utf8'))
+    assert.ok(!('problem' in records), name)
+    for (const { environment: from } of records) assert.match(from.commit ?? '', /^[0-9a-f]{12}$/)
+  }
+})
