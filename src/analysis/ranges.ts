@@ -44,14 +44,16 @@ const narrowings = 2
 
 export class Ranges {
   /** By id of the instruction, as are the mentions. */
-  private readonly known: (Interval | undefined)[]
-  private readonly tree: DominatorTree
-  private readonly facts = new Map<Instr, { yes?: Facts; no?: Facts }>()
+  protected readonly known: (Interval | undefined)[]
+  protected readonly tree: DominatorTree
+  protected readonly facts = new Map<Instr, { yes?: Facts; no?: Facts }>()
   /** For each value, the conditions that may say something about it, where they are settled. */
   private readonly mentions: (Settled[] | undefined)[]
   private widened = false
-  /** Values whose users must be looked at again. */
-  private stale = new Set<Instr>()
+  /** Values whose users must be looked at again: 1 by id. Those of the round before stand in the other array. */
+  private stale: Uint8Array
+  private staleBefore: Uint8Array
+  private anyStale = false
   private readonly bitsHint: NonNullable<RangeOptions['bits']>
 
   constructor(func: Func, options: RangeOptions = {}) {
@@ -59,9 +61,16 @@ export class Ranges {
     this.tree = options.tree ?? dominators(func)
     this.known = Array(func.nextId)
     this.mentions = Array(func.nextId)
+    this.stale = new Uint8Array(func.nextId)
+    this.staleBefore = new Uint8Array(func.nextId)
     const { order } = this.tree
     for (const block of order) this.mention(block)
     for (const p of func.params) this.known[p.id] = everything(p.type)
+    this.settle(order)
+  }
+
+  /** Finds the ranges of all values. */
+  protected settle(order: readonly Block[]): void {
     this.round(order, 0)
     if (hasLoop(order)) this.iterate(order)
   }
@@ -113,7 +122,7 @@ export class Ranges {
   }
 
   /** What operand `pred` of a phi in `block` can be when control comes from there. */
-  private atEdge(value: Instr, block: Block, pred: number): Interval {
+  protected atEdge(value: Instr, block: Block, pred: number): Interval {
     const from = block.preds[pred]
     const range = this.at(value, from)
     if (!this.mentions[value.id]) return range
@@ -190,13 +199,16 @@ export class Ranges {
    * values that changed; round < 0 narrows.
    */
   private round(order: readonly Block[], round: number): boolean {
-    const before = this.stale
-    this.stale = new Set()
+    const [before, stale] = [this.stale, this.staleBefore.fill(0)]
+    this.stale = stale
+    this.staleBefore = before
+    this.anyStale = false
     this.facts.clear()
+    const isStale = ({ id }: Instr): boolean => before[id] + stale[id] > 0
     for (const block of order)
       for (const i of block.instrs) {
         const due = round === 0 || (round < 0 && i.op === 'phi')
-        if (!due && !i.args.some(a => before.has(a) || this.stale.has(a))) continue
+        if (!due && !i.args.some(isStale)) continue
         const was = this.known[i.id]
         let now = this.evaluate(i, block)
         if (round >= 0 && was && i.op === 'phi') now = this.widen(was, union(was, now), round, i)
@@ -204,15 +216,16 @@ export class Ranges {
         this.known[i.id] = now
         this.spread(i)
       }
-    return this.stale.size > 0
+    return this.anyStale
   }
 
   /** A value has changed, and with it what conditions say about the values beside it. */
   private spread(value: Instr): void {
-    this.stale.add(value)
+    this.anyStale = true
+    this.stale[value.id] = 1
     for (const { values, cond } of this.mentions[value.id] ?? []) {
       this.facts.delete(cond)
-      for (const v of values) this.stale.add(v)
+      for (const v of values) this.stale[v.id] = 1
     }
   }
 
@@ -236,10 +249,15 @@ export class Ranges {
     return [args[0], chosen(1), chosen(2)]
   }
 
-  private evaluate(i: Instr, block: Block): Interval {
+  /** Whether a phi can get this operand as far as is known yet: a loop's operands come in with the next round. */
+  protected arrives(operand: Instr): boolean {
+    return this.known[operand.id] !== undefined
+  }
+
+  protected evaluate(i: Instr, block: Block): Interval {
     if (i.op === 'const') return exactly(BigInt(i.attrs.value))
     if (i.op === 'phi') {
-      const from = i.args.flatMap((a, k) => (this.known[a.id] ? [this.atEdge(a, block, k)] : []))
+      const from = i.args.flatMap((a, k) => (this.arrives(a) ? [this.atEdge(a, block, k)] : []))
       return from.length ? from.reduce(union) : everything(i.type)
     }
     const { width } = i.attrs

@@ -98,9 +98,15 @@ class Folding implements Site {
       for (const i of block.instrs) {
         replaceOperands(i, this.replaced)
         this.origin = i
+        const [before, earlier] = [this.out.length, this.changed]
+        this.changed = false
         const better = this.simplify(i)
-        if (!better) this.out.push(i)
-        else {
+        if (!better) {
+          // What a rule made before it gave up is not needed.
+          if (!this.changed) this.out.length = before
+          this.changed ||= earlier
+          this.out.push(i)
+        } else {
           if (i.name !== undefined && better.name === undefined && this.made.has(better)) better.name = i.name
           this.replaced.set(i, better)
           this.changed = true

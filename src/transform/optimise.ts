@@ -58,7 +58,10 @@ const maxRounds = 4
  * the other passes find, they find in one go.
  */
 export function optimise(func: Func, options: OptimiseOptions = {}): void {
-  const run = (name: string): boolean => !options.without?.includes(name) && runPass(func, name, options)
+  optimiseWith(runner(func, options))
+}
+
+function optimiseWith(run: (pass: string) => boolean): void {
   for (let round = 0; round < maxRounds; round++) {
     run('simplify-cfg')
     if (!run('fold') && round > 0) break
@@ -73,9 +76,9 @@ export function optimise(func: Func, options: OptimiseOptions = {}): void {
  * engines make the best code of.
  */
 export function finish(func: Func, options: OptimiseOptions = {}): void {
-  const run = (name: string): boolean => !options.without?.includes(name) && runPass(func, name, options)
+  const run = runner(func, options)
   run('phi-swaps')
-  optimise(func, options)
+  optimiseWith(run)
   run('checksums')
   run('dead-stores')
   run('narrow')
@@ -85,6 +88,18 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   run('split')
   run('sink')
   run('dce')
+}
+
+/** Runs passes by name, but for one that found nothing to do when the function was last as it is now. */
+function runner(func: Func, options: OptimiseOptions): (pass: string) => boolean {
+  const idle = new Set<string>(options.without)
+  return name => {
+    if (idle.has(name)) return false
+    const changed = runPass(func, name, options)
+    if (!changed) idle.add(name)
+    else for (const other of idle) if (!options.without?.includes(other)) idle.delete(other)
+    return changed
+  }
 }
 
 /** Runs one pass by name; true if it changed the function. */

@@ -61,6 +61,20 @@ for (const name of Object.keys(passes))
     same(program => void runPass(program.functions[0], name, { check: true, facts }), 40)
   })
 
+test('a pass that says it changed nothing has changed nothing, so that it need not be run again', () => {
+  let idle = 0
+  same(program => {
+    const [func] = program.functions
+    for (const name of [...Object.keys(passes), ...Object.keys(passes)]) {
+      const before = printFunction(func)
+      if (runPass(func, name, { facts })) continue
+      idle++
+      assert.equal(printFunction(func), before, name)
+    }
+  }, 40)
+  assert.ok(idle > 0)
+})
+
 test('the pipeline keeps what random functions compute', () => {
   same(program => optimise(program.functions[0], { check: true, facts }), 100)
 })

@@ -9,6 +9,7 @@ import { dominators } from '../analysis/dominators.js'
 import { implied, isBound } from '../analysis/implied.js'
 import type { Known } from '../analysis/implied.js'
 import { Ranges } from '../analysis/ranges.js'
+import { RangesOnDemand, zeroIn } from '../analysis/ranges-on-demand.js'
 import { usesOf } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import { opInfo } from '../ir/ops.js'
@@ -26,11 +27,14 @@ export function thread(func: Func): boolean {
   let copies = 0
   let changed = false
   // What is true of a value stays true while ways are redirected; copies are new values, of which nothing is known.
-  let computed: Ranges | undefined
+  let few: RangesOnDemand | undefined
+  let all: Ranges | undefined
   const isZero: IsZero = i => {
-    computed ??= new Ranges(func)
-    const { lo, hi } = computed.of(i)
-    return lo > 0n ? false : hi === 0n ? true : undefined
+    // What is not computed can be anything.
+    if (i.op !== 'phi' && i.op !== 'const' && !opInfo(i.op).fold) return undefined
+    if (all) return zeroIn(all.of(i))
+    const zero = (few ??= new RangesOnDemand(func)).isZero(i)
+    return zero === 'loop' ? zeroIn((all = new Ranges(func)).of(i)) : zero
   }
   for (let again = true; again;) {
     again = false
