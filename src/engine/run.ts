@@ -238,7 +238,12 @@ const lastTime = (view: DataView, slab: EngineSlab, count: number): bigint =>
 const sampleEvery = 16
 
 /** Writes contexts, settings, rules and fresh state. */
-function prepareMemory(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, rules?: Uint8Array): void {
+export function prepareMemory(
+  artifact: Artifact,
+  plan: Plan,
+  memory: WebAssembly.Memory,
+  rules?: Uint8Array,
+): void {
   const { map, seed } = plan
   const view = new DataView(memory.buffer)
   plan.settings.forEach(({ value }, i) =>

@@ -27,7 +27,11 @@ const option = {
   completion: 6,
   statistics: 7,
   options: 8,
+  sendBudget: 9,
 } as const
+const SOL_SOCKET = 1
+const socketOption = { busyPoll: 46, preferBusyPoll: 69, busyPollBudget: 70 } as const
+const nothing = new Uint8Array(new ArrayBuffer(0))
 const MSG_DONTWAIT = 0x40
 const bindFlags = { shared: 1, copy: 2, zeroCopy: 4, needWakeup: 8 } as const
 
@@ -188,6 +192,40 @@ export class XdpSocket extends Descriptor {
     throw new SystemError('send on an AF_XDP socket', -result, {
       reason: -result === errno.ENETDOWN ? 'the device is down' : undefined,
     })
+  }
+
+  /** Makes the kernel look at the receive and fill rings: of a driver that fills them itself and wants to be woken. */
+  wakeReceive(): void {
+    kernel().receive(this.fd, nothing, MSG_DONTWAIT)
+  }
+
+  /** Lets one `wake` send up to `packets` in copy mode, instead of 32. Whether the kernel can: Linux 6.17. */
+  allowSending(packets: number): boolean {
+    return (
+      kernel().setsockopt(this.fd, SOL_XDP, option.sendBudget, new Structure(4).u32(0, packets).bytes) >= 0
+    )
+  }
+
+  /** Has the kernel process packets when this thread asks for them, in place of interrupts. Linux 5.11. */
+  preferBusyPoll(microseconds: number, budget: number): void {
+    for (const [name, value] of [
+      [socketOption.preferBusyPoll, 1],
+      [socketOption.busyPoll, microseconds],
+      [socketOption.busyPollBudget, budget],
+    ])
+      checked(
+        kernel().setsockopt(this.fd, SOL_SOCKET, name, new Structure(4).u32(0, value).bytes),
+        'setsockopt(SO_BUSY_POLL)',
+        error => (error === errno.ENOPROTOOPT ? { reason: 'busy polling needs Linux 5.11' } : {}),
+      )
+  }
+
+  /** Microseconds of busy polling in force; 0 for none. */
+  get busyPoll(): number {
+    const value = new Structure(4)
+    const read = (name: number): number =>
+      kernel().getsockopt(this.fd, SOL_SOCKET, name, value.bytes) >= 4 ? value.read32(0) : 0
+    return read(socketOption.preferBusyPoll) === 1 ? read(socketOption.busyPoll) : 0
   }
 
   statistics(): XdpSocketStatistics {

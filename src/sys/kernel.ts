@@ -25,6 +25,10 @@ export interface Kernel {
   setsockopt(fd: number, level: number, name: number, value: Bytes): number
   /** getsockopt(2): the length of the value written to `into`. */
   getsockopt(fd: number, level: number, name: number, into: Bytes): number
+  /** poll(2) on an array of struct pollfd, which it writes to; 0 when `milliseconds` have passed. */
+  poll(fds: Bytes, milliseconds: number): number
+  /** The same on a thread of the FFI's pool; the bytes must stay as they are until `done`. */
+  pollLater(fds: Bytes, milliseconds: number, done: (result: number) => void): void
   ioctl(fd: number, request: number, argument: Bytes): number
   /** Moves the calling thread, and no other, into the namespace behind a descriptor. */
   setns(fd: number, kind: number): number

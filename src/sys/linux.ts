@@ -11,6 +11,9 @@ import type { Bytes, Kernel } from './kernel.js'
 /** Number of the bpf system call, the only one without a function in libc. */
 const bpfNumbers: Readonly<Record<string, number>> = { x64: 321, arm64: 280, riscv64: 280, loong64: 280 }
 
+/** Bytes of a struct pollfd. */
+const pollBytes = 8
+
 type Argument = number | bigint | string | Bytes | null
 
 /** Loads the FFI package and binds the functions; throws `Unsupported` where that is impossible. */
@@ -54,6 +57,7 @@ function bind(koffi: typeof Koffi, bpfNumber: number): Kernel {
   const receive = bound('long recv(int fd, void *bytes, size_t length, int flags)')
   const set = bound('int setsockopt(int fd, int level, int name, void *value, uint32_t length)')
   const get = bound('int getsockopt(int fd, int level, int name, void *value, void *length)')
+  const pollNow = libc.func('int poll(void *fds, unsigned long count, int milliseconds)')
   const ioctl = bound('int ioctl(int fd, unsigned long request, void *argument)')
   const setns = bound('int setns(int fd, int kind)')
   const unshare = bound('int unshare(int flags)')
@@ -79,6 +83,14 @@ function bind(koffi: typeof Koffi, bpfNumber: number): Kernel {
       const result = get(fd, level, name, into, new Uint8Array(length.buffer))
       return result < 0 ? result : length[0]
     },
+    poll(fds, milliseconds) {
+      const result: number = pollNow(fds, fds.length / pollBytes, milliseconds)
+      return result === -1 ? -koffi.errno() : result
+    },
+    pollLater: (fds, milliseconds, done) =>
+      pollNow.async(fds, fds.length / pollBytes, milliseconds, (error: Error | null, result: number) =>
+        done(error === null ? result : -1),
+      ),
     ioctl,
     setns,
     unshare,

@@ -85,3 +85,28 @@ export function enterNewNamespace(): void {
     throw new Unsupported('a new network namespace', 'root', 'an unprivileged user')
   checked(result, 'unshare(CLONE_NEWNET)')
 }
+
+/** A namespace without a name, which goes with everything in it when it is closed or the process ends. */
+export interface HeldNamespace {
+  /** For `inNamespace` and `enterNamespace`, in this process. */
+  readonly path: string
+  readonly fd: number
+  close(): void
+}
+
+/** Makes one; the calling thread stays where it is. */
+export function holdNewNamespace(): HeldNamespace {
+  const home = open(here)
+  try {
+    enterNewNamespace()
+    let fd = -1
+    try {
+      fd = openSync(here, 'r')
+    } finally {
+      if (kernel().setns(home, CLONE_NEWNET) < 0) abandon()
+    }
+    return { path: `/proc/self/fd/${fd}`, fd, close: () => closeSync(fd) }
+  } finally {
+    closeSync(home)
+  }
+}

@@ -24,6 +24,8 @@ const NETLINK_EXT_ACK = 11
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const NLM_F_DUMP = 0x300
+/** CREATE and EXCL. */
+const NLM_F_NEW = 0x600
 const NLM_F_DUMP_INTR = 0x10
 const NLM_F_CAPPED = 0x100
 const NLM_F_ACK_TLVS = 0x200
@@ -56,6 +58,8 @@ export interface Request {
   readonly attributes?: readonly Attribute[]
   /** Asks for all objects instead of acting on one. */
   readonly dump?: boolean
+  /** Makes an object that must not be there yet. */
+  readonly create?: boolean
   /** What it is called in errors: `netlink(SETLINK)`. */
   readonly name: string
 }
@@ -108,7 +112,7 @@ function encode(wanted: Request): Bytes {
   const message = new Structure(length)
     .u32(0, length)
     .u16(4, wanted.type)
-    .u16(6, NLM_F_REQUEST | (wanted.dump ? NLM_F_DUMP : NLM_F_ACK))
+    .u16(6, NLM_F_REQUEST | (wanted.dump ? NLM_F_DUMP : NLM_F_ACK) | (wanted.create ? NLM_F_NEW : 0))
     .u32(8, 1)
   message.bytes.set(wanted.header, headerBytes)
   message.bytes.set(body, headerBytes + align(wanted.header.length))
@@ -117,7 +121,8 @@ function encode(wanted: Request): Bytes {
 
 const NLA_F_NESTED = 0x8000
 
-function encodeAttributes(attributes: readonly Attribute[]): Buffer<ArrayBuffer> {
+/** The bytes of attributes, to stand behind a structure inside of one. */
+export function encodeAttributes(attributes: readonly Attribute[]): Buffer<ArrayBuffer> {
   return Buffer.concat(
     attributes.map(([type, value]) => {
       const nested = Array.isArray(value)

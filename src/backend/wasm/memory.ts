@@ -47,6 +47,8 @@ export const context = {
   recovering: 120,
   unrecoverable: 128,
   late: 136,
+  /** u32: 1 if all packets of a batch are the worker's own, instead of being dealt out in turn. Shared state only. */
+  whole: 144,
 } as const
 export const contextBytes = 192
 

@@ -29,6 +29,8 @@ function sharedLoop(parts: SharedParts, form: Form, main: IrFunc): void {
   const turn = loop.countdown()
   const ifChecking = (code: Code): Code => [local.get(commits), if_(code)]
   loop.func.emit(
+    [local.get(ctx), i32.load(context.whole)],
+    if_([i32.const(0), local.set(turn), i32.const(1), local.set(loop.l.workers)]),
     [local.get(lock), global.set(section.base)],
     [local.get(ctx), i32.load(context.workers), global.set(section.workers)],
     [local.get(commits), i32.const(0), i32.ne, global.set(section.checking)],
