@@ -88,6 +88,16 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'throw-away networks on this machine; lab demo shows a program live',
     load: () => import('./lab/command.js'),
   },
+  generate: {
+    group: 'measure',
+    summary: 'send a stream or a synthetic trace out of a device, at a rate that is kept',
+    load: () => import('./generate/command.js'),
+  },
+  replay: {
+    group: 'measure',
+    summary: 'send a capture, at its own times, at a rate, or as fast as possible',
+    load: () => import('./replay/command.js'),
+  },
   bench: {
     group: 'measure',
     summary: 'compare results of two runs, noise told apart; keep them in a ledger',

@@ -5,7 +5,8 @@
 // 6.9) bounds that loop. What is due later than `longestSpin`, what comes after the last packet, and on older kernels
 // every frame that comes too early, is dropped instead: user space sleeps, or asks again. State is memory that user space
 // shares. Packets of one length up to a cache line stand side by side in one map value and are copied by plain stores;
-// others have a map entry each and are copied by a helper.
+// others have a map entry each and are copied by a helper. Packets with times of their own, as captures have them, are
+// waited for one by one.
 
 import {
   alu64,
@@ -50,8 +51,10 @@ export const state = {
   next: 40,
   /** How late a packet left at worst, in ns. */
   latest: 48,
+  /** With times of their own: `due` is when the first packet is, and this is added when the packets begin again. */
+  span: 56,
 } as const
-export const stateBytes = 56
+export const stateBytes = 64
 
 /** The longest time that the program waits for a packet's, in ns. */
 export const longestSpin = 2_000_000
@@ -60,8 +63,9 @@ export const longestSpin = 2_000_000
 export const longestPacket = 3408
 /** Bytes of a slot for a short packet: 1024 of them fit the second-level cache. */
 export const slotBytes = 64
-/** A longer packet in its map: u32 length, then the bytes. */
-const packetHeader = 4
+/** A longer packet in its map: u32 length, 4 bytes of nothing, u64 time in ns from the first packet, then the bytes. */
+const packetHeader = 16
+const packetTime = 8
 
 const DROP = 1
 
@@ -79,10 +83,13 @@ function fitSlots(packets: readonly Uint8Array[]): boolean {
   return length <= slotBytes && packets.every(packet => packet.length === length)
 }
 
-/** Loads the program for these packets, of which the longest gives the length of the frames. */
-export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
-  const frame = Math.max(...packets.map(({ length }) => length))
-  const slots = fitSlots(packets)
+/**
+ * Loads the program for these packets, of which the longest gives the length of the frames. `times` are when each shall
+ * leave, in ns from the first packet and never less than the one before; without them the state's interval counts.
+ */
+export function loadLiveProgram(packets: readonly Uint8Array[], times?: Float64Array): LiveProgram {
+  const frame = packets.reduce((most, { length }) => Math.max(most, length), 0)
+  const slots = times === undefined && fitSlots(packets)
   const stateMap = createMap({
     type: 'array',
     name: 'live_state',
@@ -101,17 +108,14 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
   const devices = createMap({ type: 'devmap', name: 'live_device', keySize: 4, valueSize: 4, maxEntries: 1 })
   try {
     if (slots) packetMap.update(u32(0), side(packets))
-    else
-      packets.forEach((bytes, k) =>
-        packetMap.update(
-          u32(k),
-          Buffer.concat([u32(bytes.length), bytes, Buffer.alloc(frame - bytes.length)]),
-        ),
-      )
+    else packets.forEach((bytes, k) => packetMap.update(u32(k), entry(bytes, times?.[k] ?? 0, frame)))
     const fds = { state: stateMap.fd, packets: packetMap.fd, devices: devices.fd }
-    const fill = slots ? fromSlot(frame, packets.length) : fromEntry(frame, packets.length)
+    const count = packets.length
     const spin = hasFeature('mayGoto')
-    const instructions = link(encode(code(fill, spin)), new Map(Object.entries(fds)))
+    const body = times
+      ? timed(frame, count, spin)
+      : [...pace(spin), ...(slots ? fromSlot(frame, count) : fromEntry(frame, count))]
+    const instructions = link(encode(code(body)), new Map(Object.entries(fds)))
     const program = loadProgram({ type: 'xdp', name: 'hairpin_live', instructions, licence: 'Apache-2.0' })
     return {
       program,
@@ -129,6 +133,16 @@ export function loadLiveProgram(packets: readonly Uint8Array[]): LiveProgram {
   }
 }
 
+/** A packet's entry in its map. */
+function entry(bytes: Uint8Array, time: number, frame: number): Uint8Array {
+  const found = new Uint8Array(packetHeader + frame)
+  const view = new DataView(found.buffer)
+  view.setUint32(0, bytes.length, true)
+  view.setBigUint64(packetTime, BigInt(Math.round(time)), true)
+  found.set(bytes, packetHeader)
+  return found
+}
+
 /** Packets side by side, each in its slot. */
 function side(packets: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(slotBytes * packets.length)
@@ -141,7 +155,8 @@ const u32 = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffe
 const [context, states, sent, packet] = [r6, r7, r8, r9]
 const [again, inTime, send, fits, wrap, out] = ['again', 'in time', 'send', 'fits', 'wrap', 'drop'].map(label)
 
-function code(fill: Code, spin: boolean): Code {
+/** Sends one packet, if there is one left; `body` waits for its time and fills the frame. */
+function code(body: Code): Code {
   return [
     mov64.reg(context, r1),
     ldMapValue(states, 'state'),
@@ -149,25 +164,7 @@ function code(fill: Code, spin: boolean): Code {
     ldx.dw(r1, states, state.limit),
     jge.reg(sent, r1, out),
 
-    // At the first packet of a burst: is it time?
-    ldx.dw(r1, states, state.burstMask),
-    alu64.and.reg(r1, sent),
-    jne.imm(r1, 0, send),
-    again,
-    call('ktime_get_ns'),
-    ldx.dw(r1, states, state.due),
-    ...(spin ? wait : [jlt.reg(r0, r1, out)]),
-    alu64.sub.reg(r0, r1),
-    ldx.dw(r2, states, state.latest),
-    jle.reg(r0, r2, inTime),
-    stx.dw(states, state.latest, r0),
-    inTime,
-    ldx.dw(r2, states, state.interval),
-    alu64.add.reg(r1, r2),
-    stx.dw(states, state.due, r1),
-
-    send,
-    ...fill,
+    ...body,
     alu64.add.imm(sent, 1),
     stx.dw(states, state.sent, sent),
     ldMap(r1, 'devices'),
@@ -182,6 +179,22 @@ function code(fill: Code, spin: boolean): Code {
   ]
 }
 
+/** At the first packet of a burst: is it time? */
+const pace = (spin: boolean): Code => [
+  ldx.dw(r1, states, state.burstMask),
+  alu64.and.reg(r1, sent),
+  jne.imm(r1, 0, send),
+  again,
+  call('ktime_get_ns'),
+  ldx.dw(r1, states, state.due),
+  ...(spin ? wait : [jlt.reg(r0, r1, out)]),
+  ...noteLateness,
+  ldx.dw(r2, states, state.interval),
+  alu64.add.reg(r1, r2),
+  stx.dw(states, state.due, r1),
+  send,
+]
+
 /** r0 is the time, r1 when it is due: goes on in time, and gives up where that is too far away. */
 const onTime = label('on time')
 const wait: Code = [
@@ -192,6 +205,15 @@ const wait: Code = [
   mayGoto(out),
   ja(again),
   onTime,
+]
+
+/** The same r0 and r1, in time. */
+const noteLateness: Code = [
+  alu64.sub.reg(r0, r1),
+  ldx.dw(r2, states, state.latest),
+  jle.reg(r0, r2, inTime),
+  stx.dw(states, state.latest, r0),
+  inTime,
 ]
 
 /** r1 is the number of the next packet, below `count`, and the one after it is noted. */
@@ -230,34 +252,66 @@ function fromSlot(length: number, count: number): Code {
 }
 
 /** Copies a packet of any length out of its entry. */
-function fromEntry(frame: number, count: number): Code {
-  return [
-    ...takeNext(count),
-    stx.w(fp, -4, r1),
-    ldMap(r1, 'packets'),
-    mov64.reg(r2, fp),
-    alu64.add.imm(r2, -4),
-    call('map_lookup_elem'),
-    jeq.imm(r0, 0, out),
-    mov64.reg(packet, r0),
+const fromEntry = (frame: number, count: number): Code => [
+  ...takeNext(count),
+  ...findEntry,
+  ...copyEntry(frame),
+]
 
-    // Shorten the frame to the packet's length.
-    ldx.w(r2, packet, 0),
-    alu64.sub.imm(r2, frame),
-    jeq.imm(r2, 0, fits),
-    mov64.reg(r1, context),
-    call('xdp_adjust_tail'),
-    jne.imm(r0, 0, out),
-    fits,
-    mov64.reg(r1, context),
-    mov64.imm(r2, 0),
-    mov64.reg(r3, packet),
-    alu64.add.imm(r3, packetHeader),
-    ldx.w(r4, packet, 0),
-    // No packet has such a length, but the verifier cannot know.
-    jeq.imm(r4, 0, out),
-    jgt.imm(r4, frame, out),
-    call('xdp_store_bytes'),
-    jne.imm(r0, 0, out),
-  ]
-}
+/** Waits for the next packet's own time, then copies it. */
+const timed = (frame: number, count: number, spin: boolean): Code => [
+  ldx.dw(r1, states, state.next),
+  // No number is, but the verifier cannot know.
+  jge.imm(r1, count, out),
+  ...findEntry,
+  again,
+  call('ktime_get_ns'),
+  ldx.dw(r1, states, state.due),
+  ldx.dw(r2, packet, packetTime),
+  alu64.add.reg(r1, r2),
+  ...(spin ? wait : [jlt.reg(r0, r1, out)]),
+  ...noteLateness,
+  ldx.dw(r1, states, state.next),
+  alu64.add.imm(r1, 1),
+  jlt.imm(r1, count, wrap),
+  mov64.imm(r1, 0),
+  ldx.dw(r2, states, state.due),
+  ldx.dw(r3, states, state.span),
+  alu64.add.reg(r2, r3),
+  stx.dw(states, state.due, r2),
+  wrap,
+  stx.dw(states, state.next, r1),
+  ...copyEntry(frame),
+]
+
+/** r1 is a packet's number; `packet` is its entry then. */
+const findEntry: Code = [
+  stx.w(fp, -4, r1),
+  ldMap(r1, 'packets'),
+  mov64.reg(r2, fp),
+  alu64.add.imm(r2, -4),
+  call('map_lookup_elem'),
+  jeq.imm(r0, 0, out),
+  mov64.reg(packet, r0),
+]
+
+/** Shortens the frame to the packet's length and copies it. */
+const copyEntry = (frame: number): Code => [
+  ldx.w(r2, packet, 0),
+  alu64.sub.imm(r2, frame),
+  jeq.imm(r2, 0, fits),
+  mov64.reg(r1, context),
+  call('xdp_adjust_tail'),
+  jne.imm(r0, 0, out),
+  fits,
+  mov64.reg(r1, context),
+  mov64.imm(r2, 0),
+  mov64.reg(r3, packet),
+  alu64.add.imm(r3, packetHeader),
+  ldx.w(r4, packet, 0),
+  // No packet has such a length, but the verifier cannot know.
+  jeq.imm(r4, 0, out),
+  jgt.imm(r4, frame, out),
+  call('xdp_store_bytes'),
+  jne.imm(r0, 0, out),
+]

@@ -35,6 +35,12 @@ export interface LiveSpecification {
    * second, 16 up to 5 million, 64 beyond, 256 without a rate.
    */
   readonly burst?: number
+  /**
+   * When each packet shall leave, instead of a rate: ns from the first one, never less than the one before. The packets
+   * begin again `span` ns after they began.
+   */
+  readonly times?: Float64Array
+  readonly span?: number
 }
 
 /** What was sent, as counted by the program that sent it. */
@@ -75,6 +81,8 @@ export class LiveSender {
   readonly #frames: LiveFrameRun
   readonly #rate: number | undefined
   readonly #burst: number
+  readonly #times: Float64Array | undefined
+  readonly #span: number
   readonly #counters: () => NetworkInterface['counters']
   readonly #release: () => void
 
@@ -85,7 +93,11 @@ export class LiveSender {
     counters: () => NetworkInterface['counters'],
     release: () => void,
   ) {
-    const { packets, rate, burst } = specification
+    const { packets, times, span = 0 } = specification
+    const rate = times ? (packets.length * 1e9) / Math.max(span, 1) : specification.rate
+    const burst = times ? 1 : specification.burst
+    this.#times = times
+    this.#span = Math.max(1, Math.round(span))
     this.device = device
     this.#program = program
     this.#memory = mapMemory(program.state)
@@ -111,6 +123,7 @@ export class LiveSender {
       'interval',
       this.#rate === undefined ? 0n : BigInt(Math.round((1e9 * this.#burst) / this.#rate)),
     )
+    this.#set('span', BigInt(this.#span))
     this.#set('limit', BigInt(count))
     while (this.sent < count) {
       if (signal?.aborted) break
@@ -140,6 +153,12 @@ export class LiveSender {
     }
   }
 
+  /** What the device has sent and dropped since it exists, whoever sent it. */
+  completions(): { readonly sent: number; readonly dropped: number } {
+    const { sentPackets, sendDropped } = this.#counters()
+    return { sent: sentPackets, dropped: sendDropped }
+  }
+
   /** Packets sent so far in this or the last `send`. */
   get sent(): number {
     return Number(this.#get('sent'))
@@ -155,7 +174,8 @@ export class LiveSender {
 
   /** Nanoseconds until the next packet is due. */
   #wait(): bigint {
-    return this.#get('due') - process.hrtime.bigint()
+    const own = this.#times ? BigInt(Math.round(this.#times[Number(this.#get('next'))])) : 0n
+    return this.#get('due') + own - process.hrtime.bigint()
   }
 
   /** Frames of the next call: whole bursts, and no more than there is left to send. */
@@ -201,7 +221,7 @@ export function openLiveSender(specification: LiveSpecification): LiveSender {
   if (device === undefined)
     throw new RangeError(`there is no device ${specification.device} in this namespace`)
   requireTarget(device)
-  const program = loadLiveProgram(specification.packets)
+  const program = loadLiveProgram(specification.packets, specification.times)
   const namespace = openSync('/proc/thread-self/ns/net', 'r')
   const counters = (): NetworkInterface['counters'] =>
     inNamespace(`/proc/self/fd/${namespace}`, () => findInterface(device.index) ?? device).counters
@@ -238,7 +258,9 @@ const parkingPlace = {
   ],
 }
 
-function check({ packets, rate, burst }: LiveSpecification): void {
+function check({ packets, rate, burst, times, span }: LiveSpecification): void {
+  if (times !== undefined && (times.length !== packets.length || !(span! >= times[times.length - 1])))
+    throw new RangeError('every packet needs a time, and the span ends after the last one')
   if (packets.length === 0) throw new RangeError('there is no packet to send')
   const wrong = packets.find(({ length }) => length < 14 || length > longestPacket)
   if (wrong !== undefined)

@@ -15,6 +15,7 @@ import { exit } from '../exit.js'
 import { isSet, text } from '../flags.js'
 import { grid } from '../grid.js'
 import { progressLine } from '../progress.js'
+import { quantityOf } from '../quantity.js'
 import { madeText } from './page.js'
 
 /** Fields of a specification that are numbers, as flags. */
@@ -104,21 +105,12 @@ function specificationOf(flags: Flags): TraceSpecification {
   }
   for (const field of numbers) {
     const value = text(flags, flagOf(field))
-    if (value !== undefined) given[field] = numberOf(value, flagOf(field))
+    if (value !== undefined) given[field] = quantityOf(value, flagOf(field))
   }
   if (!('law' in given) && !('law' in from))
     throw new UsageError('--law NAME is missing; --law list shows them')
   // What it holds is checked field by field when the trace is made.
   return { ...from, ...given } as unknown as TraceSpecification
-}
-
-/** 1000, 1_000, 1e6, 10k, 1.5M, 2G. */
-function numberOf(value: string, flag: string): number {
-  const match = /^([\d_]+(?:\.\d+)?(?:e\d+)?)([kMG]?)$/.exec(value)
-  if (!match) throw new UsageError(`--${flag} takes a number such as 1000, 1e6, 10k or 1.5M, not ${value}`)
-  return (
-    Number(match[1].replaceAll('_', '')) * { '': 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as '' | 'k' | 'M' | 'G']
-  )
 }
 
 function readSpecification(file: string): object {
