@@ -13,7 +13,7 @@ import { kernel } from './kernel.js'
 
 const CLONE_NEWNET = 0x4000_0000
 /** The namespace of the thread that looks. */
-const here = '/proc/thread-self/ns/net'
+const hereFile = '/proc/thread-self/ns/net'
 
 /** Where `ip netns` keeps the names of namespaces. */
 export const namespaceFolder = '/run/netns'
@@ -24,14 +24,14 @@ export function namespacePath(name: string): string {
 }
 
 /** Identity of the namespace behind a file, or of the calling thread's; equal for the same namespace. */
-export function namespaceId(path: string = here): string {
+export function namespaceId(path: string = hereFile): string {
   const { dev, ino } = statSync(path, { bigint: true })
   return `${dev}:${ino}`
 }
 
 /** Runs a synchronous function in a namespace. Ends the process if the thread cannot come back. */
 export function inNamespace<T>(path: string, action: () => T): T {
-  const home = openSync(here, 'r')
+  const home = openSync(hereFile, 'r')
   try {
     enterNamespace(path)
     try {
@@ -96,12 +96,12 @@ export interface HeldNamespace {
 
 /** Makes one; the calling thread stays where it is. */
 export function holdNewNamespace(): HeldNamespace {
-  const home = open(here)
+  const home = open(hereFile)
   try {
     enterNewNamespace()
     let fd = -1
     try {
-      fd = openSync(here, 'r')
+      fd = openSync(hereFile, 'r')
     } finally {
       if (kernel().setns(home, CLONE_NEWNET) < 0) abandon()
     }
@@ -109,4 +109,10 @@ export function holdNewNamespace(): HeldNamespace {
   } finally {
     closeSync(home)
   }
+}
+
+/** The namespace that the calling thread is in, held open. */
+export function here(): HeldNamespace {
+  const fd = openSync(hereFile, 'r')
+  return { path: `/proc/self/fd/${fd}`, fd, close: () => closeSync(fd) }
 }

@@ -52,6 +52,8 @@ export interface Steering {
   setSockets(queue: number, sockets: readonly XdpSocket[] | undefined): void
   /** Packets of a queue that were handed to a socket, and that matched but came in on a queue that is not open. */
   counts(queue: number): { readonly taken: number; readonly elsewhere: number }
+  /** Matching packets of all queues that were left to the kernel. */
+  elsewhere(): number
   close(): void
 }
 
@@ -101,6 +103,12 @@ export function loadSteering(match: Match, sockets = 1): Steering {
           taken: Number(view.getBigUint64(at + counts.taken, true)),
           elsewhere: Number(view.getBigUint64(at + counts.elsewhere, true)),
         }
+      },
+      elsewhere() {
+        let sum = 0
+        for (let q = 0; q < mostQueues; q++)
+          sum += Number(view.getBigUint64(counts.bytes * q + counts.elsewhere, true))
+        return sum
       },
       close() {
         program.close()

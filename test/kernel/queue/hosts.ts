@@ -26,7 +26,7 @@ export function hosts(queues = 1): Lab {
 export function udpFrame(port: number): Uint8Array {
   const bytes = new Uint8Array(60)
   const view = new DataView(bytes.buffer)
-  bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45])
+  bytes.set([2, 0, 0, 0, 1, 2, 2, 0, 0, 0, 1, 1, 8, 0, 0x45])
   view.setUint16(16, 46)
   view.setUint8(22, 64)
   view.setUint8(23, 17)
@@ -62,4 +62,30 @@ export default function byPort(packet: Packet): Verdict {
   )
   if (!compiled) throw new Error(JSON.stringify(diagnostics))
   return compiled.artifact
+}
+
+/** A UDP server in the lab that counts what it receives; `count` asks it. */
+export async function udpServer(
+  lab: Lab,
+  namespace: string,
+  address: string,
+  port: number,
+): Promise<{ count(): Promise<number>; stop(): void }> {
+  const source = `const s = require('node:dgram').createSocket({ type: 'udp4', recvBufferSize: 4 << 20 })
+let n = 0
+s.on('message', () => { n++ })
+s.bind(${port}, '${address}', () => console.log('ready'))
+process.stdin.on('data', () => console.log(n)).on('end', () => process.exit())`
+  const child = lab.start(namespace, [process.execPath, '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const line = (): Promise<string> =>
+    new Promise(resolve => child.stdout!.once('data', d => resolve(String(d))))
+  await line()
+  return {
+    count() {
+      const answer = line()
+      child.stdin!.write('?\n')
+      return answer.then(Number)
+    },
+    stop: () => child.stdin!.end(),
+  }
 }
