@@ -23,7 +23,7 @@ import type { Func, Program } from './ir/types.js'
 import { compileSource } from './lang/source.js'
 import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
-import { kernelMapsOf } from './state/kernel-map.js'
+import { fibsOf, kernelMapsOf } from './state/kernel-map.js'
 import { layoutRules, layoutState } from './state/layout.js'
 import type { ObjectLayout } from './state/layout.js'
 import type { ShardKeys } from './strategy/bucket.js'
@@ -119,7 +119,8 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     }
   }
   const functions = expanded(layout.all)
-  const mapped = new Set(kernelMapsOf(layout.ruleTables).map(m => m.name))
+  // Looked up by the eBPF backend itself.
+  const mapped = new Set([...kernelMapsOf(layout.ruleTables), ...fibsOf(layout.ruleTables)].map(m => m.name))
   const forms = runs('shared')
     ? sharedForms(main, functions.main, sharing(), shapes, layout.all, options)
     : new Map<SharingKind, Func>()

@@ -52,6 +52,7 @@ const expected: Readonly<Record<string, Expected>> = {
     sharing: 'key-lock',
   },
   'prefix-forwarder': { bytes: 0, sharding: anything, sharing: 'none' },
+  router: { bytes: 0, sharding: anything, sharing: 'none' },
   'source-nat': { bytes: 11, sharding: '', sharing: 'program-lock' },
   'token-bucket': {
     bytes: 17,

@@ -19,6 +19,11 @@ export const programNames: readonly string[] = readdirSync(folder)
   .map(file => basename(file, '.ts'))
   .toSorted()
 
+/** Those whose answers in the kernel are their own: the router's would be the machine's routes. */
+export const trialNames: readonly string[] = programNames.filter(
+  name => !/\bfib\(/.test(readFileSync(join(folder, `${name}.ts`), 'utf8')),
+)
+
 export interface BundledProgram extends Compiled {
   /** The rules block, if the program has rule tables. */
   readonly rules?: Uint8Array

@@ -330,7 +330,7 @@ const table = {
       'rules.read',
       [],
       ['i32'],
-      'Operands: key leaves. Entry of a rule table (exact or longest-prefix match), or 0.',
+      'Operands: key leaves; where it stands for routes of the kernel, also the source address, length and DSCP. Entry of a rule table (exact or longest-prefix match), or 0.',
     ),
     variadic: true,
   },

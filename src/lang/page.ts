@@ -55,7 +55,9 @@ const rules = `## Rules
 * 0, 0n, false and undefined are false; everything else is true. \`&&\`, \`||\`, \`??\`, \`?.\` and \`? :\` evaluate only what
   they need.
 * Records (\`{ source, port }\`) are values: they are copied, and their fields are not assigned.
-* What \`upsert\` and \`at\` give is changed in place; a table’s entry until the next set, upsert or delete on that table.`
+* What \`upsert\` and \`at\` give is changed in place; a table’s entry until the next set, upsert or delete on that table.
+* \`fib({ family: ipv4, capacity: n })\` stands for the routes of a machine: \`lookup\` always answers, with an \`outcome\` (one of \`Route\`)
+  and, if that is \`Route.Found\`, the device, both hardware addresses and the MTU ([state.md](state.md), 6.5).`
 
 const control = `## Control
 

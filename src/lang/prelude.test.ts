@@ -11,8 +11,8 @@ import { loadTypeScript } from './typescript.js'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const values =
-  'table, array, cell, pool, rules, lpm, devices, sockets, parameter, counter, random, redirect, Verdict, EtherType, ' +
-  'IpProtocol, u8, u16, u32, i32, u64, i64, bool, ipv4, ipv6, port, mac, bytes, seconds, minutes, milliseconds, ' +
+  'table, array, cell, pool, rules, lpm, devices, sockets, fib, parameter, counter, random, redirect, Verdict, EtherType, ' +
+  'IpProtocol, Route, u8, u16, u32, i32, u64, i64, bool, ipv4, ipv6, port, mac, bytes, seconds, minutes, milliseconds, ' +
   'microseconds'
 const types =
   'Packet, Ethernet, Vlan, Arp, Ipv4, Ipv6, Tcp, Udp, Payload, Ipv4Address, MacAddress, Port, Bytes'
@@ -36,6 +36,11 @@ const accepted: { readonly [what: string]: string } = {
     'switch (ip.protocol) { case IpProtocol.Tcp: break; case IpProtocol.Udp: break; case 200: break }',
   'narrowing of a view through an optional chain': 'const t = packet.ipv4?.tcp; if (t) a16 = t.sourcePort',
   'narrowing in place': 'if (packet.ipv4?.udp) a16 = packet.ipv4.udp.sourcePort',
+  'routes of both families, and their outcomes':
+    'const r4 = fib({ family: ipv4, capacity: 1 }), r6 = fib({ family: ipv6, capacity: 1 }); ' +
+    'const hop = r4.lookup({ source: ip.source, destination: ip.destination, length: ip.totalLength, dscp: ip.dscp }); ' +
+    'if (hop.outcome === Route.Found) { eth.destination = hop.nextHop; a32 = hop.device; a16 = hop.mtu } ' +
+    'r6.lookup({ source: ip6.source, destination: ip6.destination, length: 40, dscp: 0 })',
   'assignment to fields':
     'ip.ttl = ip.ttl - 1; ip.source = ipv4("10.0.0.1"); tcp.destinationPort = 8080; tcp.syn = true; eth.source = mac("02:00:00:00:00:01")',
   'scalar keys and values':

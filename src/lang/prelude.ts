@@ -6,10 +6,22 @@
 // the same construct. Read scalars.ts for the integer types, view-types.ts for packets, docs/language.md for rules.
 
 import { etherTypes } from '../wire/ethernet.js'
+import { routeOutcomes } from '../state/routes.js'
 import { ipProtocols } from '../wire/ipv4.js'
 import type * as scalar from './scalars.js'
 import type { Bytes, Duration, Ipv6Address, Known, Scalar, ScalarType } from './scalars.js'
-import type { Devices, KeyOf, KeyType, Pool, Rules, StateArray, Cell, Table, Counter } from './state-types.js'
+import type {
+  Devices,
+  Fib,
+  KeyOf,
+  KeyType,
+  Pool,
+  Rules,
+  StateArray,
+  Cell,
+  Table,
+  Counter,
+} from './state-types.js'
 import type { TableOptions, Targets, ValueOf } from './state-types.js'
 
 export type { Bytes, Duration, Ipv6Address, Scalar, ScalarType } from './scalars.js'
@@ -105,6 +117,14 @@ type IpProtocols = { readonly [name in keyof typeof ipProtocols]: Known<scalar.I
 export const IpProtocol = Object.assign(absent('IpProtocol()'), ipProtocols) as unknown as IpProtocols &
   Conversion<scalar.IpProtocol>
 
+/** What came of asking for a route. */
+export type RouteOutcome = scalar.RouteOutcome
+type RouteOutcomes = {
+  readonly [name in keyof typeof routeOutcomes]: Known<scalar.RouteOutcome, 'RouteOutcome'>
+}
+/** What came of asking for a route: `hop.outcome === Route.Found`. */
+export const Route = routeOutcomes as unknown as RouteOutcomes
+
 /** What becomes of a packet. */
 export type Verdict = scalar.Verdict
 /** What becomes of a packet; `redirect(device)` is the fourth possibility. */
@@ -165,6 +185,15 @@ export const devices: (options: { readonly capacity: number; readonly map?: 'dev
  * space, where there are no sockets, it is a table of devices.
  */
 export const sockets: (options: { readonly capacity: number }) => Targets = absent('sockets()')
+
+/**
+ * Routes and neighbours: in the kernel its own, asked with bpf_fib_lookup (`ip route`, `ip neigh`; a licence of the GPL is
+ * wanted, docs/state.md, 6.5). In user space a longest-prefix table filled from outside, of `capacity` routes.
+ */
+export const fib: <A extends scalar.Ipv4Address | Ipv6Address>(options: {
+  readonly family: ScalarType<A>
+  readonly capacity: number
+}) => Fib<A> = absent('fib()')
 
 /** A number or truth value set when the program starts: `--set name=value`, named by its const. */
 export const parameter: <T extends ScalarType>(

@@ -29,6 +29,8 @@ export type Port = u16 & { readonly [kind]?: 'Port' }
 export type EtherType = u16 & { readonly [kind]?: 'EtherType' }
 /** What an IP packet carries; see the constants of the same name. */
 export type IpProtocol = u8 & { readonly [kind]?: 'IpProtocol' }
+/** What came of asking for a route, as the constants of `Route`. */
+export type RouteOutcome = u8 & { readonly [kind]?: 'RouteOutcome' }
 /** An IPv4 address as a number: 10.0.0.1 is 0x0A000001. */
 export type Ipv4Address = u32 & { readonly [kind]?: 'Ipv4Address' }
 /** A MAC address as a 48-bit number: 02:00:00:00:00:01 is 0x020000000001n. */

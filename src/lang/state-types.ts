@@ -1,7 +1,17 @@
 // The types of declared state: how keys and values follow from a declaration, and what can be done with a table, an
 // array, a pool, a rule table, a counter. Type-only. The algorithms and the byte layout are src/state/'s business.
 
-import type { Duration, Scalar, ScalarType, u32, Verdict } from './scalars.js'
+import type {
+  Duration,
+  MacAddress,
+  RouteOutcome,
+  Scalar,
+  ScalarType,
+  u16,
+  u32,
+  u8,
+  Verdict,
+} from './scalars.js'
 import type { TimeUnit } from './view-types.js'
 
 /** Named fields, in the order in which they are stored. */
@@ -103,6 +113,37 @@ export interface Targets {
 export interface Devices extends Targets {
   /** The device behind a number, for `redirect`, or undefined. */
   lookup(index: number): u32 | undefined
+}
+
+/** What is asked of the routes. */
+export interface RouteQuery<A> {
+  readonly destination: A
+  /** Where it comes from: policy rules may look at it. */
+  readonly source: A
+  /** Bytes of the packet from its IP header on, 1 or more, to be compared with the route's MTU. */
+  readonly length: number
+  /** Policy rules may look at it too. */
+  readonly dscp: u8
+}
+
+/** What the routes answer; all but `outcome` is 0 where there is no next hop. */
+export interface Hop {
+  /** One of `Route`. */
+  readonly outcome: RouteOutcome
+  /** For `redirect`. */
+  readonly device: u32
+  /** The device's own hardware address. */
+  readonly source: MacAddress
+  /** The next hop's. */
+  readonly nextHop: MacAddress
+  /** The longest packet that the route takes; 0 if it was not asked. */
+  readonly mtu: u16
+}
+
+/** The routes of one family of IP. */
+export interface Fib<A> {
+  /** Where a packet goes from here. */
+  lookup(query: RouteQuery<A>): Hop
 }
 
 /** A counter of events. */

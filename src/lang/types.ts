@@ -53,6 +53,7 @@ const table = {
   Port: integer('Port', 16, 'u16', { display: 'port' }),
   EtherType: integer('EtherType', 16, 'u16', { display: 'hex' }),
   IpProtocol: integer('IpProtocol', 8, 'u8'),
+  RouteOutcome: integer('RouteOutcome', 8, 'u8', { display: 'route' }),
   MacAddress: integer('MacAddress', 48, 'u64', { display: 'mac' }),
   Ipv6Address: integer('Ipv6Address', 128, 'ipv6', {
     sort: 'opaque',
@@ -97,6 +98,7 @@ const displayed: Readonly<Partial<Record<Display, ScalarType>>> = {
   ipv4: table.Ipv4Address,
   port: table.Port,
   mac: table.MacAddress,
+  route: table.RouteOutcome,
 }
 
 /** The type that values of a state field have. */

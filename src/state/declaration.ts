@@ -9,7 +9,7 @@
 export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'bool' | 'ipv6' | 'bytes'
 
 /** How dumps print a field and how rule files spell it; the value itself is what the type says. */
-export type Display = 'ipv4' | 'ipv6' | 'port' | 'hex' | 'mac' | 'text' | 'device'
+export type Display = 'ipv4' | 'ipv6' | 'port' | 'hex' | 'mac' | 'text' | 'device' | 'route'
 
 export interface FieldDecl {
   readonly name: string
@@ -72,6 +72,8 @@ export interface RulesDecl {
   readonly rules: 'hash' | 'lpm' | 'devices'
   /** What it is in the kernel, if not a part of the rules block (kernel-map.ts). */
   readonly map?: KernelMapKind
+  /** Stands for the kernel's routes of this family of IP, which programs ask there instead (routes.ts). */
+  readonly fib?: 4 | 6
   readonly key: readonly FieldDecl[]
   readonly value: readonly FieldDecl[]
   readonly capacity: number

@@ -70,8 +70,10 @@ function rulesAccess(rules: RulesBlock, name: string): RulesAccess {
   const area =
     layout.kind === 'rules-hash' ? layout.keyAreaBytes : layout.key.reduce((n, f) => n + f.bytes, 0)
   const base = rules.base + layout.offset
+  // What is asked besides the key concerns the kernel's routes only.
+  const leaves = layout.key.reduce((n, f) => n + leavesOf(f).length, 0)
   return {
-    lookup: key => rules.lookup(name, packKey(layout.key, area, key.map(BigInt))),
+    lookup: key => rules.lookup(name, packKey(layout.key, area, key.slice(0, leaves).map(BigInt))),
     load: (entry, field, part) => loadPart(rules.memory, base + entry, fieldIn(layout.value, field), part),
   }
 }

@@ -40,6 +40,18 @@ export function kernelMapOf(table: RulesDecl): KernelMap | undefined {
   return { kind, name, capacity, key, keySize, networkOrder, value, valueSize: roundUp(end, alignment) }
 }
 
+/** A rule table that stands for routes of the kernel, which is no map. */
+export interface Fib {
+  /** The table's. */
+  readonly name: string
+  /** Version of IP. */
+  readonly family: 4 | 6
+}
+
+/** Those among rule tables, in declared order. */
+export const fibsOf = (tables: readonly RulesDecl[]): Fib[] =>
+  tables.flatMap(({ name, fib }) => (fib === undefined ? [] : [{ name, family: fib }]))
+
 /** The maps among rule tables, in declared order. */
 export const kernelMapsOf = (tables: readonly RulesDecl[]): KernelMap[] =>
   tables.map(kernelMapOf).filter(m => m !== undefined)

@@ -6,6 +6,7 @@
 import { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from './address.js'
 import type { FieldDecl } from './declaration.js'
 import type { FieldValue } from './field.js'
+import { outcomeSpelled, outcomeSpellings, outcomeText } from './routes.js'
 
 /** A field's value as JSON holds it. */
 export type Shown = string | number | boolean
@@ -19,6 +20,7 @@ export function show(field: FieldDecl, value: FieldValue): Shown {
   if (field.display === 'hex') return hexOf(field, value)
   if (field.display === 'mac') return formatMac(bytesFrom(BigInt(value), 6))
   if (typeof value === 'bigint') return value.toString()
+  if (field.display === 'route') return outcomeText(value)
   return field.display === 'ipv4' ? formatIpv4(value) : value
 }
 
@@ -57,6 +59,7 @@ export function expectation(field: FieldDecl, devices: DeviceNames = []): string
   if (type === 'ipv6' || (display === 'ipv6' && bytes === 16)) return 'an IPv6 address such as 2001:db8::1'
   if (type === 'bytes')
     return display === 'text' ? `text of at most ${bytes} bytes` : `${2 * bytes} hexadecimal digits`
+  if (display === 'route') return `an outcome: ${outcomeSpellings.join(', ')}`
   if (display === 'device' && devices.length > 0) return `a device: ${devices.filter(Boolean).join(', ')}`
   const [low, high] = rangeOf(field)
   return `${display === 'port' ? 'a port' : `a ${type}`}, ${low} to ${high}`
@@ -81,6 +84,7 @@ export function read(field: FieldDecl, text: string, devices: DeviceNames = []):
   }
   if (type === 'ipv6' || (display === 'ipv6' && bytes === 16)) return parseIpv6(text)
   if (type === 'bytes') return readBytes(field, text)
+  if (display === 'route') return outcomeSpelled(text)
   if (display === 'device' && text !== '' && devices.includes(text)) return devices.indexOf(text)
   return readInteger(field, text)
 }

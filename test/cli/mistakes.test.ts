@@ -78,6 +78,13 @@ test('parameters and rule tables', async () => {
   writeFileSync(rules, 'key,device\n10.0.0.0/99,1\n')
   const routes = ['run', 'programs/prefix-forwarder.ts', '--in', demoCapture]
   await refuses([...routes, '--table', `routes4=${rules}`], 2, /routes\.csv:\d+/)
+  // Where the kernel answers for routes, a file has no say.
+  const router = 'programs/router.ts'
+  const told = /fib4 asks the kernel's own routes, which are read and changed with ip -4 route/
+  await refuses(['attach', router, '--dry-run', '--table', `fib4=${rules}`], 2, told)
+  await refuses(['build', router, '--emit', 'object', '--table', `fib4=${rules}`], 2, told)
+  const test = ['test', router, '--in', demoCapture, '--expect', demoCapture, '--backend', 'ebpf']
+  await refuses(test, 2, /this machine's would answer: test it with --backend wasm/)
 })
 
 test('files that are not there, or not what they should be', async () => {

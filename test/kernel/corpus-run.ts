@@ -9,7 +9,7 @@
 
 import { parseArgs } from 'node:util'
 import { capturesMissing } from '../../src/device/development.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { agree } from './agree.js'
 import { ethernetFrames } from './corpus.js'
 import { withoutPrograms } from './machine.js'
@@ -21,7 +21,7 @@ if (missing) throw new Error(missing)
 const { store, captures, left, origin } = ethernetFrames()
 console.log(`${store.count} frames of ${captures} Ethernet captures`)
 for (const [reason, n] of left) console.log(`  left out: ${n} packets: ${reason}`)
-for (const name of programNames.filter(n => values.program === undefined || n === values.program)) {
+for (const name of trialNames.filter(n => values.program === undefined || n === values.program)) {
   const began = performance.now()
   const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`
   try {

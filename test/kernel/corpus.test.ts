@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { capturesMissing } from '../../src/device/development.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { agree } from './agree.js'
 import { ethernetFrames } from './corpus.js'
 import type { Frames } from './corpus.js'
@@ -15,7 +15,7 @@ const most = 4
 let read: Frames | undefined
 const frames = (): Frames => (read ??= ethernetFrames(most))
 
-for (const name of programNames)
+for (const name of trialNames)
   test(
     `${name}: the beginning of every Ethernet capture`,
     { skip: capturesMissing || withoutPrograms },

@@ -10,7 +10,7 @@ import { loadPackets } from '../../src/engine/packets.js'
 import type { PacketStore } from '../../src/engine/packets.js'
 import { programInfo } from '../../src/sys/info.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { scenarioFolder, subjectOf } from '../scenario/case.js'
 import type { Settings } from '../scenario/case.js'
 import { agree } from './agree.js'
@@ -36,13 +36,13 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = 
 const packetsOf = (capture: string): PacketStore =>
   loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: verified, and equal to the interpreter on the bundled capture`, { skip }, () => {
     const verified = agree(bundledProgram(name), packetsOf(join(root, 'programs/demo/knocking.pcap')), seed)
     assert.ok(verified <= ceilings[name].verified, `the verifier walks ${verified} instructions`)
   })
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: size of the bytecode`, () => {
     const slots = bytecode(bundledProgram(name)).code.encoded.bytes.length / 8
     assert.ok(slots <= ceilings[name].slots, `${slots} slots`)

@@ -9,7 +9,7 @@ import { openCapture } from '../../src/device/capture.js'
 import { PacketStore, loadPackets } from '../../src/engine/packets.js'
 import { instructionSet } from '../../src/sys/features.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { assemble } from '../../src/compile.js'
 import { randomCase } from '../backend/random-program.js'
 import { agree } from './agree.js'
@@ -22,7 +22,7 @@ const old = { cpu: 'v2', loops: 'bounded' } as const
 const capture = join(root, 'programs/demo/knocking.pcap')
 const all = loadPackets((memory, workspace) => openCapture(capture, { memory, workspace }))
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: verified and right without may_goto and 32-bit jumps`, { skip: withoutPrograms }, () => {
     const store = new PacketStore('the first packets')
     for (let k = 0; k < 200; k++) {

@@ -6,14 +6,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { testRun } from '../../src/sys/test-run.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { agreeOn, fileOf, packetsOf, usesClock } from './object-agree.js'
 import { loadObject } from './object-loader.js'
 
 const skip = withoutPrograms
 
-for (const name of programNames) {
+for (const name of trialNames) {
   const subject = bundledProgram(name)
   if (usesClock(subject))
     test(`${name}: its object is accepted and runs`, { skip }, () => {

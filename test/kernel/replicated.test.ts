@@ -8,7 +8,7 @@ import { loadReplicated, replicaCode } from '../../src/engine/kernel/replicated.
 import { loadPackets } from '../../src/engine/packets.js'
 import type { PacketStore } from '../../src/engine/packets.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { replicasAgree } from './replicas.js'
 
@@ -33,7 +33,7 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number }>> = 
   'token-bucket': { slots: 1500, verified: 8000 },
 }
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: 1 to 14 workers equal the interpreter on the bundled capture`, { skip }, () => {
     const program = bundledProgram(name)
     const packets = packetsOf(join(root, 'programs/demo/knocking.pcap'))
@@ -46,7 +46,7 @@ for (const name of programNames)
     }
   })
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: size of a worker's bytecode`, () => {
     const options = { workers: 14, seed, settings: new Map<string, bigint>(), outer: true }
     const slots = replicaCode(bundledProgram(name), options).encoded.bytes.length / 8

@@ -12,7 +12,7 @@ import { up } from '../../src/lab/lab.js'
 import { onlineCpus } from '../../src/sys/cpus.js'
 import { builtFile, root } from '../../tools/sources.js'
 import { main, run } from '../cli/hairpin.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { agree } from './agree.js'
 import { KernelMachine, withoutPrograms } from './machine.js'
 import { withoutLab } from './probes.js'
@@ -22,7 +22,7 @@ const seed = 1n
 const knocking = join(root, 'programs/demo/knocking.pcap')
 const store = loadPackets((memory, workspace) => openCapture(knocking, { memory, workspace }))
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name} under a lock: verified, and equal to the interpreter`, { skip }, () => {
     const verified = agree(bundledProgram(name), store, seed, { locked: 'whole' })
     // The verifier gives up at a million.

@@ -47,7 +47,7 @@ class Emission implements Out {
     blocks.forEach((b, k) => this.block(b, blocks[k + 1]))
     this.trapped ||= this.items.some(i => !isLabel(i) && i.target === this.trap)
     if (this.trapped) this.items.push(this.trap, mov64.imm(r0, 0), exit())
-    return { code: this.items, stack: 8 * (this.allocation.slots + this.outgoing) }
+    return { code: this.items, stack: 8 * (this.own + this.outgoing) }
   }
 
   push(...items: Code): void {
@@ -86,7 +86,16 @@ class Emission implements Out {
 
   area(slots: number): number {
     this.outgoing = Math.max(this.outgoing, slots)
-    return slotOffset(this.allocation.slots + slots - 1)
+    return slotOffset(this.own + slots - 1)
+  }
+
+  kept(first: number, slots: number): number {
+    return slotOffset(this.allocation.slots + first + slots - 1)
+  }
+
+  /** Slots above those that one instruction uses. */
+  private get own(): number {
+    return this.allocation.slots + (this.machine.kept ?? 0)
   }
 
   arguments(operands: readonly Operand[]): void {
@@ -95,7 +104,7 @@ class Emission implements Out {
       return this.push(...parallel(moves, r0, r0))
     }
     // The last slots of the frame are the callee's to read.
-    const base = this.allocation.slots
+    const base = this.own
     this.outgoing = Math.max(this.outgoing, operands.length)
     operands.forEach((o, k) => {
       this.push(stx.dw(fp, slotOffset(base + k), this.read(o, r0)))

@@ -34,6 +34,8 @@ export interface Out {
   readonly trap: Label
   /** Offset from the frame pointer of so many slots of 8 bytes, for as long as one instruction is written. */
   area(slots: number): number
+  /** Offset from the frame pointer of `slots` slots that are the function's own, from the one called `first` on. */
+  kept(first: number, slots: number): number
   /** Brings arguments into r1, r2, …; more than five go through memory, and r1 points to them. */
   arguments(operands: readonly Operand[]): void
 }
@@ -89,6 +91,8 @@ export interface Machine {
   readonly params: readonly Value[]
   /** The largest result as the verifier knows it. */
   readonly largest: bigint
+  /** Slots of the stack that instructions share from one to the next; none if absent. */
+  readonly kept?: number
   /** Each behind its dominator. */
   blocks: Block[]
   /** Where a branch leaves a loop, the way out is the one that falls through. */

@@ -3,7 +3,7 @@
 // All are array maps with one element that user space maps into its memory, and their sizes and types follow from the
 // layouts; but rule tables may be ordinary maps of the kernel, which anybody may change (state/kernel-map.ts).
 
-import type { KernelMap } from '../../state/kernel-map.js'
+import type { Fib, KernelMap } from '../../state/kernel-map.js'
 import type { ObjectLayout } from '../../state/layout.js'
 import type { Btf, TypeId } from './btf.js'
 import type { MapDefinition } from './map-definition.js'
@@ -40,6 +40,8 @@ export interface EnvironmentOptions {
   readonly objects: readonly ObjectLayout[]
   /** Rule tables that are maps of their own: they need no bytes of the rules block. */
   readonly tables?: readonly KernelMap[]
+  /** Rule tables that are no memory at all: routes of the kernel. */
+  readonly fibs?: readonly Fib[]
   /** Bytes of the rules block, with the nodes of tries; 0 without rules. */
   readonly rulesBytes: number
   readonly settings: readonly string[]
@@ -94,6 +96,7 @@ export function environment(options: EnvironmentOptions): Environment {
   const {
     objects,
     tables = [],
+    fibs = [],
     rulesBytes,
     settings,
     counters,
@@ -105,7 +108,7 @@ export function environment(options: EnvironmentOptions): Environment {
   } = options
   const places = new Map<string, ObjectPlace>()
   const maps: MapDeclaration[] = []
-  const isTable = ({ name }: ObjectLayout): boolean => tables.some(t => t.name === name)
+  const isTable = ({ name }: ObjectLayout): boolean => [...tables, ...fibs].some(t => t.name === name)
   const rules = objects.filter(o => o.kind.startsWith('rules') && !isTable(o))
   for (const o of objects) {
     if (isTable(o)) continue
@@ -149,5 +152,8 @@ export function environment(options: EnvironmentOptions): Environment {
     maps.push({ name, valueSize, valueType: definition.valueType, definition, table })
   }
   const time = clock && { clock }
-  return { target: { objects: places, tables, settings, counters, cpus, inputs, ...time, cpu, loops }, maps }
+  return {
+    target: { objects: places, tables, fibs, settings, counters, cpus, inputs, ...time, cpu, loops },
+    maps,
+  }
 }

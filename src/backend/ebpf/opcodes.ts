@@ -72,6 +72,7 @@ export const helpers = {
   xdp_adjust_head: 44,
   redirect_map: 51,
   xdp_adjust_tail: 65,
+  fib_lookup: 69,
   spin_lock: 93,
   spin_unlock: 94,
   ktime_get_coarse_ns: 160,

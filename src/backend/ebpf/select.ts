@@ -32,6 +32,8 @@ import {
 import type { Register } from './asm.js'
 import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
 import { dropUnused } from './unused.js'
+import { loopDepths } from './depth.js'
+import { Answers } from './fib.js'
 import { itemAddress, touch } from './item.js'
 import type { ItemPlace } from './item.js'
 import { isValue, valuesIn } from './machine.js'
@@ -112,6 +114,7 @@ class Selection {
   /** Values that look-ups in maps of the kernel found. */
   private readonly found = new Map<Instr, Value>()
   private ingress?: Value
+  private readonly answers: Answers
   /** The time in the packet's metadata, if that is where it comes from. */
   private stamp?: Value
   private origin: number | undefined
@@ -123,6 +126,7 @@ class Selection {
     this.item = item
     this.tree = dominators(func)
     // Where the verifier walks code again and again, it comes first.
+    this.answers = new Answers(target.fibs ?? [])
     this.straight = target.loops === 'may_goto' && item === undefined
     this.isForgotten = forgottenIn(func, this.tree, !this.straight)
     this.bounds = boundsOf(func, this.isForgotten, target.loops === 'bounded')
@@ -144,6 +148,7 @@ class Selection {
 
   machine(): Machine {
     const order = reversePostorder(this.func)
+    const depths = loopDepths(order, this.tree)
     this.count(order)
     const params = this.func.params.map((p, k) => {
       const v = this.fresh(p)
@@ -154,7 +159,7 @@ class Selection {
     const blocks = new Map<IrBlock, Block>()
     for (const b of order) {
       const isHeader = b.preds.some(p => this.tree.dominates(b, p))
-      const depth = this.depthOf(b, order)
+      const depth = depths.get(b) ?? 0
       this.here = b
       this.steps = []
       this.origin = undefined
@@ -216,6 +221,7 @@ class Selection {
       blocks: result,
       exitsFirst,
       straight: this.straight,
+      kept: this.answers.slots,
     }
     return dropUnused(this.isMain ? splitReturns(machine) : machine)
   }
@@ -268,25 +274,6 @@ class Selection {
         }),
     })
     return { dst: rounds, args: header.preds.map(p => (dominates(header, p) ? next : 0n)) }
-  }
-
-  private readonly depths = new Map<IrBlock, number>()
-  /** How many loops a block is in, roughly: heads that dominate it and that it reaches again. */
-  private depthOf(b: IrBlock, order: readonly IrBlock[]): number {
-    if (this.depths.size === 0)
-      for (const head of order) {
-        const latches = head.preds.filter(p => this.tree.dominates(head, p))
-        const body = new Set<IrBlock>(latches.length ? [head] : [])
-        const stack = [...latches]
-        while (stack.length) {
-          const x = stack.pop()!
-          if (body.has(x)) continue
-          body.add(x)
-          stack.push(...x.preds)
-        }
-        for (const x of body) this.depths.set(x, (this.depths.get(x) ?? 0) + 1)
-      }
-    return this.depths.get(b) ?? 0
   }
 
   private count(order: readonly IrBlock[]): void {
@@ -349,6 +336,7 @@ class Selection {
       this.step({ dst, uses: [], write: out => out.write(dst, r0, d => out.push(ldx.w(d, r1, off))) })
       return dst
     }
+    if (all.some(i => this.answers.fibOf(i))) this.step(this.answers.hold(this.fresh()))
     const touches = all.some(i => i.op === 'load' || i.op === 'store')
     if (touches || uses('length')) {
       this.data = fromContext(context.data, 2)
@@ -481,10 +469,11 @@ class Selection {
       case 'rules.lookup':
         return this.lookup(i)
       case 'rules.load': {
-        const pointer = this.found.get(a)
-        if (!pointer) throw new Error(`${this.func.name}: a rule is read that was not looked up`)
         const dst = this.fresh(i)
         this.values.set(i, dst)
+        if (this.answers.has(a)) return this.step(this.answers.read(dst, i))
+        const pointer = this.found.get(a)
+        if (!pointer) throw new Error(`${this.func.name}: a rule is read that was not looked up`)
         return this.step(valueLoad(dst, pointer, i, this.table(i), isProved(a, this.here, this.tree)))
       }
       case 'rules.redirect': {
@@ -590,15 +579,15 @@ class Selection {
   }
 
   private lookup(i: Instr): void {
+    const operands = i.args.map(a => this.operand(a))
+    const fib = this.answers.fibOf(i)
+    if (fib) {
+      this.step(this.answers.ask(i, fib, operands))
+      return void this.values.set(i, 1n)
+    }
     const pointer = this.fresh()
     this.found.set(i, pointer)
-    this.step(
-      lookupStep(
-        pointer,
-        this.table(i),
-        i.args.map(a => this.operand(a)),
-      ),
-    )
+    this.step(lookupStep(pointer, this.table(i), operands))
     const entry = this.fresh(i)
     this.values.set(i, entry)
     this.step(presence(entry, pointer))

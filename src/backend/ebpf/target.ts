@@ -3,7 +3,7 @@
 // Every state object is the value of an array map of its own with one element; all rule tables share one, because
 // tries grow behind them; settings, counters and what the runtime keeps have one each. User space maps them into memory.
 
-import type { KernelMap } from '../../state/kernel-map.js'
+import type { Fib, KernelMap } from '../../state/kernel-map.js'
 
 /** Where a state object is: in which map, at which byte of its value, and how many bytes from there may be used. */
 export interface ObjectPlace {
@@ -54,6 +54,8 @@ export interface Target {
   readonly objects: ReadonlyMap<string, ObjectPlace>
   /** Rule tables that are maps of their own. */
   readonly tables: readonly KernelMap[]
+  /** Rule tables that stand for routes of the kernel. */
+  readonly fibs?: readonly Fib[]
   readonly settings: readonly string[]
   readonly counters: readonly string[]
   /** CPUs that have counters. */

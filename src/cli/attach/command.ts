@@ -15,6 +15,7 @@ import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
 import { isSet, text } from '../flags.js'
 import { optionsOf, rowsOf } from '../inputs.js'
+import { refuseRoutes } from '../routes.js'
 import { interfaceNames, pinName, withKernel } from '../kernel.js'
 import { hint } from '../nearest.js'
 import { loadExpanded } from '../program.js'
@@ -50,6 +51,7 @@ export const command: Command = {
     if (dry && pin !== undefined) throw new UsageError('--dry-run attaches nothing that --pin could keep')
     const strategy = strategyOf(flags)
     const compiled = await loadExpanded(file, io, strategy === 'shared' ? ['shared'] : [])
+    refuseRoutes(flags, compiled.artifact)
     const rows = rowsOf(flags, compiled.artifact, interfaceNames())
     const { settings, rules, seed = 1n } = optionsOf(flags, compiled.artifact, rows)
     const clock = clockOf(flags)

@@ -5,12 +5,14 @@ import type { Compiled } from '../../compile.js'
 import { openFileTarget } from '../../device/target.js'
 import { StackExceeded } from '../../engine/kernel/load.js'
 import { StateTooLarge, objectOf } from '../../engine/kernel/object.js'
+import { Unsupported } from '../../sys/failure.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
 import { isSet, onlyArgument, pairs, text, texts } from '../flags.js'
 import { grouped } from '../grid.js'
 import { optionsOf } from '../inputs.js'
+import { refuseRoutes } from '../routes.js'
 import { hint } from '../nearest.js'
 import { compileProgram } from '../program.js'
 import { stages } from './stages.js'
@@ -55,6 +57,7 @@ export const command: Command = {
 
 /** The program as an object file, with the settings and rules given. */
 function object(flags: Flags, compiled: Compiled): Uint8Array {
+  refuseRoutes(flags, compiled.artifact)
   const { settings = new Map(), rules } = optionsOf(flags, compiled.artifact)
   for (const { name, map } of compiled.artifact.rules)
     if (map && pairs(texts(flags, 'table'), 'table').some(([given]) => given === name))
@@ -65,7 +68,7 @@ function object(flags: Flags, compiled: Compiled): Uint8Array {
   try {
     return objectOf(compiled, { settings, ...(rules && { rules }), pin: isSet(flags, 'pin') })
   } catch (error) {
-    if (error instanceof StackExceeded || error instanceof StateTooLarge)
+    if (error instanceof StackExceeded || error instanceof StateTooLarge || error instanceof Unsupported)
       throw new Failure(error.message, exit.program)
     throw error
   }

@@ -156,6 +156,7 @@ const nouns: Readonly<Record<DescribedObject['kind'], string>> = {
   rules: 'exact match, {n} entries',
   lpm: 'longest-prefix match, {n} entries',
   devices: '{n} devices',
+  fib: 'routes; in the kernel its own (ip route, ip neigh), in user space {n} of --table',
 }
 
 function objectLines(o: DescribedObject): string[] {
@@ -166,7 +167,7 @@ function objectLines(o: DescribedObject): string[] {
     o.release && `gives ${o.release.field} back to ${o.release.pool}`,
   ].filter(s => s !== undefined)
   const rest = o.bytes - o.places * o.entryBytes
-  const trie = o.kind === 'lpm' ? ', and the trie of the rules' : ''
+  const trie = o.kind === 'lpm' || o.kind === 'fib' ? ', and the trie of the rules' : ''
   const size =
     o.kind === 'cell' || o.kind === 'pool'
       ? bytesExactly(o.bytes)

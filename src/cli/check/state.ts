@@ -17,7 +17,7 @@ export interface DescribedField {
 /** A state object or rule table. */
 export interface DescribedObject {
   readonly name: string
-  readonly kind: 'table' | 'array' | 'cell' | 'pool' | 'rules' | 'lpm' | 'devices'
+  readonly kind: 'table' | 'array' | 'cell' | 'pool' | 'rules' | 'lpm' | 'devices' | 'fib'
   /** Entries, elements or numbers that fit. */
   readonly capacity: number
   readonly key: readonly DescribedField[]
@@ -48,7 +48,11 @@ export const stateOf = ({ artifact, program }: Compiled): DescribedObject[] =>
 
 /** Rule tables, which all workers share. */
 export const rulesOf = ({ artifact, program }: Compiled): DescribedObject[] =>
-  artifact.rulesLayout.objects.map(o => describeObject(o, program.source))
+  artifact.rulesLayout.objects.map(o => {
+    const described = describeObject(o, program.source)
+    const isFib = artifact.rules.some(r => r.name === o.name && r.fib !== undefined)
+    return isFib ? { ...described, kind: 'fib' as const } : described
+  })
 
 export function parametersOf({ artifact }: Compiled): DescribedParameter[] {
   return artifact.settings.map(setting => {

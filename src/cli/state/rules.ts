@@ -14,6 +14,7 @@ import type { BpfMap } from '../../sys/map.js'
 import { Failure } from '../command.js'
 import { exit } from '../exit.js'
 import { grid, grouped } from '../grid.js'
+import { routesText } from '../routes.js'
 
 /** Names of the rule tables that can be read and changed. */
 export const openTables = ({ description }: SeenProgram): string[] =>
@@ -26,6 +27,7 @@ export function withTable<T>(
   use: (map: BpfMap, table: KernelMap) => T,
 ): T {
   const declaration = description.rules.find(r => r.name === name)
+  if (declaration?.fib !== undefined) throw new Failure(routesText(name, declaration.fib), exit.program)
   const table = declaration && kernelMapOf(declaration)
   if (!table)
     throw new Failure(

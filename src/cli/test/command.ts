@@ -17,6 +17,7 @@ import { integer, isSet, onlyArgument, required, text } from '../flags.js'
 import { captureOf, openable, optionsOf, rowsOf, runFlags, strategyOf } from '../inputs.js'
 import { withKernelAsync } from '../kernel.js'
 import { hint } from '../nearest.js'
+import { refuseTrial } from '../routes.js'
 import { compileProgram, loadArtifact } from '../program.js'
 import { Expectation } from './expectation.js'
 import { Agreement, kernelTimes, runKernel, runnableOf } from './kernel.js'
@@ -115,6 +116,7 @@ async function testKernel(subject: Subject, backend: 'ebpf' | 'both', flags: Fla
   const { file, input, repeat, expected } = subject
   const compiled = await compileProgram(file, io)
   const { artifact } = compiled
+  refuseTrial(artifact)
   const planned = planOf(artifact, flags)
   const { settings = new Map<string, bigint>(), seed = 1n, rules } = optionsOf(flags, artifact)
   const rows = rowsOf(flags, artifact)

@@ -21,7 +21,7 @@ import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { Clock } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { lineStarts, positionAt } from '../../diagnostics/lines.js'
-import { kernelMapsOf } from '../../state/kernel-map.js'
+import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
 import type { RuleRows } from '../../state/rules.js'
 import { bindMap } from '../../sys/bind.js'
 import { loadBtf } from '../../sys/btf.js'
@@ -132,16 +132,25 @@ export function bytecodeOf(
 ) {
   const locked = sharing === 'program-lock'
   const tables = kernelMapsOf(artifact.rules)
-  if (locked && tables.length > 0)
+  const fibs = fibsOf(artifact.rules)
+  if (locked && tables.length + fibs.length > 0)
     throw new Unsupported(
-      `looking up ${tables.map(t => t.name).join(' and ')}`,
+      `looking up ${[...tables, ...fibs].map(t => t.name).join(' and ')}`,
       'strategy single',
       'strategy shared with one lock, under which the kernel allows no calls',
-      'declare the tables without map',
+      fibs.length > 0 ? 'attach with --strategy single' : 'declare the tables without map',
+    )
+  if (fibs.length > 0 && kernelLicence(program.licence) !== 'GPL')
+    throw new Unsupported(
+      `asking for the kernel's routes, as ${fibs.map(f => f.name).join(' and ')} does with bpf_fib_lookup,`,
+      'a licence of the GPL',
+      program.licence === undefined ? 'none' : `licence '${program.licence}'`,
+      "declare one in the program, as in: export const licence = 'GPL-2.0-only'",
     )
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     tables,
+    fibs,
     rulesBytes,
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),

@@ -14,7 +14,7 @@ import { mapNames } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { flag } from '../../backend/wasm/loops/value.js'
 import { tableHeader } from '../../state/format.js'
-import { kernelMapsOf } from '../../state/kernel-map.js'
+import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
 import { Unsupported } from '../../sys/failure.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
@@ -69,13 +69,14 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   if (!format || !batch.slice) throw new RangeError(`${artifact.name} cannot be replicated`)
   if (!Number.isInteger(workers) || workers < 1 || slots < workers - 1 || slots > maxSlots)
     throw new RangeError(`${slots} slots for ${workers} workers: there must be ${workers - 1} to ${maxSlots}`)
-  const mapped = kernelMapsOf(artifact.rules)
+  const fibs = fibsOf(artifact.rules)
+  const mapped = [...kernelMapsOf(artifact.rules), ...fibs]
   if (mapped.length > 0)
     throw new Unsupported(
       `looking up ${mapped.map(t => t.name).join(' and ')}`,
       'strategy single',
       'strategy replicated, whose sequencer looks rules up',
-      'declare the tables without map',
+      fibs.length > 0 ? 'attach with --strategy single' : 'declare the tables without map',
     )
   const form = options.form ?? kernelForm()
   if (form.loops === 'bounded')

@@ -3,6 +3,7 @@
 // Promises: what goes into the program passes state/soundness.ts; mistakes are reported at the option they concern.
 
 import { layoutRules, layoutState } from '../../state/layout.js'
+import { hopFields } from '../../state/routes.js'
 import { firstProblem } from '../../state/soundness.js'
 import { maxExpiry, nanosecondsIn } from '../../state/declaration.js'
 import type {
@@ -33,6 +34,7 @@ export const declarations: ReadonlySet<string> = new Set([
   'lpm',
   'devices',
   'sockets',
+  'fib',
   'parameter',
   'counter',
 ])
@@ -92,6 +94,21 @@ function stateObject(
     const value = [{ ...fieldOf('device', scalars.u32), display: 'device' as const }]
     const plain = { scalarKey: true, scalarValue: true }
     return { kind: 'rules', name, rules: 'devices', ...map, key, value, capacity, ...plain }
+  }
+  if (kind === 'fib') {
+    const family = options.get('family')
+    if (family?.kind !== 'type' || capacity === undefined) return undefined
+    return {
+      kind: 'rules',
+      name,
+      rules: 'lpm',
+      fib: family.type === scalars.Ipv6Address ? 6 : 4,
+      key: [fieldOf('destination', family.type)],
+      value: hopFields,
+      capacity,
+      scalarKey: false,
+      scalarValue: false,
+    }
   }
   const key = options.struct('key')
   const value = options.struct('value')

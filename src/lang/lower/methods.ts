@@ -12,6 +12,7 @@ import { toType } from './convert.js'
 import { expression, orElse } from './expressions.js'
 import type { Lowering } from './lowering.js'
 import { memberValue } from './members.js'
+import { routeLookup } from './routes.js'
 import * as state from './state.js'
 import { bare, constant, errorValue, scalar, voidValue } from './value.js'
 import type { Value, View } from './value.js'
@@ -65,6 +66,7 @@ export function callMethod(
       return name === 'take' ? state.poolTake(l, object, absent) : state.poolGive(l, object, args[0])
     case 'rules':
       if (name === 'redirect') return state.rulesRedirect(l, node, object, args)
+      if (object.fib !== undefined) return routeLookup(l, object, args[0])
       return state.rulesLookup(l, object, args[0], absent)
   }
 }

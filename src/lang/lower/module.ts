@@ -6,6 +6,7 @@
 
 import * as prelude from '../prelude.js'
 import { scalars } from '../types.js'
+import type { ScalarType } from '../types.js'
 import { ts } from '../typescript.js'
 import type { Ts } from '../typescript.js'
 import { rootView } from '../views.js'
@@ -25,7 +26,13 @@ export interface ModuleFacts {
   readonly licence?: string
 }
 
-const namespaces = { Verdict: prelude.Verdict, EtherType: prelude.EtherType, IpProtocol: prelude.IpProtocol }
+/** Namespaces of constants, and the type that their members have. */
+const namespaces: Readonly<Record<string, { readonly members: object; readonly type: ScalarType }>> = {
+  Verdict: { members: prelude.Verdict, type: scalars.Verdict },
+  EtherType: { members: prelude.EtherType, type: scalars.EtherType },
+  IpProtocol: { members: prelude.IpProtocol, type: scalars.IpProtocol },
+  Route: { members: prelude.Route, type: scalars.RouteOutcome },
+}
 
 /** Lowers the whole module into l.builder; undefined if there is no packet function. */
 export function lowerModule(l: Lowering, file: Ts.SourceFile): ModuleFacts | undefined {
@@ -111,13 +118,10 @@ function bindNames(l: Lowering, s: Ts.Statement): void {
 /** What an export of the prelude is to the compiler; undefined for types. */
 function imported(name: string): Value | undefined {
   if (Object.hasOwn(namespaces, name)) {
-    const namespace = namespaces[name as keyof typeof namespaces]
+    const namespace = namespaces[name]
     const members = new Map<string, Constant>()
-    for (const [member, value] of Object.entries(namespace))
-      members.set(
-        member,
-        constant('number', BigInt(value as number), scalars[name as keyof typeof namespaces]),
-      )
+    for (const [member, value] of Object.entries(namespace.members))
+      members.set(member, constant('number', BigInt(value as number), namespace.type))
     return { kind: 'members', name, members }
   }
   if (Object.hasOwn(typeNames, name)) return { kind: 'type', type: typeNames[name] }

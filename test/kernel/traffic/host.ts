@@ -42,6 +42,8 @@ export interface UdpTalk {
   /** It ends with so many replies, or after so many milliseconds. */
   readonly expect: number
   readonly within: number
+  /** Hops that they may take; the system's default if absent. */
+  readonly ttl?: number
 }
 
 /** A key-value store of the protocol of programs/key-value-cache.ts; counts what reaches it. */
@@ -68,14 +70,14 @@ const serving: { close(): unknown }[] = []
 
 const commands = {
   /** Echoes what it gets; the first line tells the client's address and port as seen from here. */
-  async serveTcp({ port }: { port: number }): Promise<null> {
+  async serveTcp({ port, host = '0.0.0.0' }: { port: number; host?: string }): Promise<null> {
     const server = createServer({ allowHalfOpen: false }, socket => {
       socket.on('error', () => {})
       socket.write(`${socket.remoteAddress}:${socket.remotePort}\n`)
       socket.pipe(socket)
     })
     serving.push(server)
-    await new Promise<void>(resolve => server.listen(port, '0.0.0.0', resolve))
+    await new Promise<void>(resolve => server.listen(port, host, resolve))
     return null
   },
 
@@ -120,7 +122,7 @@ const commands = {
       })
     }),
 
-  async talkUdp({ to, port, send, gap, expect, within }: UdpTalk): Promise<Replies> {
+  async talkUdp({ to, port, send, gap, expect, within, ttl }: UdpTalk): Promise<Replies> {
     const socket = createSocket('udp4')
     const replies: string[] = []
     let error: string | undefined
@@ -135,6 +137,7 @@ const commands = {
     })
     // A connected socket hears of ICMP errors.
     await new Promise<void>(resolve => socket.connect(port, to, resolve))
+    if (ttl !== undefined) socket.setTTL(ttl)
     const over = setTimeout(within, undefined, { signal: stop.signal }).catch(() => undefined)
     for (const hex of send) {
       socket.send(Buffer.from(hex, 'hex'))
