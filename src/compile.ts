@@ -5,6 +5,7 @@
 //
 // Pure: the same source gives the same bytes on any machine, unprivileged. Only this file sees all stages.
 
+import { replayShare } from './analysis/cost.js'
 import type { Refusal } from './analysis/refusal.js'
 import { shapesOf } from './analysis/shapes.js'
 import type { ObjectShapes } from './analysis/shapes.js'
@@ -154,7 +155,9 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     counters: program.counters,
     ...(slice && { item: frameLayout(batch, slice.item.bytes) }),
     ...(slice && options.recovery && { recovery: true }),
-    ...(slice && steering && options.hybrid && { hybrid: true }),
+    ...(functions.slice &&
+      steering &&
+      options.hybrid && { hybrid: true, replay: replayShare(functions.slice.advance, functions.main) }),
     ...(steering && { steering, shardKeys: keysOf(sharding()) }),
     sharing: { forms: [...forms.keys()], ...(forms.size > 0 && sharingFacts(sharing(), layout.all)) },
   }

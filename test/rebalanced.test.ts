@@ -14,7 +14,8 @@ const packets = 6_000
 const store = synthetic(0)
 /** One flow has most of the first half and nothing of the second: it becomes heavy, and light again. */
 const elephant = joined(synthetic(0.5), store)
-const ways = { slabPackets: 256, epoch: { packets: 500 } }
+/** Items cost nothing, so that every key with much of the traffic is worth replicating. */
+const ways = { slabPackets: 256, epoch: { packets: 500, replay: 0 } }
 
 for (const name of programNames) {
   const subject = bundledProgram(name)
@@ -66,6 +67,16 @@ for (const name of programNames) {
     )
   })
 }
+
+test('the more of a packet its state transition is, the more an item is taken to cost', () => {
+  const names = ['prefix-forwarder', 'forwarder', 'port-knocking', 'token-bucket', 'connection-tracker']
+  const shares = names.map(name => bundledProgram(name).artifact.replay!)
+  assert.deepEqual(
+    shares,
+    shares.toSorted((a, b) => a - b),
+  )
+  assert.ok(shares[0] > 0 && shares[4] < 1, shares.join(' '))
+})
 
 test('load is spread more evenly than by hashing alone, on threads too', async () => {
   const { artifact } = bundledProgram('heavy-hitter')

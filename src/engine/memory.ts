@@ -25,7 +25,7 @@ export interface EngineSlab extends Slab {
   /** History items and effect bytes of the packets, for replication. */
   readonly items: number
   readonly effects: number
-  /** Per worker: u32 length, then u32 packet indices; `listBytes` apart. For sharding. */
+  /** Per worker: u32 length, then u32 packet indices, then room for an end; `listBytes` apart. For sharding. */
   readonly lists: number
   readonly listBytes: number
   /** Per packet: its commit number (u32) or the evidence for one, `commitBytes` apart; 0 unless a shared run is checking. */
@@ -81,7 +81,8 @@ export interface MemoryNeeds {
   /** Items, which may be empty, and effect bytes are needed. */
   readonly replicated: boolean
   readonly itemStride: number
-  readonly lists: boolean
+  /** Lists of packets: one for each worker of a sharded run, and hybrid's of heavy packets behind them; else 0. */
+  readonly lists: number
   /** Locks of shared state; bytes of evidence that each packet leaves. */
   readonly locks: boolean
   readonly commitBytes: number
@@ -121,7 +122,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const sinkWorkspaces = each(needs.sinks, 'writers', writerWorkspaceBytes)
   const tally = take('tally', tallyBytes)
   const lock = take('locks', needs.locks ? lockBytes : 0)
-  const listBytes = needs.lists ? 4 + 4 * needs.slabPackets : 0
+  const listBytes = needs.lists ? 8 + 4 * needs.slabPackets : 0
   const ring = take('history', needs.ringBytes)
   const flushFrame = take('history', needs.frameHeader ? needs.frameHeader + 64 : 0)
   const oneLog = needs.logEntries ? logBytes(needs.logEntries, needs.itemStride) : 0
@@ -136,7 +137,7 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
     const slab = carveSlab(take('slabs', bytes), needs.slabPackets, needs.slabDataBytes)
     const items = take('slabs', needs.itemStride * needs.slabPackets)
     const effects = take('slabs', needs.replicated ? needs.slabPackets : 0)
-    const lists = take('slabs', listBytes * needs.workers)
+    const lists = take('slabs', listBytes * needs.lists)
     const commits = take('slabs', needs.commitBytes * needs.slabPackets)
     const frames = take('slabs', framesBytes)
     const origins = take('slabs', framesBytes ? 4 * needs.slabPackets : 0)

@@ -7,7 +7,7 @@ import type { Artifact } from './artifact.js'
 import { Evidence } from './commit-order.js'
 import { storeSource } from './packets.js'
 import type { PacketStore } from './packets.js'
-import { advanceOnly } from '../backend/wasm/loops/hybrid.js'
+import { heavyEntry } from '../backend/wasm/loops/hybrid.js'
 import { plan } from './plan.js'
 import type { RunOptions } from './plan.js'
 import { start } from './run.js'
@@ -55,6 +55,7 @@ export async function observe(
       open: storeSource(store),
       ...(options.loss && { loss: options.loss }),
       ...(options.epoch && { epoch: options.epoch }),
+      ...(options.revisions && { revisions: options.revisions }),
       collect(slab, count, first, memory) {
         const bytes = new Uint8Array(memory.buffer)
         const view = new DataView(memory.buffer)
@@ -67,17 +68,18 @@ export async function observe(
           if (strategy.sharing)
             found.evidence.read(n, view, slab.commits + slab.commitBytes * i, strategy.sharing)
         }
-        if (strategy.steered)
-          for (let w = 0; w < cores; w++) {
-            const list = slab.lists + w * slab.listBytes
-            const length = view.getUint32(list, true)
-            for (let k = 1; k <= length; k++) {
-              const entry = view.getUint32(list + 4 * k, true)
-              const n = Number(first - planned.firstSequence) + (entry & ~advanceOnly)
-              if (entry & advanceOnly) found.heavy[n] = 1
-              else found.worker[n] = w
-            }
-          }
+        if (!strategy.steered) return
+        const entries = (list: number): Uint32Array =>
+          new Uint32Array(memory.buffer, list + 4, view.getUint32(list, true))
+        const before = Number(first - planned.firstSequence)
+        for (let w = 0; w < cores; w++)
+          for (const entry of entries(slab.lists + w * slab.listBytes)) found.worker[before + entry] = w
+        if (!strategy.replicatesHeavy) return
+        for (const entry of entries(slab.lists + cores * slab.listBytes)) {
+          const n = before + (entry & heavyEntry.indexMask)
+          found.heavy[n] = 1
+          found.worker[n] = (entry >>> heavyEntry.ownerShift) & heavyEntry.ownerMask
+        }
       },
     },
     rules,

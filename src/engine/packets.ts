@@ -89,7 +89,7 @@ export function readingMemory(
     slabDataBytes,
     replicated: false,
     itemStride: 0,
-    lists: false,
+    lists: 0,
     locks: false,
     commitBytes: 0,
     stamps: false,

@@ -11,6 +11,8 @@ import type { Artifact } from './artifact.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
 import type { Epoch } from './rebalance.js'
+import { checkRevisions } from './revision.js'
+import type { Revision } from './revision.js'
 import type { Loss } from './transport.js'
 
 export interface RunOptions {
@@ -38,6 +40,8 @@ export interface RunOptions {
   readonly firstSequence?: bigint
   /** Of a strategy that rebalances: how long an epoch is. */
   readonly epoch?: Epoch
+  /** Changes of rules and settings while packets flow, in order. */
+  readonly revisions?: readonly Revision[]
   /** Which frames the transport to the workers loses: with a strategy that recovers them only. */
   readonly loss?: Loss
   /** Of loss recovery: entries of each worker's log, a power of two; and looks at other logs before going on. */
@@ -118,6 +122,9 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
   for (const name of options.settings?.keys() ?? [])
     if (!known.has(name))
       return { error: `${artifact.name} has no parameter ${name}; it has ${[...known].join(', ') || 'none'}` }
+  const { revisions = [] } = options
+  const wrong = checkRevisions(artifact, revisions)
+  if (wrong !== undefined) return { error: wrong }
   const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
   const withItems = strategy.name === 'replicated' || strategy.replicatesHeavy === true
@@ -127,7 +134,10 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     workers: cores,
     settings: artifact.settings.length,
     counters: artifact.counters.length,
-    rulesBytes: Math.max(options.rules?.length ?? 0, artifact.rulesLayout.size),
+    rulesBytes: Math.max(
+      artifact.rulesLayout.size,
+      ...[options, ...revisions].map(({ rules }) => rules?.length ?? 0),
+    ),
     stateBytes: artifact.stateLayout.size,
     stateBlocks: strategy.state === 'one' ? 1 : cores,
     sources: 1,
@@ -137,7 +147,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabDataBytes,
     replicated: withItems,
     itemStride: withItems ? artifact.item!.itemBytes : 0,
-    lists: strategy.steered === true,
+    lists: strategy.steered ? cores + Number(strategy.replicatesHeavy === true) : 0,
     locks: strategy.name === 'shared',
     commitBytes: options.checking && strategy.sharing ? commitBytesOf(strategy.sharing) : 0,
     stamps: crew === 'threads',

@@ -18,8 +18,16 @@ import type { Plan } from './plan.js'
 export interface Epoch {
   readonly packets?: number
   readonly milliseconds?: number
+  /** Of hybrid: what replaying an item costs, as a share of processing its packet; the compiler's estimate if left out. */
+  readonly replay?: number
 }
 export const defaultEpoch: Epoch = { packets: 65_536 }
+
+/** Votes that tell a heavy key from others: one with half of a sixteenth of the packets still has 32. */
+const enoughVotes = 1_024
+/** One packet in how many votes. Odd: traffic that repeats itself after an even number of packets is sampled all the same. */
+const voteEvery = ({ packets }: Epoch): number =>
+  1 + 2 * Math.floor(Math.min(packets ?? 65_536, 65_536) / enoughVotes / 2)
 
 /** What happened at the end of an epoch in which something changed hands. */
 export interface Handover extends Change {
@@ -54,6 +62,9 @@ export class Rebalancer {
   private time = performance.now()
   private readonly plan: Plan
   private readonly epoch: Epoch
+  private readonly hybrid: boolean
+  private readonly replay: number
+  private readonly voteEvery: number
 
   constructor(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, epoch: Epoch = defaultEpoch) {
     const { stateLayout: layout, shardKeys: keys, steering: fields } = artifact
@@ -61,6 +72,10 @@ export class Rebalancer {
     this.epoch = epoch
     this.words = new Uint32Array(memory.buffer)
     this.steering = plan.map.steering
+    this.hybrid = plan.strategy === 'hybrid'
+    this.replay = epoch.replay ?? artifact.replay ?? 1
+    this.voteEvery = voteEvery(epoch)
+    this.column(steeringLayout.voteEvery, 1)[0] = this.voteEvery
     const state = stateMemory(memory.buffer)
     this.shards = new Shards(
       { layout, keys: keys!, fields: fields! },
@@ -79,18 +94,27 @@ export class Rebalancer {
   rebalance(received: number, time: bigint): void {
     const began = performance.now()
     const { shards, plan } = this
-    const { promoted, demoted } =
-      plan.strategy === 'hybrid'
-        ? judge(this.votes(), received - this.packets, plan.workers, shards.heavy)
-        : { promoted: [], demoted: [] }
     const loads = Array.from(this.column(steeringLayout.loads, indirectionEntries))
-    const moves = balance(loads, shards.owners, plan.workers)
-    const change = { demoted, moves, promoted: shards.roomy ? promoted : [] }
-    if (demoted.length + moves.length + change.promoted.length > 0) {
+    const { owners, heavy: held } = shards
+    const { promoted, demoted, moves } = this.hybrid
+      ? judge({
+          votes: this.votes(),
+          scale: this.voteEvery,
+          loads,
+          owners,
+          workers: plan.workers,
+          heavy: held,
+          room: shards.roomy,
+          replay: this.replay,
+        })
+      : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers) }
+    const change = { demoted, moves, promoted }
+    if (demoted.length + moves.length + promoted.length > 0) {
       const entries = shards.apply(change, time)
       this.column(steeringLayout.indirection, indirectionEntries).set(shards.owners)
       const heavy = this.column(steeringLayout.heavy, heavySlots).fill(0)
       for (const hash of shards.heavy) heavy[hash % heavySlots] = hash
+      this.column(steeringLayout.heavyCount, 1)[0] = shards.heavy.size
       this.handovers.push({ after: received, time, ...change, entries })
     }
     this.column(steeringLayout.loads, indirectionEntries).fill(0)

@@ -24,6 +24,8 @@ import { Rebalancer } from './rebalance.js'
 import type { Epoch, RebalancingReport } from './rebalance.js'
 import { prepareRecovery, recoveryReport } from './recovery.js'
 import type { RecoveryReport } from './recovery.js'
+import { Reviser } from './revision.js'
+import type { Revision } from './revision.js'
 import { makeMemory, makeStage } from './stage.js'
 import type { StageParts } from './stage.js'
 import { loseFrames } from './transport.js'
@@ -51,6 +53,8 @@ export interface Input {
   readonly loss?: Loss
   /** Of a strategy that rebalances: how long an epoch is. */
   readonly epoch?: Epoch
+  /** Changes of rules and settings, in order; the plan must have been made with them. */
+  readonly revisions?: readonly Revision[]
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -76,6 +80,8 @@ export interface RunResult {
   readonly sinks: readonly Sink[]
   /** What moved between workers; absent unless the strategy rebalances. */
   readonly rebalancing?: RebalancingReport
+  /** Changes of rules and settings that took place. */
+  readonly revisions: number
   /** What loss recovery did; absent without it. */
   readonly recovery?: RecoveryReport
   /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
@@ -137,6 +143,7 @@ export async function start(
   let sequencerTime = 0
   const own = map.contexts.map(() => 0)
   const rebalancer = strategy.rebalances ? new Rebalancer(artifact, plan, memory, input.epoch) : undefined
+  const reviser = new Reviser(plan, input.revisions ?? [])
   const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
   const open: { k: number; batch: Batch; first: bigint }[] = []
@@ -161,11 +168,16 @@ export async function start(
         await new Promise(resolve => setImmediate(resolve))
         turned = performance.now()
       }
+      while (reviser.due(received)) {
+        while (open.length) await collect()
+        strategy.flush?.(stage, plan.firstSequence + BigInt(received))
+        reviser.apply(memory)
+      }
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
       const slab = map.slabs[k % map.slabs.length]
       const reading = performance.now()
-      const batch = source.read(slab)
+      const batch = source.read({ ...slab, capacity: reviser.room(received, slab.capacity) })
       readTime += performance.now() - reading
       finished = batch.end
       if (batch.count === 0) continue
@@ -213,14 +225,14 @@ export async function start(
     ),
     seconds,
     workers: map.contexts.map((at, w) => ({
-      // Of hybrid, a list also has the packets of others that a worker only replays.
-      packets: own[w] - (strategy.replicatesHeavy ? word(at + context.replayed) : 0),
+      packets: own[w],
       replayed: word(at + context.replayed),
       busyMilliseconds: busy[w],
     })),
     memory,
     source,
     sinks: sinks.map(s => s.sink),
+    revisions: reviser.done,
     ...(rebalancer && { rebalancing: rebalancer.report }),
     ...(plan.recovery && { recovery: recoveryReport(view, map.contexts, lost) }),
     ...(plan.crew === 'threads' && { reordering: reordering.report }),
@@ -278,11 +290,11 @@ function countOwn(
   first: bigint,
 ): void {
   const n = own.length
-  if (strategy.steered) {
-    for (let w = 0; w < n; w++) own[w] += words[(slab.lists + w * slab.listBytes) >>> 2]
-    return
-  }
-  // Round-robin: the packet of sequence number s is worker s mod n's.
+  const listed = (list: number): number => words[(slab.lists + list * slab.listBytes) >>> 2]
+  if (strategy.steered) for (let w = 0; w < n; w++) own[w] += listed(w)
+  const inTurn = strategy.replicatesHeavy ? listed(n) : strategy.steered ? 0 : count
+  if (inTurn === 0) return
+  // Round-robin: the packet of sequence number s is worker s mod n's; of heavy packets, the first one of a slab.
   const start = Number(first % BigInt(n))
-  for (let w = 0; w < n; w++) own[w] += Math.floor((count - 1 - ((w - start + n) % n)) / n) + 1
+  for (let w = 0; w < n; w++) own[w] += Math.floor((inTurn - 1 - ((w - start + n) % n)) / n) + 1
 }

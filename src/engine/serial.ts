@@ -19,6 +19,8 @@ export interface SerialOptions {
   readonly rulesLayout: RulesLayout
   readonly settings?: ReadonlyMap<string, bigint>
   readonly rules?: Uint8Array
+  /** Bytes of the longest rules block there will be, if it changes. */
+  readonly rulesBytes?: number
   readonly seed: bigint
   readonly tracer?: Tracer
 }
@@ -31,17 +33,22 @@ export class Serial {
   /** False while packets only change the state, as in a replica that does not get them itself. */
   counting = true
   private readonly main: Executable
+  private readonly rules: StateMemory | undefined
+  private readonly settings: Map<string, bigint>
 
   constructor(program: Program<StateObject>, options: SerialOptions) {
     const { stateLayout, rulesLayout, seed } = options
     this.memory = stateMemory(new ArrayBuffer(stateLayout.size))
     clearBlock(this.memory, 0, stateLayout, seed)
-    const rules = options.rules && new RulesBlock(copyOf(options.rules), 0, rulesLayout)
+    this.rules =
+      options.rules && inRoom(options.rules, Math.max(options.rulesBytes ?? 0, options.rules.length))
+    this.settings = new Map(options.settings)
+    const rules = this.rules && new RulesBlock(this.rules, 0, rulesLayout)
     const state = interpretedState(new StateBlock(this.memory, 0, stateLayout), rules)
     this.main = prepare(program, 'main', {
       state,
       seed,
-      ...(options.settings && { settings: options.settings }),
+      settings: this.settings,
       ...(options.tracer && { tracer: options.tracer }),
       count: (name, amount) => {
         if (this.counting)
@@ -50,14 +57,21 @@ export class Serial {
     })
   }
 
+  /** Packets from now on see these rules and settings; of settings, those that are not given stay. */
+  revise({ rules, settings }: Pick<SerialOptions, 'rules' | 'settings'>): void {
+    if (rules) this.rules?.bytes.set(rules)
+    for (const [name, value] of settings ?? []) this.settings.set(name, value)
+  }
+
   /** The verdict (src/device/slab.ts has the numbers); the packet's bytes may be changed. */
   process(packet: ReceivedPacket): number {
     return Number(this.main({ packet }))
   }
 }
 
-function copyOf(bytes: Uint8Array): StateMemory {
-  const memory = stateMemory(new ArrayBuffer(bytes.length))
-  memory.bytes.set(bytes)
+/** A copy of the rules in a memory of their own, of so many bytes. */
+function inRoom(rules: Uint8Array, bytes: number): StateMemory {
+  const memory = stateMemory(new ArrayBuffer(bytes))
+  memory.bytes.set(rules)
   return memory
 }

@@ -97,6 +97,8 @@ const allOf = (store: PacketStore): number[] => Array.from({ length: store.count
 
 export interface SerialRun extends Outcome {
   readonly machine: Serial
+  /** Revisions that have taken place. */
+  revised: number
 }
 
 /** The serial run over packets of the store, in the order given. Outcomes stand at the packets' own numbers. */
@@ -109,17 +111,17 @@ export function runSerial(
   counted?: (index: number) => boolean,
 ): SerialRun {
   const { artifact, program } = subject
-  const { settings, rules, seed = 1n } = options
+  const { settings, rules, seed = 1n, revisions = [] } = options
   const machine = new Serial(program, {
     stateLayout: artifact.stateLayout,
     rulesLayout: artifact.rulesLayout,
     seed,
     ...(settings && { settings }),
-    ...(rules && { rules }),
+    ...(rules && { rules, rulesBytes: Math.max(...revisions.map(r => r.rules?.length ?? 0)) }),
   })
   const verdicts = new Uint32Array(store.count)
   const digests = new Uint32Array(store.count)
-  const run = { machine, verdicts, digests }
+  const run = { machine, verdicts, digests, revised: 0 }
   for (const i of order) {
     if (counted) machine.counting = counted(i)
     stepSerial(run, store, i, options)
@@ -129,11 +131,14 @@ export function runSerial(
 
 /** One packet more. */
 function stepSerial(
-  { machine, verdicts, digests }: SerialRun,
+  run: SerialRun,
   store: PacketStore,
   i: number,
-  { firstSequence = 1n }: VerifyOptions,
+  { firstSequence = 1n, revisions = [] }: VerifyOptions,
 ): void {
+  const { machine, verdicts, digests } = run
+  for (; run.revised < revisions.length && revisions[run.revised].after <= i; run.revised++)
+    machine.revise(revisions[run.revised])
   const packet = { ...store.packet(i), sequence: firstSequence + BigInt(i) }
   verdicts[i] = machine.process(packet)
   digests[i] = digest(packet.bytes, 0, packet.bytes.length)
@@ -249,7 +254,8 @@ class Comparison {
     const delivered = all.map(n => !loss(firstSequence + BigInt(n)))
     const behind = new Set<number>([dropWord.recovering, dropWord.unrecoverable, dropWord.late])
     const done = (n: number): boolean => delivered[n] && !behind.has(found.verdicts[n])
-    const survived = survivorsOf(delivered, workers)
+    const flushes = (options.revisions ?? []).map(r => r.after)
+    const survived = survivorsOf(delivered, workers, flushes)
     const serial = runSerial(
       subject,
       store,
@@ -361,12 +367,18 @@ function outlastsClock(artifact: Artifact, store: PacketStore): boolean {
 
 /**
  * Which packets survive: those in a frame that arrives, as packet or as item. With n workers the next n - 1 frames carry
- * a packet's item, and at the end the flush, which is never lost, carries the last n - 1.
+ * a packet's item, and the flush, which is never lost, carries the last n - 1: at the end, and after so many packets.
  */
-export function survivorsOf(delivered: readonly boolean[], workers: number): boolean[] {
+export function survivorsOf(
+  delivered: readonly boolean[],
+  workers: number,
+  flushes: readonly number[] = [],
+): boolean[] {
+  const flushed = (n: number, end: number): boolean => n < end && n >= end - (workers - 1)
   return delivered.map(
     (_, n) =>
-      n >= delivered.length - (workers - 1) || delivered.slice(n, n + workers).some(arrived => arrived),
+      [...flushes, delivered.length].some(end => flushed(n, end)) ||
+      delivered.slice(n, n + workers).some(arrived => arrived),
   )
 }
 

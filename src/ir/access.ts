@@ -66,7 +66,7 @@ export interface Tracer {
 /** Everything that outlives a packet. */
 export interface Host {
   readonly state: StateAccess
-  /** Values set by the user; a setting that is not here has its default. */
+  /** Values set by the user; a setting that is not here has its default. Read at each use: they may change. */
   readonly settings?: ReadonlyMap<string, bigint>
   /** Of random(); 0 if left out. */
   readonly seed?: bigint

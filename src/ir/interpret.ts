@@ -300,10 +300,11 @@ const meanings: Readonly<Record<string, (site: Site) => () => Value>> = {
   setting: site => {
     const name = text(site, 'name')
     const declared = site.machine.program.settings.find(s => s.name === name)
-    const value = site.machine.host.settings?.get(name) ?? declared?.default
-    if (value === undefined) return site.fail(`no setting ${name}`)
-    const narrow = BigInt.asUintN(bitsOf(site.i.type), value)
-    return () => valueOf(site.i.type, narrow)
+    const { settings } = site.machine.host
+    const value = (): bigint | undefined => settings?.get(name) ?? declared?.default
+    if (value() === undefined) return site.fail(`no setting ${name}`)
+    // Looked at each time: settings may change between two packets.
+    return () => valueOf(site.i.type, BigInt.asUintN(bitsOf(site.i.type), value()!))
   },
   packet: () => () => 0,
   load: site => {

@@ -1,34 +1,84 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { judge, mostHeavy } from './heavy.js'
-import { heavySlots } from './toeplitz.js'
+import type { Epoch, Vote } from './heavy.js'
+import { heavySlots, indirectionEntries } from './toeplitz.js'
 
-const none: ReadonlySet<number> = new Set()
+/** An epoch on four workers in which keys have `votes` and every bucket `others` packets besides. */
+function epoch(votes: readonly Vote[], others: number, options: Partial<Epoch> = {}): Epoch {
+  const heavy = options.heavy ?? new Set()
+  const workers = options.workers ?? 4
+  const loads = Array.from({ length: indirectionEntries }, () => others)
+  for (const { hash, count } of votes) if (!heavy.has(hash)) loads[hash % indirectionEntries] += count
+  const owners = loads.map((_, bucket) => bucket % workers)
+  return { votes, scale: 1, loads, owners, workers, heavy, room: true, replay: 0.5, ...options }
+}
 
-test('a key with half of a fair share is heavy, and stays so until it has little', () => {
-  // 1,000 packets, 4 workers: a fair share is 250.
-  const found = (count: number, heavy: ReadonlySet<number>) => judge([{ hash: 7, count }], 1000, 4, heavy)
-  assert.deepEqual(found(125, none), { promoted: [7], demoted: [] })
-  assert.deepEqual(found(124, none), { promoted: [], demoted: [] })
-  assert.deepEqual(found(40, new Set([7])), { promoted: [], demoted: [] })
-  assert.deepEqual(found(31, new Set([7])), { promoted: [], demoted: [7] })
-  assert.deepEqual(judge([], 1000, 4, new Set([7])), { promoted: [], demoted: [7] })
+test('a key is replicated if the busiest worker has less to do then, and not otherwise', () => {
+  // A flow that is all there is: 1000 packets on one worker, or 250 packets and 750 items on each.
+  const alone = [{ hash: 7, count: 1000 }]
+  assert.deepEqual(judge(epoch(alone, 0)).promoted, [7])
+  assert.deepEqual(judge(epoch(alone, 0, { replay: 1 })).promoted, [], 'an item costs what a packet costs')
+  assert.deepEqual(judge(epoch(alone, 0, { workers: 1 })).promoted, [])
+  // Less than the others have each: its worker is the busiest no more when buckets have moved.
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 200 }], 10)).promoted, [])
+  // More than a fair share, but replaying it everywhere costs more than having it on one worker.
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 400 }], 10, { replay: 0.95 })).promoted, [])
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 1500 }], 10)).promoted, [7])
+})
+
+test('two flows that are too much for a worker each are both replicated', () => {
+  const two = [
+    { hash: 7, count: 800 },
+    { hash: 9, count: 700 },
+  ]
+  assert.deepEqual(judge(epoch(two, 1, { workers: 16, replay: 0.2 })).promoted, [7, 9])
+})
+
+test('a heavy key stays one until something else is clearly better, and goes when its packets are gone', () => {
+  const heavy = new Set([7])
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 1000 }], 2, { heavy })).demoted, [])
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 900 }], 2, { heavy, replay: 0.9 })).demoted, [])
+  assert.deepEqual(judge(epoch([], 2, { heavy })).demoted, [7])
+  // Even with the others, and items as dear as packets: sharding alone would do.
+  assert.deepEqual(judge(epoch([{ hash: 7, count: 400 }], 3, { heavy, replay: 1 })).demoted, [7])
+})
+
+test('buckets move as if promoted keys were gone from them', () => {
+  const { promoted, moves } = judge(epoch([{ hash: 7, count: 2000 }], 10, { replay: 0.2 }))
+  assert.deepEqual(promoted, [7])
+  assert.deepEqual(moves, [])
+})
+
+test('votes of a sample count for the packets they stand for', () => {
+  const loads = Array.from({ length: indirectionEntries }, (_, bucket) => (bucket === 7 ? 1000 : 0))
+  const sampled = epoch([{ hash: 7, count: 100 }], 0, { scale: 10, loads })
+  assert.deepEqual(judge(sampled).promoted, [7])
 })
 
 test('packets without a hash are never heavy', () => {
-  assert.deepEqual(judge([{ hash: 0, count: 900 }], 1000, 2, none), { promoted: [], demoted: [] })
+  assert.deepEqual(judge(epoch([{ hash: 0, count: 900 }], 0)).promoted, [])
 })
 
 test('the sequencer has one place for keys with equal low bits; the heaviest gets it', () => {
   const votes = [
-    { hash: 5, count: 200 },
-    { hash: 5 + heavySlots, count: 300 },
+    { hash: 5, count: 2000 },
+    { hash: 5 + heavySlots, count: 3000 },
   ]
-  assert.deepEqual(judge(votes, 1000, 4, none).promoted, [5 + heavySlots])
-  assert.deepEqual(judge(votes, 1000, 4, new Set([5])).promoted, [])
+  assert.deepEqual(judge(epoch(votes, 1)).promoted, [5 + heavySlots])
+  assert.deepEqual(judge(epoch(votes, 1, { heavy: new Set([5]) })).promoted, [])
+})
+
+test('where tables have no room for copies no more keys become heavy', () => {
+  const alone = [{ hash: 7, count: 1000 }]
+  assert.deepEqual(judge(epoch(alone, 0, { room: false })).promoted, [])
+  assert.deepEqual(judge(epoch(alone, 0, { room: false, heavy: new Set([7]) })).demoted, [])
 })
 
 test('there is a bound to heavy keys', () => {
-  const votes = Array.from({ length: 200 }, (_, k) => ({ hash: k + 1, count: 100 }))
-  assert.equal(judge(votes, 1000, 16, none).promoted.length, mostHeavy)
+  // All of them in one bucket, which no move can divide.
+  const votes = Array.from({ length: 200 }, (_, k) => ({ hash: 1 + indirectionEntries * k, count: 100 }))
+  const slots = new Set(votes.map(v => v.hash % heavySlots)).size
+  const { promoted } = judge(epoch(votes, 0, { workers: 16, replay: 0 }))
+  assert.ok(promoted.length <= Math.min(mostHeavy, slots), `${promoted.length}`)
 })

@@ -3,42 +3,125 @@
 // Pure. The sequencer's loop keeps one vote per slot (Boyer and Moore's majority vote, a slot for each value of some bits
 // of the hash): a packet of the slot's key adds one, any other takes one away. A key with more than half of its slot's packets
 // is there at the end of an epoch, and its count is at most what it had.
+//
+// A key is replicated only if that makes the busiest worker less busy. Alone, a key of h packets costs its worker h; on n
+// workers it costs each of them h/n packets and (1 - 1/n)h items, so it pays exactly when a worker would otherwise have
+// much more than the others (paper, Appendix A, for one key). What buckets could be moved to level the load is counted on
+// both sides, with the same search that moves them (balance.ts).
 
-import { heavySlots } from './toeplitz.js'
+import { balance } from './balance.js'
+import type { Move } from './balance.js'
+import { heavySlots, indirectionEntries } from './toeplitz.js'
 
 export interface Vote {
   readonly hash: number
   readonly count: number
 }
 
-/** A key is heavy from this share of a worker's fair share on, and no longer below the second one. */
-export const heavyFrom = 0.5
+/** Keys with less than this share of a worker's fair share are not looked at, and one that was heavy is so no longer. */
 export const lightBelow = 0.125
 /** Keys that are replicated at the same time: their items travel to everybody. */
 export const mostHeavy = 64
+/** A change must take off this share of the busiest worker's load: less is noise, and a hand-over costs something too. */
+export const leastGain = 0.05
+/** Sets that are tried beyond the best one so far, each with one key more. */
+const patience = 3
+
+export interface Epoch {
+  /** What was voted for, each vote counting for `scale` packets. */
+  readonly votes: readonly Vote[]
+  readonly scale: number
+  /** Packets of each bucket, without those of keys that are heavy, and each bucket's worker. */
+  readonly loads: readonly number[]
+  readonly owners: readonly number[]
+  readonly workers: number
+  readonly heavy: ReadonlySet<number>
+  /** Whether every table has room for copies: if not, no more keys become heavy. */
+  readonly room: boolean
+  /** What replaying an item costs, as a share of what its packet costs: c2 / t of the paper's model. */
+  readonly replay: number
+}
+
+export interface Judgement {
+  readonly promoted: readonly number[]
+  readonly demoted: readonly number[]
+  readonly moves: readonly Move[]
+}
 
 /**
- * What changes, given the votes of an epoch, its packets, and the keys that are heavy now. A key whose slot in the sequencer's
- * table of heavy keys is taken stays light.
+ * What should change. A key whose slot in the sequencer's table of heavy keys is taken stays light. Moves are of light
+ * buckets, those of keys that are demoted included.
  */
-export function judge(
-  votes: readonly Vote[],
-  packets: number,
-  workers: number,
-  heavy: ReadonlySet<number>,
-): { readonly promoted: readonly number[]; readonly demoted: readonly number[] } {
-  const fair = packets / workers
-  const counts = new Map(votes.map(v => [v.hash, v.count]))
-  const demoted = [...heavy].filter(hash => (counts.get(hash) ?? 0) < lightBelow * fair)
-  const staying = [...heavy].filter(hash => !demoted.includes(hash))
-  const slots = new Set(staying.map(hash => hash % heavySlots))
-  const promoted: number[] = []
-  for (const { hash, count } of votes.toSorted((a, b) => b.count - a.count || a.hash - b.hash)) {
-    if (count < heavyFrom * fair || staying.length + promoted.length === mostHeavy) break
-    // Packets without a hash have no key that could be copied.
-    if (hash === 0 || heavy.has(hash) || slots.has(hash % heavySlots)) continue
-    slots.add(hash % heavySlots)
-    promoted.push(hash)
+export function judge(epoch: Epoch): Judgement {
+  const { loads, heavy, workers, owners, scale } = epoch
+  const counts = new Map(epoch.votes.map(v => [v.hash, v.count * scale]))
+  const total = [...heavy].reduce((sum, h) => sum + (counts.get(h) ?? 0), 0) + sumOf(loads)
+  const worth = (lightBelow * total) / workers
+  const staying = [...heavy].filter(hash => (counts.get(hash) ?? 0) >= worth)
+  /** All packets as if no key were heavy. */
+  const plain = [...loads]
+  for (const hash of heavy) plain[hash % indirectionEntries] += counts.get(hash) ?? 0
+
+  const attempt = (keys: readonly number[]): Attempt => {
+    const light = [...plain]
+    let spread = 0
+    for (const hash of keys) {
+      const count = counts.get(hash)!
+      spread += count
+      // Votes are estimates: a bucket has no less than nothing.
+      light[hash % indirectionEntries] = Math.max(0, light[hash % indirectionEntries] - count)
+    }
+    const moves = balance(light, owners, workers)
+    const loadOf = Array.from({ length: workers }, () => 0)
+    const at = [...owners]
+    for (const { bucket, to } of moves) at[bucket] = to
+    at.forEach((worker, bucket) => (loadOf[worker] += light[bucket]))
+    return {
+      keys,
+      moves,
+      cost: Math.max(...loadOf) + spread * (1 / workers + (1 - 1 / workers) * epoch.replay),
+    }
   }
-  return { promoted, demoted }
+
+  const now = attempt(staying)
+  // Nothing can be better than all packets spread evenly.
+  const least = total / workers
+  let chosen = now
+  if (workers > 1 && least < (1 - leastGain) * now.cost) {
+    const keys = candidates(epoch.votes, worth / scale, heavy).filter(hash => epoch.room || heavy.has(hash))
+    let best = attempt([])
+    for (let n = 1; n <= keys.length && n <= best.keys.length + patience; n++) {
+      const next = attempt(keys.slice(0, n))
+      if (next.cost < best.cost) best = next
+    }
+    if (best.cost < (1 - leastGain) * now.cost) chosen = best
+  }
+  return {
+    promoted: chosen.keys.filter(hash => !heavy.has(hash)),
+    demoted: [...heavy].filter(hash => !chosen.keys.includes(hash)),
+    moves: chosen.moves,
+  }
+}
+
+interface Attempt {
+  readonly keys: readonly number[]
+  readonly moves: readonly Move[]
+  /** What the busiest worker would have to do, in packets. */
+  readonly cost: number
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0)
+
+/** Keys that could be replicated, the heaviest first; of those that share a slot, the one that has it. */
+function candidates(votes: readonly Vote[], worth: number, heavy: ReadonlySet<number>): number[] {
+  const taken = new Map([...heavy].map(hash => [hash % heavySlots, hash]))
+  const found: number[] = []
+  for (const { hash, count } of votes.toSorted((a, b) => b.count - a.count || a.hash - b.hash)) {
+    if (count < worth || found.length === mostHeavy) break
+    // Packets without a hash have no key that could be copied.
+    if (hash === 0 || (taken.get(hash % heavySlots) ?? hash) !== hash) continue
+    taken.set(hash % heavySlots, hash)
+    found.push(hash)
+  }
+  return found
 }

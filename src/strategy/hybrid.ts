@@ -1,12 +1,16 @@
 // Sharding for the many, replication for the few: keys that carry much of the traffic live on every worker and are
 // sprayed, with their history; all others are sharded, and cost no history at all.
 //
-// For programs that can be both sharded and replicated. Heavy keys are found by the sequencer (heavy.ts) and change their
-// kind at the end of an epoch, when no packet is under way; light buckets are rebalanced then as in RSS++.
-// docs/decisions/0244 says when this wins.
+// For programs that can be both sharded and replicated. Heavy keys are found by the sequencer, from a sample of the
+// packets (heavy.ts), and change their kind at the end of an epoch, when no packet is under way; light buckets are
+// rebalanced then as in RSS++. While no key is heavy, workers run sharding's own loop. docs/decisions/0244 and 0290 say
+// when this wins.
 
+import { endOfList } from '../backend/wasm/loops/hybrid.js'
+import { context } from '../backend/wasm/memory.js'
 import { rebalanced } from './rebalanced.js'
 import type { Strategy } from './strategy.js'
+import { steeringLayout } from './toeplitz.js'
 
 export const hybrid: Strategy = {
   ...rebalanced,
@@ -16,13 +20,38 @@ export const hybrid: Strategy = {
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets, those of heavy keys and the state handed to it',
   prepare({ loops, words, contexts, workers }, slab, count, seq) {
-    for (let w = 0; w < workers; w++) words[(slab.lists + w * slab.listBytes) >>> 2] = 0
-    const { lists, listBytes, items, effects, descriptors } = slab
-    loops.classify!(contexts[0], descriptors, count, seq, lists, listBytes, items, effects)
+    const { lists, listBytes, items, descriptors } = slab
+    const wordOf = (list: number): number => (lists + list * listBytes) >>> 2
+    const steering = words[(contexts[0] + context.steering) >>> 2]
+    for (let list = 0; list <= workers; list++) words[wordOf(list)] = 0
+    if (words[(steering + steeringLayout.heavyCount) >>> 2] === 0)
+      loops.steer!(contexts[0], descriptors, count, seq, lists, listBytes)
+    else {
+      loops.classify!(
+        contexts[0],
+        descriptors,
+        count,
+        seq,
+        lists,
+        listBytes,
+        lists + workers * listBytes,
+        items,
+      )
+      for (let list = 0; list <= workers; list++) {
+        const at = wordOf(list)
+        words[at + 1 + words[at]] = endOfList
+      }
+    }
+    const every = Math.max(1, words[(steering + steeringLayout.voteEvery) >>> 2])
+    const samples = Math.ceil(count / every)
+    loops.vote!(contexts[0], descriptors, samples, seq, every)
   },
-  work({ loops, words, contexts }, worker, slab, _count, seq) {
+  work({ loops, words, contexts, workers }, worker, slab, _count, seq) {
     const list = slab.lists + worker * slab.listBytes
-    const { descriptors, stamps, items, effects } = slab
-    loops.mixed!(contexts[worker], descriptors, words[list >>> 2], seq, list + 4, stamps, items, effects)
+    const heavy = slab.lists + workers * slab.listBytes
+    const [own, common] = [words[list >>> 2], words[heavy >>> 2]]
+    const { descriptors, stamps, items } = slab
+    if (common === 0) loops.listed!(contexts[worker], descriptors, own, seq, list + 4, stamps)
+    else loops.mixed!(contexts[worker], descriptors, own + common, seq, list + 4, heavy + 4, stamps, items)
   },
 }

@@ -40,6 +40,7 @@ export interface Loops {
     history: number,
   ): void
   valued?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
+  vote?(ctx: number, desc: number, count: number, seq: bigint, every: number): void
   classify?(
     ctx: number,
     desc: number,
@@ -47,8 +48,8 @@ export interface Loops {
     seq: bigint,
     lists: number,
     room: number,
+    heavy: number,
     items: number,
-    effects: number,
   ): void
   mixed?(
     ctx: number,
@@ -56,9 +57,9 @@ export interface Loops {
     count: number,
     seq: bigint,
     list: number,
+    heavy: number,
     stamps: number,
     items: number,
-    effects: number,
   ): void
   recovered?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void

@@ -29,7 +29,7 @@ const columnBytes = 4 * indirectionEntries
 /**
  * Byte offsets in the steering block: the Toeplitz tables; the indirection table, a u32 worker for each bucket; u32
  * packets of each bucket since the counts were last cleared; of hybrid the hashes of heavy keys, 0 for none, and the votes, a
- * u32 hash and a u32 count each.
+ * u32 hash and a u32 count each; u32 how many keys are heavy, and one packet in how many votes.
  */
 export const steeringLayout = {
   tables: 0,
@@ -37,7 +37,9 @@ export const steeringLayout = {
   loads: tablesBytes + columnBytes,
   heavy: tablesBytes + 2 * columnBytes,
   votes: tablesBytes + 2 * columnBytes + 4 * heavySlots,
-  size: tablesBytes + 2 * columnBytes + 4 * heavySlots + 8 * voteSlots,
+  heavyCount: tablesBytes + 2 * columnBytes + 4 * heavySlots + 8 * voteSlots,
+  voteEvery: tablesBytes + 2 * columnBytes + 4 * heavySlots + 8 * voteSlots + 4,
+  size: tablesBytes + 2 * columnBytes + 4 * heavySlots + 8 * voteSlots + 8,
 } as const
 
 /** The hash of up to 36 bytes: addresses and ports in network order, source before destination. u32. */

@@ -125,7 +125,7 @@ export function drawnOptions({ artifact }: Compiled, seed: number, packets: read
     settings,
     slabPackets,
     cores,
-    epoch: { packets: 1 + draw.below(40) },
+    epoch: { packets: 1 + draw.below(40), replay: 0 },
     ...(artifact.rules.length && { rules: rules.bytes }),
   }
 }

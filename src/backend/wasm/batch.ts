@@ -9,7 +9,7 @@ import type { Embedding } from './embedding.js'
 import { wasmType } from './embedding.js'
 import { placed } from './loops/loop.js'
 import type { BatchSource, Way } from './loops/loop.js'
-import { classify, mixed } from './loops/hybrid.js'
+import { classify, mixed, vote } from './loops/hybrid.js'
 import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
@@ -52,6 +52,7 @@ export function buildModule(source: BatchSource): Module {
   }
   if (source.steer) steer(parts, source.steer)
   if (source.hybrid && source.steer && source.slice) {
+    vote(parts, source.steer)
     classify(parts, source.steer, source.slice)
     mixed(parts, source.slice)
   }

@@ -110,6 +110,25 @@ export class Loop {
     )
   }
 
+  /** The same for the worker's own packets alone; the others are not looked at. Sequence numbers are left to the body. */
+  eachOwn(body: Code): void {
+    const { i, count, desc } = this.l
+    const turn = this.countdown()
+    const { workers } = this.l
+    const again = label('next')
+    const done = label('done')
+    const ahead = (packets: Local): Code => [
+      [local.get(desc), local.get(packets), i32.const(descriptorBytes), i32.mul, i32.add, local.set(desc)],
+      [local.get(i), local.get(packets), i32.add, local.tee(i), local.get(count)],
+    ]
+    this.func.emit(
+      block(done, [
+        [ahead(turn), i32.ge_u, br_if(done)],
+        loop(again, [body, ahead(workers), i32.lt_u, br_if(again)]),
+      ]),
+    )
+  }
+
   /** Moves to the next descriptor and sequence number. */
   nextPacket(): Code {
     const { desc, seq } = this.l

@@ -14,24 +14,33 @@ import type { LoopParts } from './loop.js'
  */
 export function steer(parts: LoopParts, steer: IrFunc): void {
   const loop = new Loop(parts, 'steer', ['lists', 'room'])
-  const { lists, room, i } = loop.l
-  const list = loop.declare('list', 'i32')
-  const length = loop.declare('listLength', 'i32')
   const bucket = loop.declare('bucket', 'i32')
-  // A list is u32 length, then the indices; lists stand `room` bytes apart.
   loop.each(
     [
       loop.openPacket(),
       loop.inline(steer, result => [result, local.set(bucket)]),
       bucketEntry(loop, bucket, bucket),
-      [local.get(lists), local.get(bucket), i32.load(steeringLayout.indirection)],
-      [local.get(room), i32.mul, i32.add, local.tee(list)],
-      [i32.load(), local.set(length)],
-      [local.get(list), local.get(length), i32.const(2), i32.shl, i32.add, local.get(i), i32.store(4)],
-      [local.get(list), local.get(length), i32.const(1), i32.add, i32.store()],
+      append(loop, bucket),
     ],
     loop.nextPacket(),
   )
+}
+
+/**
+ * Appends the packet's index to the list of its bucket's worker; `bucket` is what bucketEntry found. A list is u32 length,
+ * then the indices; lists stand `room` bytes apart.
+ */
+export function append(loop: Loop, bucket: Local): Code {
+  const { lists, room, i } = loop.l
+  const list = loop.declare('list', 'i32')
+  const length = loop.declare('listLength', 'i32')
+  return [
+    [local.get(lists), local.get(bucket), i32.load(steeringLayout.indirection)],
+    [local.get(room), i32.mul, i32.add, local.tee(list)],
+    [i32.load(), local.set(length)],
+    [local.get(list), local.get(length), i32.const(2), i32.shl, i32.add, local.get(i), i32.store(4)],
+    [local.get(list), local.get(length), i32.const(1), i32.add, i32.store()],
+  ]
 }
 
 /** Finds the address of the entry of a hash's bucket in the steering block's columns, and counts a packet for it. */

@@ -6,9 +6,9 @@
 // `restore` puts processed packets back where the device had them. Properties of the packet that the program reads
 // travel in the header too. Read src/wire/history.ts first.
 
-import { block, br, br_if, i32, i64, if_, label, local, loop as repeat, memory } from '../asm.js'
+import { block, br_if, i32, i64, if_, label, local, loop as repeat, memory } from '../asm.js'
 import type { Code, Local } from '../asm.js'
-import { context, descriptor, descriptorBytes } from '../memory.js'
+import { context, descriptor } from '../memory.js'
 import { Loop } from './loop.js'
 import type { LoopParts, Slice } from './loop.js'
 
@@ -217,41 +217,45 @@ export function effectOf(loop: Loop, frame: Local): Code {
 /**
  * valued(ctx, desc, count, seq, stamps): the worker's own packets, each a frame with history. A gap in the numbers
  * is counted and its packet gets no verdict; there is none unless frames are lost.
+ *
+ * An item costs its worker little more than `advance`: where the ring's oldest item is, and how many of them the worker has
+ * seen, is found once per frame.
  */
 export function valued(parts: LoopParts, slice: Slice): void {
   const loop = new Loop(parts, 'valued', ['stamps'])
   const { l } = loop
   const { ctx, desc, seq } = l
   const { slots, bitmap, itemsAt, header } = sizes(loop, slice)
-  const turn = loop.countdown()
-  const frame = loop.declare('frame', 'i32')
-  const last = loop.declare('last', 'i64')
-  const number = loop.declare('number', 'i64')
-  const k = loop.declare('k', 'i32')
-  const slot = loop.declare('slot', 'i32')
-  const item = loop.declare('item', 'i32')
-  const replayed = loop.declare('replayed', 'i64')
+  const names = ['frame', 'left', 'slot', 'item', 'effects', 'firstItem']
+  const [frame, left, slot, item, effects, firstItem] = names.map(n => loop.declare(n, 'i32'))
+  const [last, number, replayed] = ['last', 'number', 'replayed'].map(n => loop.declare(n, 'i64'))
   const read = readProperties(loop, frame, bitmap)
   const again = label('item')
   const done = label('items')
-  const next = label('next item')
   const wideSlots: Code = [local.get(slots), i64.extend_i32_u]
   const replay: Code = block(done, [
-    [i32.const(0), local.set(k)],
+    // The first item that is new has number last + 1; before it in the ring come last + 1 - (number - slots) others.
+    [local.get(last), i64.const(1), i64.add, local.tee(seq)],
+    [local.get(number), i64.ge_s, br_if(done)],
+    [local.get(number), local.get(seq), i64.sub, i32.wrap_i64, local.set(left)],
+    [local.get(frame), i32.load8_u(6), local.get(slots), local.get(left), i32.sub, i32.add, local.tee(slot)],
+    [local.get(slots), i32.ge_u],
+    if_([local.get(slot), local.get(slots), i32.sub, local.set(slot)]),
+    // Slots are at most 15; what follows the bitmap in these bytes belongs to no slot.
+    [local.get(frame), i32.load(fixed), local.set(effects)],
+    [local.get(frame), local.get(itemsAt), i32.add, local.tee(firstItem)],
+    [local.get(slot), i32.const(slice.itemStride), i32.mul, i32.add, local.set(item)],
     repeat(again, [
-      [local.get(k), local.get(slots), i32.ge_u, br_if(done)],
-      block(next, [
-        // The number of the item in slot (index + k) modulo slots.
-        [local.get(number), wideSlots, i64.sub, local.get(k), i64.extend_i32_u, i64.add, local.tee(seq)],
-        [local.get(last), i64.le_s, br_if(next)],
-        slotOf(loop, frame, slots, local.get(k)),
-        [effectOf(loop, frame), i32.eqz, br_if(next)],
-        [local.get(frame), local.get(itemsAt), i32.add],
-        [local.get(slot), i32.const(slice.itemStride), i32.mul, i32.add, local.set(item)],
+      [local.get(effects), local.get(slot), i32.shr_u, i32.const(1), i32.and],
+      if_([
         loop.inline(slice.advance, () => [], item),
         [local.get(replayed), i64.const(1), i64.add, local.set(replayed)],
       ]),
-      [local.get(k), i32.const(1), i32.add, local.set(k), br(again)],
+      [local.get(item), i32.const(slice.itemStride), i32.add, local.set(item)],
+      [local.get(slot), i32.const(1), i32.add, local.tee(slot), local.get(slots), i32.eq],
+      if_([i32.const(0), local.set(slot), local.get(firstItem), local.set(item)]),
+      [local.get(seq), i64.const(1), i64.add, local.set(seq)],
+      [local.get(left), i32.const(1), i32.sub, local.tee(left), br_if(again)],
     ]),
   ])
   loop.func.emit([local.get(ctx), i64.load(context.last), local.set(last)])
@@ -259,51 +263,35 @@ export function valued(parts: LoopParts, slice: Slice): void {
   const gap: Code = [
     [local.get(number), wideSlots, i64.sub, i64.const(1), i64.sub, local.get(last), i64.gt_s],
   ]
-  loop.each(
-    [
-      local.get(turn),
-      if_(
-        [local.get(turn), i32.const(1), i32.sub, local.set(turn)],
-        [
-          loop.restart(turn),
-          [local.get(desc), i32.load(descriptor.address), local.set(frame)],
-          // The number in full: the nearest to the last one with these low 32 bits.
-          [local.get(last), loadBigEndian(frame, i32.const(0), 4), local.get(last), i64.sub],
-          [i64.extend32_s, i64.add, local.set(number)],
-          gap,
-          if_(
-            [
-              [local.get(ctx), local.get(ctx), i64.load(context.gaps), i64.const(1), i64.add],
-              i64.store(context.gaps),
-            ],
-            [
-              replay,
-              isFlush,
-              if_(
-                [local.get(number), i64.const(1), i64.sub, local.set(last)],
-                [
-                  read,
-                  [local.get(number), local.tee(seq), local.set(last)],
-                  [
-                    local.get(desc),
-                    local.get(frame),
-                    local.get(header),
-                    i32.add,
-                    i32.store(descriptor.address),
-                  ],
-                  [local.get(desc), local.get(desc), i32.load(descriptor.length), local.get(header), i32.sub],
-                  i32.store(descriptor.length),
-                  loop.process(),
-                  loop.stamp(l.i),
-                ],
-              ),
-            ],
-          ),
-        ],
-      ),
-    ],
-    [local.get(desc), i32.const(descriptorBytes), i32.add, local.set(desc)],
-  )
+  loop.eachOwn([
+    [local.get(desc), i32.load(descriptor.address), local.set(frame)],
+    // The number in full: the nearest to the last one with these low 32 bits.
+    [local.get(last), loadBigEndian(frame, i32.const(0), 4), local.get(last), i64.sub],
+    [i64.extend32_s, i64.add, local.set(number)],
+    gap,
+    if_(
+      [
+        [local.get(ctx), local.get(ctx), i64.load(context.gaps), i64.const(1), i64.add],
+        i64.store(context.gaps),
+      ],
+      [
+        replay,
+        isFlush,
+        if_(
+          [local.get(number), i64.const(1), i64.sub, local.set(last)],
+          [
+            read,
+            [local.get(number), local.tee(seq), local.set(last)],
+            [local.get(desc), local.get(frame), local.get(header), i32.add, i32.store(descriptor.address)],
+            [local.get(desc), local.get(desc), i32.load(descriptor.length), local.get(header), i32.sub],
+            i32.store(descriptor.length),
+            loop.process(),
+            loop.stamp(l.i),
+          ],
+        ),
+      ],
+    ),
+  ])
   loop.func.emit(
     [local.get(ctx), local.get(last), i64.store(context.last)],
     [local.get(ctx), local.get(ctx), i64.load(context.replayed), local.get(replayed), i64.add],
