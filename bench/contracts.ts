@@ -17,6 +17,7 @@ import { loadPackets } from '../src/engine/packets.js'
 import type { PacketStore } from '../src/engine/packets.js'
 import { randomLoss } from '../src/engine/transport.js'
 import { verify } from '../src/engine/verify.js'
+import { eager } from '../src/strategy/balance.js'
 import { allStrategies, strategyWith } from '../src/strategy/strategies.js'
 import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
@@ -84,7 +85,7 @@ for (const name of positionals.length ? positionals : programNames) {
       const { cases } = await verify(program, store, {
         ...options,
         ...loss,
-        epoch: { packets: 2_000, replay: 0 },
+        epoch: { packets: 2_000, replay: 0, balance: eager },
       })
       const wrong = cases.filter(c => c.divergent > 0 || c.skipped !== undefined)
       broken += wrong.length

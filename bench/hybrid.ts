@@ -125,7 +125,9 @@ for (const trace of values.trace ?? Object.keys(specifications)) {
       const all = ways.map(s => new Contestant(program, store, s, cores))
       for (const c of all) await c.round(0)
       for (const c of all) c.forget()
-      for (let n = 0; n < rounds; n++) for (const c of all) await c.round(n)
+      // Forwards and backwards, so that nobody always comes after the same one.
+      for (let n = 0; n < rounds; n++)
+        for (const c of n % 2 ? all.toReversed() : all) await c.round(Math.floor(n / 2))
       const ratios = (hardware: boolean): number[] => {
         const [s, r, , h] = all.map(c => c.rates(hardware))
         return h.map((mpps, k) => mpps / Math.max(s[k], r[k]))

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { observe } from '../src/engine/observe.js'
 import { PacketStore } from '../src/engine/packets.js'
 import { verify } from '../src/engine/verify.js'
+import { eager } from '../src/strategy/balance.js'
 import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { sharded } from '../src/strategy/sharded.js'
@@ -15,7 +16,7 @@ const store = synthetic(0)
 /** One flow has most of the first half and nothing of the second: it becomes heavy, and light again. */
 const elephant = joined(synthetic(0.5), store)
 /** Items cost nothing, so that every key with much of the traffic is worth replicating. */
-const ways = { slabPackets: 256, epoch: { packets: 500, replay: 0 } }
+const ways = { slabPackets: 256, epoch: { packets: 500, replay: 0, balance: eager } }
 
 for (const name of programNames) {
   const subject = bundledProgram(name)

@@ -7,6 +7,7 @@
 
 import { stateMemory } from '../state/memory.js'
 import { balance } from '../strategy/balance.js'
+import type { BalanceOptions } from '../strategy/balance.js'
 import { judge } from '../strategy/heavy.js'
 import type { Vote } from '../strategy/heavy.js'
 import { heavySlots, indirectionEntries, steeringLayout, voteSlots } from '../strategy/toeplitz.js'
@@ -20,6 +21,8 @@ export interface Epoch {
   readonly milliseconds?: number
   /** Of hybrid: what replaying an item costs, as a share of processing its packet; the compiler's estimate if left out. */
   readonly replay?: number
+  /** When buckets move; left out, also the epoch before must be in favour (strategy/balance.ts). */
+  readonly balance?: BalanceOptions
 }
 export const defaultEpoch: Epoch = { packets: 65_536 }
 
@@ -59,6 +62,8 @@ export class Rebalancer {
   private epochs = 0
   private paused = 0
   private packets = 0
+  /** Loads of the last epoch; of none at first, which confirms nothing. */
+  private before: readonly number[] = Array.from({ length: indirectionEntries }, () => 0)
   private time = performance.now()
   private readonly plan: Plan
   private readonly epoch: Epoch
@@ -96,9 +101,11 @@ export class Rebalancer {
     const { shards, plan } = this
     const loads = Array.from(this.column(steeringLayout.loads, indirectionEntries))
     const { owners, heavy: held } = shards
+    const votes = this.hybrid ? this.votes() : []
+    const options = this.epoch.balance ?? { before: this.before }
     const { promoted, demoted, moves } = this.hybrid
       ? judge({
-          votes: this.votes(),
+          votes,
           scale: this.voteEvery,
           loads,
           owners,
@@ -106,9 +113,15 @@ export class Rebalancer {
           heavy: held,
           room: shards.roomy,
           replay: this.replay,
+          balance: options,
         })
-      : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers) }
+      : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers, options) }
     const change = { demoted, moves, promoted }
+    // What the next epoch compares with: a key that has become heavy will not be in its loads.
+    this.before = loads
+    for (const { hash, count } of votes)
+      if (promoted.includes(hash))
+        loads[hash % indirectionEntries] -= Math.min(loads[hash % indirectionEntries], count * this.voteEvery)
     if (demoted.length + moves.length + promoted.length > 0) {
       const entries = shards.apply(change, time)
       this.column(steeringLayout.indirection, indirectionEntries).set(shards.owners)

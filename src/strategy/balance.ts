@@ -3,7 +3,8 @@
 //
 // Pure. The paper minimises a weighted sum of load imbalance and migrations; this does so greedily: as long as the
 // busiest worker has a bucket whose move to the idlest one takes off more load than a migration is worth, it moves the
-// one that levels the two best. Hysteresis: below a threshold nothing is done at all, so that noise moves no state.
+// one that levels the two best. Hysteresis: below a threshold nothing is done at all, nor while the loads differ as counts do by
+// chance, nor for what was otherwise an epoch ago: noise and flows that are gone by then move no state.
 
 export interface Move {
   readonly bucket: number
@@ -12,13 +13,22 @@ export interface Move {
 }
 
 export interface BalanceOptions {
-  /** Nothing is moved while the busiest worker has less than so many times the mean. */
+  /**
+   * Nothing is moved while the busiest worker has less than so many times the mean, and so many standard deviations of a
+   * count besides: even traffic comes to that by chance, and what is moved for it moves back at the next epoch.
+   */
   readonly threshold?: number
+  readonly chance?: number
+  /** Loads of the epoch before this one: only what would have levelled that one too is worth moving. */
+  readonly before?: readonly number[]
   /** What a migration is worth, as a share of a worker's mean load: a move must level the two workers by more. */
   readonly migration?: number
 }
 
-export const balanceDefaults = { threshold: 1.1, migration: 0.01 } as const
+export const balanceDefaults = { threshold: 1.1, migration: 0.01, chance: 3 } as const
+
+/** Moves for whatever levels two workers: for tests, which want many of them. */
+export const eager: BalanceOptions = { threshold: 1.1, migration: 0, chance: 0 }
 
 /**
  * The moves, given the load of each bucket (packets of the last epoch) and the worker of each. Ends with at most one
@@ -30,12 +40,11 @@ export function balance(
   workers: number,
   options: BalanceOptions = {},
 ): Move[] {
-  const { threshold, migration } = { ...balanceDefaults, ...options }
+  const { threshold, migration, chance, before } = { ...balanceDefaults, ...options }
   const total = loads.reduce((sum, n) => sum + n, 0)
   const mean = total / workers
-  const load = Array.from({ length: workers }, () => 0)
-  owners.forEach((worker, bucket) => (load[worker] += loads[bucket]))
-  if (total === 0 || Math.max(...load) < threshold * mean) return []
+  const load = perWorker(loads, owners, workers)
+  if (total === 0 || Math.max(...load) < threshold * mean + chance * Math.sqrt(mean)) return []
   const owner = [...owners]
   // Every move lowers the sum of squares, so this ends; the bound is for those who doubt it.
   for (let round = 0; round < owners.length; round++) {
@@ -52,5 +61,14 @@ export function balance(
     load[least] += loads[best]
     owner[best] = least
   }
+  const busiest = (of: readonly number[]): number => Math.max(...perWorker(before!, of, workers))
+  if (before && busiest(owner) >= busiest(owners)) return []
   return owner.flatMap((to, bucket) => (to === owners[bucket] ? [] : [{ bucket, from: owners[bucket], to }]))
+}
+
+/** The load of each worker. */
+export function perWorker(loads: readonly number[], owners: readonly number[], workers: number): number[] {
+  const load = Array.from({ length: workers }, () => 0)
+  owners.forEach((worker, bucket) => (load[worker] += loads[bucket]))
+  return load
 }

@@ -9,8 +9,8 @@
 // much more than the others (paper, Appendix A, for one key). What buckets could be moved to level the load is counted on
 // both sides, with the same search that moves them (balance.ts).
 
-import { balance } from './balance.js'
-import type { Move } from './balance.js'
+import { balance, perWorker } from './balance.js'
+import type { BalanceOptions, Move } from './balance.js'
 import { heavySlots, indirectionEntries } from './toeplitz.js'
 
 export interface Vote {
@@ -40,6 +40,8 @@ export interface Epoch {
   readonly room: boolean
   /** What replaying an item costs, as a share of what its packet costs: c2 / t of the paper's model. */
   readonly replay: number
+  /** When light buckets move. The loads before this epoch are without the keys that are heavy now. */
+  readonly balance?: BalanceOptions
 }
 
 export interface Judgement {
@@ -58,29 +60,26 @@ export function judge(epoch: Epoch): Judgement {
   const total = [...heavy].reduce((sum, h) => sum + (counts.get(h) ?? 0), 0) + sumOf(loads)
   const worth = (lightBelow * total) / workers
   const staying = [...heavy].filter(hash => (counts.get(hash) ?? 0) >= worth)
-  /** All packets as if no key were heavy. */
-  const plain = [...loads]
-  for (const hash of heavy) plain[hash % indirectionEntries] += counts.get(hash) ?? 0
+  /** Loads with the packets of keys too, or without; votes are estimates, and no bucket has less than nothing. */
+  const adding = (to: readonly number[], keys: Iterable<number>, sign: 1 | -1): number[] => {
+    const sums = [...to]
+    for (const hash of keys) sums[hash % indirectionEntries] += sign * (counts.get(hash) ?? 0)
+    return sums.map(n => Math.max(0, n))
+  }
+  const { balance: options = {} } = epoch
+  /** As if no key were heavy. */
+  const plain = adding(loads, heavy, 1)
+  const plainBefore = options.before && adding(options.before, heavy, 1)
 
   const attempt = (keys: readonly number[]): Attempt => {
-    const light = [...plain]
-    let spread = 0
-    for (const hash of keys) {
-      const count = counts.get(hash)!
-      spread += count
-      // Votes are estimates: a bucket has no less than nothing.
-      light[hash % indirectionEntries] = Math.max(0, light[hash % indirectionEntries] - count)
-    }
-    const moves = balance(light, owners, workers)
-    const loadOf = Array.from({ length: workers }, () => 0)
+    const light = adding(plain, keys, -1)
+    const before = plainBefore && { before: adding(plainBefore, keys, -1) }
+    const moves = balance(light, owners, workers, { ...options, ...before })
     const at = [...owners]
     for (const { bucket, to } of moves) at[bucket] = to
-    at.forEach((worker, bucket) => (loadOf[worker] += light[bucket]))
-    return {
-      keys,
-      moves,
-      cost: Math.max(...loadOf) + spread * (1 / workers + (1 - 1 / workers) * epoch.replay),
-    }
+    const most = Math.max(...perWorker(light, at, workers))
+    const spread = keys.reduce((sum, hash) => sum + counts.get(hash)!, 0)
+    return { keys, moves, cost: most + spread * (1 / workers + (1 - 1 / workers) * epoch.replay) }
   }
 
   const now = attempt(staying)

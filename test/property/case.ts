@@ -8,6 +8,7 @@ import { runSerial, verify } from '../../src/engine/verify.js'
 import type { Case as Verified, VerifyOptions } from '../../src/engine/verify.js'
 import { describeDifference, diffStates } from '../../src/state/diff.js'
 import { buildRules } from '../../src/state/rules.js'
+import { eager } from '../../src/strategy/balance.js'
 import { allStrategies, strategyWith } from '../../src/strategy/strategies.js'
 import type { Strategy } from '../../src/strategy/strategy.js'
 import { factsOf } from '../../src/transform/expand/facts.js'
@@ -125,7 +126,7 @@ export function drawnOptions({ artifact }: Compiled, seed: number, packets: read
     settings,
     slabPackets,
     cores,
-    epoch: { packets: 1 + draw.below(40), replay: 0 },
+    epoch: { packets: 1 + draw.below(40), replay: 0, balance: eager },
     ...(artifact.rules.length && { rules: rules.bytes }),
   }
 }
