@@ -74,7 +74,15 @@ export function rowsOf(
   artifact: Pick<Artifact, 'name' | 'rules'>,
   devices: DeviceNames = [],
 ): Record<string, readonly RuleRow[]> {
-  const given = pairs(texts(flags, 'table'), 'table')
+  return rowsFrom(pairs(texts(flags, 'table'), 'table'), artifact, devices)
+}
+
+/** The rows of rule files, by table. */
+export function rowsFrom(
+  given: readonly (readonly [name: string, file: string])[],
+  artifact: Pick<Artifact, 'name' | 'rules'>,
+  devices: DeviceNames = [],
+): Record<string, readonly RuleRow[]> {
   const known = artifact.rules.map(r => r.name)
   const rows: Record<string, readonly RuleRow[]> = {}
   for (const [name, file] of given) {
@@ -100,11 +108,12 @@ export function rulesOf(
   flags: Flags,
   artifact: Artifact,
   rows = rowsOf(flags, artifact),
+  files: readonly (readonly [name: string, file: string])[] = pairs(texts(flags, 'table'), 'table'),
 ): Uint8Array | undefined {
   if (artifact.rules.length === 0) return undefined
   const built = buildRules(artifact.rulesLayout, rows)
   if (built.ok) return built.bytes
-  const [, file = ''] = pairs(texts(flags, 'table'), 'table').find(([name]) => name === built.table) ?? []
+  const [, file = ''] = files.find(([name]) => name === built.table) ?? []
   throw new Failure(
     `${file}${built.line ? `:${built.line}` : ''}: table ${built.table}: ${built.message}`,
     exit.usage,

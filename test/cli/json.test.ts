@@ -73,7 +73,7 @@ test('run, with state of every kind', async () => {
   await valid('run', ['run', 'programs/source-nat.ts', ...args])
   await valid('run', ['run', 'programs/busy-forwarder.ts', ...args])
   await valid('run', ['run', 'programs/heavy-hitter.ts', ...args, '-s', 'rss', '-c', '3', '--virtual'])
-  const lossy = ['-s', 'scr', '-c', '3', '--virtual', '--loss', '5%']
+  const lossy = ['-s', 'scr', '-c', '3', '--virtual', '--loss', '5%', '--change', '9:first=8']
   const under = await valid('run', ['run', 'programs/port-knocking.ts', ...args, ...lossy])
   assert.ok((under.drops as { lost: number }).lost > 0)
   const auto = await valid('run', ['run', 'programs/port-knocking.ts', ...args, '-s', 'auto', '-c', '2'])

@@ -54,6 +54,33 @@ function expectedRecords(): Buffer {
   return records
 }
 
+test('a parameter changes after so many packets, for every worker alike', async () => {
+  const transmitted = async (...flags: string[]): Promise<number> => {
+    const { code, out, err } = await hairpin([...call, '--json', ...flags])
+    assert.equal(code, 0, err)
+    return (JSON.parse(out) as { verdicts: { transmit: number } }).verdicts.transmit
+  }
+  // Nobody can open the port from packet 100 on who has not before.
+  const change = ['--change', '1_00:first=1', '--change', '100:second=0x2']
+  const [before, alone] = [await transmitted(), await transmitted(...change)]
+  assert.ok(alone < before, `${alone} of ${before}`)
+  for (const history of ['reference', 'value'])
+    assert.equal(await transmitted(...change, '-s', 'scr', '-c', '3', '--history', history), alone)
+  const { code, out } = await hairpin(['verify', knocking, '--in', demoCapture, '-c', '3', ...change])
+  assert.equal(code, 0, out)
+  const late = await hairpin([...call, '--change', '851:first=1'])
+  assert.match(late.out, /1 change did not take place: the capture ended before/)
+  for (const [wrong, said] of [
+    ['first=1', /--change takes PACKETS:NAME=VALUE/],
+    ['5:frist=1', /no parameter or rule table frist; .* Did you mean first\?/],
+    ['5:first=x', /--change first takes/],
+  ] as const) {
+    const { code, err } = await hairpin([...call, '--change', wrong])
+    assert.equal(code, 2)
+    assert.match(err, said)
+  }
+})
+
 test('parameters change what a program does, addresses and ports spelled as people do', async () => {
   const closed = await hairpin([...call, '--set', 'first=1', '--set', 'second=0x2', '--json'])
   assert.equal((JSON.parse(closed.out) as { verdicts: { transmit: number } }).verdicts.transmit, 0)

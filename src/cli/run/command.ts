@@ -21,6 +21,7 @@ import { Failure, UsageError } from '../command.js'
 import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
+import { changesOf } from '../changes.js'
 import { captureOf, lossOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { fieldsOf, shardedBy } from '../fields.js'
 import { paragraph } from '../grid.js'
@@ -47,6 +48,7 @@ export const command: Command = {
     virtual: { type: 'boolean' },
     explain: { type: 'boolean' },
     epoch: { type: 'string' },
+    change: { type: 'string', multiple: true },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
   },
@@ -78,7 +80,8 @@ export const command: Command = {
     const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))
     const options = optionsOf(flags, artifact)
     const virtual = isSet(flags, 'virtual')
-    const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length })
+    const revisions = changesOf(flags, artifact)
+    const planned = plan(artifact, { ...options, strategy, cores, virtual, sinks: outputs.length, revisions })
     if ('error' in planned) {
       const compiled = await compileProgram(file, io)
       const why = refusal(compiled, strategy.name)
@@ -99,6 +102,7 @@ export const command: Command = {
     const rate = text(flags, 'loss')
     const epoch = epochOf(flags, strategy)
     const input: Input = {
+      revisions,
       ...(epoch && { epoch }),
       ...(rate !== undefined && { loss: lossOf(share(rate, '--loss'), planned.seed) }),
       open: (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
@@ -138,11 +142,12 @@ export const command: Command = {
       plan: planned,
       result,
       clamped,
-      notes: [...notes, ...unfilled(flags, artifact)],
+      notes: [...notes, ...unfilled(flags, artifact), ...untaken(revisions.length - result.revisions)],
       cpus,
       faults,
       state,
       interrupted,
+      ...(revisions.length > 0 && { changes: result.revisions }),
       ...(auto && { auto }),
     }
     // Packets have standard output for themselves.
@@ -175,6 +180,12 @@ function unfilled(flags: Flags, artifact: Artifact): string[] {
     empty.length === 1 ? `rule table ${empty[0]} is empty` : `rule tables ${empty.join(', ')} are empty`
   return [`${which}; --table NAME=FILE fills ${empty.length === 1 ? 'it' : 'them'}`]
 }
+
+/** Changes whose packets never came. */
+const untaken = (changes: number): string[] =>
+  changes > 0
+    ? [`${changes} change${changes === 1 ? '' : 's'} did not take place: the capture ended before`]
+    : []
 
 function chosenStrategy(flags: Flags, cores: number, auto: string | undefined): Strategy {
   const named = strategyOf(auto ?? text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))

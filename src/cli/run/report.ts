@@ -29,6 +29,8 @@ export interface Report {
   /** The state at the end, where it was asked for. */
   readonly state: readonly Dump[] | undefined
   readonly interrupted: boolean
+  /** Changes of rules and parameters that took place, if any were asked for. */
+  readonly changes?: number
   /** How the strategy was chosen, if it was not named. */
   readonly auto?: Chosen
 }
@@ -87,6 +89,7 @@ export function reportJson(report: Report): object {
       replayed: w.replayed,
       busySeconds: w.busyMilliseconds / 1000,
     })),
+    ...(report.changes !== undefined && { changes: report.changes }),
     ...(result.rebalancing && { rebalancing: rebalancingJson(result.rebalancing) }),
     ...(result.recovery && { recovery: recoveryJson(result.recovery) }),
     ...(result.reordering && { reordering: result.reordering }),
@@ -176,6 +179,10 @@ export function reportText(report: Report): string {
     if (list.length) parts.push(`  dropped: ${list.join(', ')}`)
     parts.push(...recoveryText(result.recovery))
   }
+  if (report.changes)
+    parts.push(
+      `  ${grouped(report.changes)} change${report.changes === 1 ? '' : 's'} of parameters and rules took place`,
+    )
   if (result.rebalancing) parts.push(...rebalancingText(report, result.rebalancing))
   const counters = Object.entries(result.counters).map(([name, count]) => [name, grouped(count)])
   if (counters.length) parts.push('', grid([{ title: 'counter' }, { title: 'count', right: true }], counters))

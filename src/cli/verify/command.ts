@@ -16,6 +16,7 @@ import { exit } from '../exit.js'
 import { integer, isSet, numberList, onlyArgument, share, text } from '../flags.js'
 import { grid, grouped, paragraph } from '../grid.js'
 import { fieldsOf, shardedBy } from '../fields.js'
+import { changesOf } from '../changes.js'
 import { captureOf, lossOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
@@ -32,6 +33,7 @@ export const command: Command = {
     threads: { type: 'boolean' },
     packets: { type: 'string' },
     loss: { type: 'string' },
+    change: { type: 'string', multiple: true },
   },
   async run(flags, io) {
     const file = onlyArgument(flags, 'PROGRAM')
@@ -51,7 +53,7 @@ export const command: Command = {
       sharing && (await inForm(shared, sharing, compiled.artifact, () => Promise.resolve(compiled)))
     const chosen = named.filter(s => s.name !== 'shared' || !form || s === form)
     const { program, artifact } = compiled
-    const options = optionsOf(flags, artifact)
+    const options = { ...optionsOf(flags, artifact), revisions: changesOf(flags, artifact) }
     const store = loadPackets(
       (memory, workspace) => openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) }),
       most,
