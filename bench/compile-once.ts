@@ -7,9 +7,7 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { compile } from '../src/compile.js'
-import { bytecodeOf } from '../src/engine/kernel/load.js'
-import { keepTypeScriptCode, loadTypeScript } from '../src/lang/typescript.js'
+import { openBundle } from '../src/bundle.js'
 import { threadTime } from '../src/sys/thread-time.js'
 
 /** Milliseconds: on the clock, of the thread that compiles, and of all threads of the process. */
@@ -23,6 +21,8 @@ export interface Once {
   /** Of TypeScript. */
   readonly import: Took
   readonly compiles: readonly Took[]
+  /** Whether our modules came as one script with compiled code (src/bundle.ts). */
+  readonly bundled: boolean
   /** Of the module, or of the bytecode. */
   readonly bytes: number
 }
@@ -39,6 +39,18 @@ function timed<T>(work: () => T): { took: Took; result: T } {
   return { took, result }
 }
 
+const [name, target, count, codeFolder] = process.argv.slice(2)
+// The compiler as the command line takes it (src/cli/main.ts).
+const bundle = openBundle(codeFolder)
+const { compile } = (
+  bundle ? bundle.load('compile.js') : await import('../src/compile.js')
+) as typeof import('../src/compile.js')
+const { bytecodeOf } = (
+  bundle ? bundle.load('engine/kernel/load.js') : await import('../src/engine/kernel/load.js')
+) as typeof import('../src/engine/kernel/load.js')
+const { keepTypeScriptCode, loadTypeScript } = (
+  bundle ? bundle.load('lang/typescript.js') : await import('../src/lang/typescript.js')
+) as typeof import('../src/lang/typescript.js')
 /** From source text to what runs: a module that V8 has compiled, or bytecode and the maps it needs. */
 function build(file: string, text: string, target: string): number {
   const { compiled, diagnostics } = compile(file, text, target === 'all' ? {} : { ways: [] })
@@ -50,7 +62,6 @@ function build(file: string, text: string, target: string): number {
   return artifact.wasm.length
 }
 
-const [name, target, count, codeFolder] = process.argv.slice(2)
 const file = fileURLToPath(new URL(`../../programs/${name}.ts`, import.meta.url))
 const text = readFileSync(file, 'utf8')
 const imported = timed(() => loadTypeScript(codeFolder)).took
@@ -62,4 +73,7 @@ for (let k = 0; k < Number(count); k++) {
   bytes = result
 }
 keepTypeScriptCode()
-process.stdout.write(JSON.stringify({ import: imported, compiles, bytes } satisfies Once))
+bundle?.keep(target)
+process.stdout.write(
+  JSON.stringify({ import: imported, compiles, bundled: bundle !== undefined, bytes } satisfies Once),
+)

@@ -4,18 +4,10 @@
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { version } from '../index.js'
-
-/** HAIRPIN_CACHE names the cache's folder; empty switches it off. */
-export function cacheFolder(): string | undefined {
-  const chosen = process.env.HAIRPIN_CACHE
-  if (chosen !== undefined) return chosen === '' ? undefined : chosen
-  const base = process.env.XDG_CACHE_HOME ?? join(homedir() || tmpdir(), '.cache')
-  return join(base, 'hairpin')
-}
+import { cacheFolder } from './cache-folder.js'
 
 /** A build of the compiler is part of the key, so that a changed one never meets an old entry. */
 function keyOf(text: string): string {

@@ -2,7 +2,8 @@
 
 import type { Artifact } from '../engine/artifact.js'
 import type { CompileOptions, Compiled } from '../compile.js'
-import { cached, cacheFolder, keep } from './cache.js'
+import { cacheFolder } from './cache-folder.js'
+import { cached, keep } from './cache.js'
 import { Failure } from './command.js'
 import type { Io } from './command.js'
 import { exit } from './exit.js'

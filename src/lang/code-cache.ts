@@ -16,26 +16,51 @@ export interface Loaded {
   readonly exports: unknown
   /** Whether compiled code was there and V8 took it. */
   readonly taken: boolean
-  /** Writes what is compiled by now, if nothing was taken. Does nothing where the folder cannot be written. */
-  keep(): void
+  /**
+   * Writes what is compiled by now, if nothing was taken, or nothing kept under this label yet: what one kind of work
+   * has compiled is added to what others have. Does nothing where the folder cannot be written.
+   */
+  keep(label?: string): void
 }
 
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
 const digestBytes = 32
 
+/** What a file holds behind its digest: code, labels as JSON, and the length of those in four bytes. */
+interface Kept {
+  readonly code: Buffer
+  readonly labels: readonly string[]
+}
+
+function pack({ code, labels }: Kept): Buffer {
+  const text = Buffer.from(JSON.stringify(labels))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(text.length)
+  const rest = Buffer.concat([code, text, length])
+  return Buffer.concat([digest(rest), rest])
+}
+
+/** Of a file whose digest is right. */
+function unpack(rest: Buffer): Kept {
+  const end = rest.length - 4
+  const start = end - rest.readUInt32LE(end)
+  return { code: rest.subarray(0, start), labels: JSON.parse(rest.toString('utf8', start, end)) as string[] }
+}
+
 /** What the code was compiled from and by: another V8, or V8 with other flags, would refuse it. */
 function fileName(path: string): string {
   const { mtimeMs, size } = statSync(path)
-  const parts = [path, mtimeMs, size, process.version, process.versions.v8, process.arch, ...process.execArgv]
+  const parts: (string | number)[] = [path, mtimeMs, size, process.version, process.versions.v8, process.arch]
+  parts.push(process.env.NODE_OPTIONS ?? '', ...process.execArgv)
   return `${digest(Buffer.from(parts.join('\0'))).toString('hex', 0, 16)}.code`
 }
 
-/** Code from a file, if the file is whole. */
-function readCode(file: string): Buffer | undefined {
+/** What a file holds, if the file is whole. */
+function readKept(file: string): Kept | undefined {
   try {
     const bytes = readFileSync(file)
-    const code = bytes.subarray(digestBytes)
-    return digest(code).equals(bytes.subarray(0, digestBytes)) ? code : undefined
+    const rest = bytes.subarray(digestBytes)
+    return digest(rest).equals(bytes.subarray(0, digestBytes)) ? unpack(rest) : undefined
   } catch {
     return undefined
   }
@@ -44,7 +69,8 @@ function readCode(file: string): Buffer | undefined {
 /** Runs the module at `path` (absolute, CommonJS) with what `folder` holds of its code. */
 export function loadWithCode(path: string, folder: string): Loaded {
   const file = join(folder, fileName(path))
-  const cachedData = readCode(file)
+  const kept = readKept(file)
+  const cachedData = kept?.code
   const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(path, 'utf8')}\n})`
   const script = new Script(source, { filename: path, ...(cachedData && { cachedData }) })
   const module: { exports: unknown } = { exports: {} }
@@ -54,13 +80,14 @@ export function loadWithCode(path: string, folder: string): Loaded {
   return {
     exports: module.exports,
     taken,
-    keep() {
-      if (taken) return
+    keep(label = '') {
+      const labels = taken && kept ? kept.labels : []
+      if (labels.includes(label)) return
       try {
         mkdirSync(folder, { recursive: true })
-        const code = script.createCachedData()
+        const bytes = pack({ code: script.createCachedData(), labels: [...labels, label] })
         // Renamed into place, so that a reader never sees half a file.
-        writeFileSync(`${file}.${process.pid}`, Buffer.concat([digest(code), code]))
+        writeFileSync(`${file}.${process.pid}`, bytes)
         renameSync(`${file}.${process.pid}`, file)
       } catch {
         // Without it the next process compiles again.
