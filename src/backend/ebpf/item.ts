@@ -9,8 +9,9 @@ import type { Address } from './memory.js'
 /** One item, as a function sees it. */
 export interface ItemPlace {
   /** The item's bytes; absent where only the note is read. */
-  readonly item?: { readonly pointer: Value; readonly off: number }
-  readonly note: { readonly pointer: Value; readonly off: number }
+  readonly item?: Address
+  /** Absent where there are no notes. */
+  readonly note?: { readonly pointer: Value; readonly off: number }
   /** From this offset on, it is the note. */
   readonly noteAt: number
   /** Reads that are only to have their lines in the cache. */
@@ -22,10 +23,12 @@ export interface ItemPlace {
 /** Where a read or write of an item goes. */
 export function itemAddress(place: ItemPlace | undefined, { attrs }: Instr): Address {
   const offset = Number(attrs.offset)
-  if (place && offset >= place.noteAt)
+  if (place?.note && offset >= place.noteAt)
     return { pointer: place.note.pointer, off: place.note.off + offset - place.noteAt }
   if (!place?.item) throw new Error('there is no item here')
-  return { pointer: place.item.pointer, off: place.item.off + offset }
+  return 'map' in place.item
+    ? { map: place.item.map, at: place.item.at + offset }
+    : { pointer: place.item.pointer, off: place.item.off + offset }
 }
 
 /** A read whose result nobody wants. */

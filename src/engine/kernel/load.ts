@@ -222,7 +222,7 @@ export interface Installable {
   readonly last?: bigint
 }
 
-/** Makes maps, except those that are there already and stay their maker's, and loads. Throws as `load` does. */
+/** Makes maps, except those that are there already and stay their maker's as they are, and loads. Throws as `load` does. */
 export function install(
   { artifact, kernel, program: source }: Loadable,
   options: LoadOptions & { readonly form: KernelForm },
@@ -261,8 +261,8 @@ export function install(
     const start = process.hrtime.bigint()
     // Nothing needs the rules block if all rule tables are maps of their own.
     for (const [name, contents] of firstContents(artifact, options, start))
-      if (maps.has(name)) change(maps.get(name)!, bytes => bytes.set(contents))
-    if (made.last !== undefined) {
+      if (maps.has(name) && !known.has(name)) change(maps.get(name)!, bytes => bytes.set(contents))
+    if (made.last !== undefined && !known.has(mapNames.runtime)) {
       const { last } = made
       change(maps.get(mapNames.runtime)!, (_, view) => view.setBigUint64(runtime.sequence, last, true))
     }

@@ -1,0 +1,186 @@
+// The sequencer of a replicated program in the kernel: its bytecode, its maps, and the maps that it sprays through.
+//
+// It stands before workers that are loaded already, shares their rules and settings, and reads what each of them has
+// handled. Two programs share its maps: the one packets go through, and the one that makes frames without a packet,
+// which bring workers up to date when packets have ended. Nothing is attached here. Read replicated.ts first.
+
+import { environment } from '../../backend/ebpf/maps.js'
+import type { MapDeclaration } from '../../backend/ebpf/maps.js'
+import { frameShape } from '../../backend/ebpf/frame.js'
+import { isRefusal } from '../../backend/ebpf/program.js'
+import {
+  compileSequencer,
+  kept,
+  mostSequenced,
+  progressMap,
+  sequencerCounters,
+  sequencerDeclaration,
+  sequencerMap,
+  sprayMap,
+  workerEntry,
+} from '../../backend/ebpf/sequencer.js'
+import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer.js'
+import { mapNames } from '../../backend/ebpf/target.js'
+import type { BpfMap } from '../../sys/map.js'
+import type { LineEntry } from '../../sys/verifier-log.js'
+import type { HistoryFormat } from '../../wire/history.js'
+import { kernelForm } from './form.js'
+import { install, linesOf, stackExceeded } from './load.js'
+import type { LoadedProgram } from './load.js'
+import type { Replicable, ReplicatedOptions } from './replicated.js'
+
+export interface SequencerPlan extends Omit<ReplicatedOptions, 'workers' | 'slots' | 'outer'> {
+  /** Where workers run: CPU and map of each, in the order of their turns. */
+  readonly spray: readonly { readonly cpu: number; readonly layer: number }[]
+  /** The maps to spray through, by layer. */
+  readonly maps: readonly BpfMap[]
+  /** Frames that a worker's queue takes. */
+  readonly queueSize: number
+  readonly stamps?: SequencerOptions['clock']
+  /** The receive queue it serves; any if left out. */
+  readonly queue?: number
+  /** Hardware addresses of the outer Ethernet header: destination, source; 12 bytes. */
+  readonly addresses?: Uint8Array
+}
+
+/** What a sequencer has to know of its workers. */
+export interface Sequenced {
+  readonly workers: readonly Pick<LoadedProgram, 'maps'>[]
+  readonly format: HistoryFormat
+  readonly outer: boolean
+}
+
+export interface LoadedSequencer {
+  /** What packets go through. */
+  readonly packets: LoadedProgram
+  /** Makes frames without a packet out of any frame, and sprays them. */
+  readonly flush: LoadedProgram
+  close(): void
+}
+
+/** Frames that may be under way to a worker besides those in its queue: the kernel enqueues by eights. */
+const underWay = 16
+
+/** How far behind the newest packet a worker may be: its queue's room in turns. */
+export const creditOf = (workers: number, queueSize: number): number => workers * (queueSize - underWay)
+
+/** A map that is there already. */
+const present = (name: string, valueSize: number): MapDeclaration => ({
+  name,
+  valueSize,
+  valueType: btf => btf.array(btf.unsigned(1), valueSize),
+})
+
+/** Bytecode of a sequencer, and the maps it needs. */
+export function sequencerCode(
+  subject: Replicable,
+  { format, outer, workers }: Pick<Sequenced, 'format' | 'outer'> & { readonly workers: number },
+  plan: Pick<SequencerPlan, 'form' | 'rules' | 'queueSize' | 'stamps' | 'queue' | 'attachType'> & {
+    readonly layers: number
+    readonly flush?: boolean
+  },
+) {
+  const { artifact, batch, kernel, program } = subject
+  if (!batch.slice) throw new RangeError(`${artifact.name} cannot be replicated`)
+  if (workers > mostSequenced) throw new RangeError(`a sequencer has ${mostSequenced} workers at most`)
+  const form = plan.form ?? kernelForm()
+  const { target, maps } = environment({
+    objects: artifact.rulesLayout.objects,
+    rulesBytes: artifact.rules.length ? (plan.rules?.length ?? artifact.rulesLayout.size) : 0,
+    settings: artifact.settings.map(s => s.name),
+    counters: [],
+    cpus: 1,
+    inputs: 'frame',
+    ...form,
+  })
+  const frame = frameShape(format, outer)
+  const compiled = compileSequencer({ callees: kernel.callees, extract: batch.slice.extract }, target, {
+    frame,
+    workers,
+    layers: plan.layers,
+    credit: creditOf(workers, plan.queueSize),
+    clock: plan.stamps ?? 'exact',
+    ...(plan.queue !== undefined && { queue: plan.queue }),
+    ...(plan.flush && { flush: true }),
+  })
+  if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
+  const { functions, encoded, code } = compiled
+  return {
+    functions,
+    encoded,
+    lines: linesOf(code, program),
+    maps: [
+      ...maps,
+      sequencerDeclaration(workers, frame),
+      ...Array.from({ length: workers }, (_, w) => present(progressMap(w), 8)),
+      ...Array.from({ length: plan.layers }, (_, layer) => present(sprayMap(layer), 8)),
+    ],
+    cpus: 0,
+    last: 0n,
+    ...(plan.attachType && { attachType: plan.attachType }),
+    frame,
+    form,
+  }
+}
+
+/** Has the verifier look at both programs. Throws what loadProgram and createMap throw. */
+export function loadSequencer(
+  subject: Replicable,
+  replicated: Sequenced,
+  plan: SequencerPlan,
+  onLines?: (lines: readonly LineEntry[]) => void,
+): LoadedSequencer {
+  const workers = replicated.workers.length
+  const shape = { ...replicated, workers }
+  const layers = plan.maps.length
+  const known = new Map<string, BpfMap>()
+  for (const name of [mapNames.rules, mapNames.settings]) {
+    const map = replicated.workers[0].maps.get(name)
+    if (map) known.set(name, map)
+  }
+  replicated.workers.forEach((w, k) => known.set(progressMap(k), w.maps.get(mapNames.runtime)!))
+  plan.maps.forEach((map, k) => known.set(sprayMap(k), map))
+  const made = sequencerCode(subject, shape, { ...plan, layers })
+  onLines?.(made.lines)
+  const contents = new Map([[sequencerMap, firstKept(plan, creditOf(workers, plan.queueSize))]])
+  const packets = install(subject, { ...plan, form: made.form }, { ...made, contents }, known)
+  try {
+    const flush = install(
+      subject,
+      { ...plan, form: made.form, inputs: 'memory' },
+      { ...sequencerCode(subject, shape, { ...plan, layers, flush: true }), attachType: 'xdp' },
+      packets.maps,
+    )
+    return {
+      packets,
+      flush,
+      close() {
+        flush.close()
+        packets.close()
+      },
+    }
+  } catch (error) {
+    packets.close()
+    throw error
+  }
+}
+
+/** First contents of the sequencer's map: workers, and the room their queues have. */
+function firstKept({ spray, addresses }: SequencerPlan, credit: number): Uint8Array {
+  const bytes = new Uint8Array(kept.workers + spray.length * workerEntry.stride)
+  const view = new DataView(bytes.buffer)
+  if (addresses) bytes.set(addresses, kept.outer)
+  spray.forEach(({ cpu, layer }, w) => {
+    const at = kept.workers + w * workerEntry.stride
+    view.setBigUint64(at + workerEntry.limit, BigInt(credit), true)
+    view.setUint32(at + workerEntry.cpu, cpu, true)
+    view.setUint32(at + workerEntry.layer, layer, true)
+  })
+  return bytes
+}
+
+/** What a sequencer dropped, from the bytes of its map. */
+export function sequencerDrops(bytes: Uint8Array): Map<SequencerCounter, bigint> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return new Map(sequencerCounters.map((name, k) => [name, view.getBigUint64(kept.counters + 8 * k, true)]))
+}
