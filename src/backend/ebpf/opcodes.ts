@@ -75,7 +75,9 @@ export const helpers = {
   fib_lookup: 69,
   spin_lock: 93,
   spin_unlock: 94,
+  probe_read_kernel: 113,
   ktime_get_coarse_ns: 160,
+  xdp_load_bytes: 189,
   xdp_store_bytes: 190,
 } as const
 export type Helper = keyof typeof helpers

@@ -92,6 +92,6 @@ export function foreground(
 
 /** What the driver counted since; nothing in generic mode, in which no driver is asked. */
 function countedHere({ attachment: { interfaceName, mode }, before }: Place): DriverCounts {
-  const nothing = { handed: undefined, transmitLost: undefined, lost: undefined }
+  const nothing = { handed: undefined, transmitLost: undefined, lost: undefined, sendLost: undefined }
   return mode === 'native' ? countedSince(driverCounts(interfaceName), before) : nothing
 }

@@ -51,8 +51,16 @@ export const command: Command = {
     change: { type: 'string', multiple: true },
     state: { type: 'boolean' },
     plan: { type: 'boolean' },
+    iface: { type: 'string', multiple: true },
+    backend: { type: 'string' },
+    seconds: { type: 'string' },
+    mode: { type: 'string', short: 'm' },
+    queue: { type: 'string' },
   },
   async run(flags, io) {
+    if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
+    const live = ['backend', 'seconds', 'mode', 'queue'].find(name => text(flags, name) !== undefined)
+    if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)
     const file = onlyArgument(flags, 'PROGRAM')
     const wanted = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
     const auto =

@@ -13,12 +13,15 @@ export interface DriverCounts {
   readonly transmitLost: bigint | undefined
   /** Packets that the driver dropped before or after the program: no memory, or a redirect that failed. */
   readonly lost: bigint | undefined
+  /** Packets that other programs, or this one by redirecting, sent out of the device and that found no room there. */
+  readonly sendLost: bigint | undefined
 }
 
 const names: Readonly<Record<keyof DriverCounts, RegExp>> = {
   handed: /^rx(_queue_)?\d+_xdp_packets$/,
   transmitLost: /^(rx_queue_\d+_xdp_tx_errors|tx(_queue_)?\d+_xdp_tx_drops|rx\d*_xdp_tx_(full|err))$/,
   lost: /^(rx_queue_\d+_drops|rx\d+_drops)$/,
+  sendLost: /^tx(_queue_)?\d+_xdp_xmit_errors$/,
 }
 
 /** Counts of a device of this namespace, since the driver was loaded. */
@@ -28,7 +31,12 @@ export function driverCounts(device: string): DriverCounts {
     const found = all.filter(([name]) => pattern.test(name))
     return found.length === 0 ? undefined : found.reduce((total, [, n]) => total + n, 0n)
   }
-  return { handed: sum(names.handed), transmitLost: sum(names.transmitLost), lost: sum(names.lost) }
+  return {
+    handed: sum(names.handed),
+    transmitLost: sum(names.transmitLost),
+    lost: sum(names.lost),
+    sendLost: sum(names.sendLost),
+  }
 }
 
 /** What was counted between two looks; undefined stays undefined. */
@@ -39,5 +47,6 @@ export function countedSince(now: DriverCounts, before: DriverCounts): DriverCou
     handed: less(now.handed, before.handed),
     transmitLost: less(now.transmitLost, before.transmitLost),
     lost: less(now.lost, before.lost),
+    sendLost: less(now.sendLost, before.sendLost),
   }
 }

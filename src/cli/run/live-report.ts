@@ -1,0 +1,170 @@
+// What a live run has to say: at its start, every second, and at its end; for people and as JSON (docs/json.md).
+
+import type { LiveBalance, LiveFigures } from '../../engine/live/figures.js'
+import { liveBalance } from '../../engine/live/figures.js'
+import { dumpToJson } from '../../state/dump.js'
+import type { Dump } from '../../state/dump.js'
+import { grid, grouped } from '../grid.js'
+import { perSecond } from '../top/page.js'
+import { stateText } from './state.js'
+
+/** What was begun. */
+export interface Started {
+  readonly program: string
+  readonly strategy: string
+  readonly interfaces: readonly string[]
+  readonly mode: string
+  /** What keeps CPUs apart that share one state. */
+  readonly sharing?: string
+  /** Of replicated: bytes in front of each packet, CPUs of workers in turn, and the CPU of the queue before the sequencer. */
+  readonly headerBytes?: number
+  readonly workers?: readonly number[]
+  readonly funnel?: number
+}
+
+export function startText(started: Started, why?: string): string {
+  const { program, strategy, interfaces, mode, workers, headerBytes, funnel, sharing } = started
+  const where = `${program} on ${interfaces.join(' and ')}, ${mode} mode: ${strategy}`
+  const because = why === undefined ? '' : ` (auto: ${why})`
+  if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
+  const one =
+    funnel === undefined
+      ? 'one sequencer in the driver'
+      : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
+  return (
+    `${where}, ${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}\n` +
+    `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only`
+  )
+}
+
+const numbers = (counts: ReadonlyMap<string, bigint>): Record<string, number> =>
+  Object.fromEntries([...counts].map(([name, n]) => [name, Number(n)]))
+
+/** Packets of others that a worker's state has taken in, from their items. */
+const replayed = (last: bigint | undefined, packets: bigint): bigint | undefined =>
+  last === undefined ? undefined : last - packets
+
+export const figuresJson = (figures: LiveFigures) => ({
+  sequenced: Number(figures.sequenced),
+  verdicts: numbers(figures.verdicts),
+  counters: numbers(figures.counters),
+  drops: numbers(liveBalance(figures).drops),
+  workers: figures.workers.map(({ cpu, packets, last, frames }) => ({
+    cpu,
+    packets: Number(packets),
+    ...(last !== undefined && {
+      replayed: Number(replayed(last, packets)),
+      last: Number(last),
+      gaps: Number(frames.get('gaps') ?? 0n),
+    }),
+  })),
+})
+
+export const endJson = (
+  figures: LiveFigures,
+  balance: LiveBalance,
+  seconds: number,
+  dumps: readonly Dump[] | undefined,
+) => ({
+  seconds,
+  received: Number(balance.received),
+  ...figuresJson(figures),
+  unaccounted: Number(balance.unaccounted),
+  ...(dumps && { state: dumps.map(dumpToJson) }),
+})
+
+/** The screen: totals, verdicts, what each worker does, and drops by reason. */
+export function pageOf(
+  started: Started,
+  now: LiveFigures,
+  before: LiveFigures,
+  seconds: number,
+  columns: number,
+): string[] {
+  const rate = (a: bigint, b: bigint): string => perSecond(seconds > 0 ? Number(a - b) / seconds : 0)
+  const [balance, earlier] = [liveBalance(now), liveBalance(before)]
+  const lines = [
+    `hairpin run  ${started.program} on ${started.interfaces.join(', ')}  ${started.strategy}, ${started.mode}  q ends`,
+    '',
+    `  received     ${grouped(balance.received).padStart(16)}  ${rate(balance.received, earlier.received)}/s`,
+    ...[...now.verdicts].flatMap(([name, n]) =>
+      n === 0n
+        ? []
+        : [`  ${name.padEnd(12)} ${grouped(n).padStart(16)}  ${rate(n, before.verdicts.get(name) ?? 0n)}/s`],
+    ),
+    '',
+    ...workerRows(started, now, before, rate).split('\n'),
+    '',
+    ...[...balance.drops].flatMap(([name, n]) =>
+      n === 0n || name === 'program'
+        ? []
+        : [`  dropped: ${name} ${grouped(n)}, ${rate(n, earlier.drops.get(name) ?? 0n)}/s`],
+    ),
+    ...(started.headerBytes === undefined
+      ? []
+      : [historyCost(started.headerBytes, balance, earlier, seconds)]),
+  ]
+  return lines.map(line => line.slice(0, columns))
+}
+
+/** What the history costs: bytes that go in front of packets. */
+function historyCost(headerBytes: number, now: LiveBalance, before: LiveBalance, seconds: number): string {
+  const packets = seconds > 0 ? Number(now.received - before.received) / seconds : 0
+  return `  history: ${headerBytes} bytes a packet, ${perSecond(packets * headerBytes)} B/s`
+}
+
+function workerRows(
+  started: Started,
+  now: LiveFigures,
+  before: LiveFigures,
+  rate: (a: bigint, b: bigint) => string,
+): string {
+  if (now.workers.length === 0) return '  no packet yet'
+  const mean = Number(now.workers.reduce((sum, w) => sum + w.packets, 0n)) / now.workers.length
+  const rows = now.workers.map((w, k) => [
+    started.workers ? String(k) : '',
+    String(w.cpu),
+    grouped(w.packets),
+    `${rate(w.packets, before.workers.find((b, j) => (started.workers ? j === k : b.cpu === w.cpu))?.packets ?? 0n)}/s`,
+    mean > 0 ? (Number(w.packets) / mean).toFixed(2) : '-',
+    w.last === undefined ? '' : grouped(w.last),
+    w.frames.get('gaps') ? 'stopped at a gap' : '',
+  ])
+  return grid(
+    [
+      { title: 'worker', right: true },
+      { title: 'cpu', right: true },
+      { title: 'packets', right: true },
+      { title: 'rate', right: true },
+      { title: '× mean', right: true },
+      { title: 'up to packet', right: true },
+      { title: '' },
+    ],
+    rows,
+  )
+}
+
+/** The balance, and who did what. */
+export function endText(
+  started: Started,
+  figures: LiveFigures,
+  balance: LiveBalance,
+  seconds: number,
+  dumps: readonly Dump[] | undefined,
+): string {
+  const { received, passed, transmitted, redirected, drops, unaccounted } = balance
+  const dropped = [...drops.values()].reduce((a, b) => a + b, 0n)
+  const reasons = [...drops].filter(([, n]) => n > 0n).map(([reason, n]) => `${reason} ${grouped(n)}`)
+  const counters = [...figures.counters].map(([name, n]) => `${name} ${grouped(n)}`)
+  const rate = (a: bigint): string => perSecond(Number(a) / seconds)
+  const nothing = { ...figures, workers: [] }
+  return [
+    `${grouped(received)} received in ${seconds.toFixed(1)} s = ${grouped(passed)} passed + ${grouped(transmitted)} ` +
+      `transmitted + ${grouped(redirected)} redirected + ${grouped(dropped)} dropped` +
+      `${reasons.length ? ` (${reasons.join(', ')})` : ''}`,
+    `unaccounted ${grouped(unaccounted)}`,
+    ...(counters.length ? [`counters: ${counters.join(', ')}`] : []),
+    workerRows(started, figures, nothing, rate),
+    ...(dumps ? ['', 'state', ...dumps.map(d => stateText(d))] : []),
+  ].join('\n')
+}

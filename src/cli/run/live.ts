@@ -1,0 +1,311 @@
+// hairpin run --iface: a program on live interfaces, for every strategy that the kernel has. README.md beside this file
+// is the help; docs/live.md says how such a run works.
+
+import { kernelSharing } from '../../engine/kernel/load.js'
+import { frameFormat } from '../../engine/kernel/replicated.js'
+import { liveBalance } from '../../engine/live/figures.js'
+import type { LiveFigures, LiveRun } from '../../engine/live/figures.js'
+import { planLive } from '../../engine/live/plan.js'
+import { ReplicatedRun } from '../../engine/live/replicated-run.js'
+import { SoloRun } from '../../engine/live/solo-run.js'
+import { defaultQueueSize } from '../../engine/live/spray.js'
+import { dumpState } from '../../state/dump.js'
+import type { Dump } from '../../state/dump.js'
+import { kernelMapsOf } from '../../state/kernel-map.js'
+import { stateMemory } from '../../state/memory.js'
+import { onlineCpus } from '../../sys/cpus.js'
+import { interfaces as allInterfaces } from '../../sys/interfaces.js'
+import { checkDevices, deviceNamed, queuesOf } from '../attach/devices.js'
+import { Failure, UsageError } from '../command.js'
+import type { Flags, Io } from '../command.js'
+import { exit } from '../exit.js'
+import { integer, isSet, onlyArgument, text, texts } from '../flags.js'
+import { optionsOf, rowsOf } from '../inputs.js'
+import { interfaceNames, withKernel } from '../kernel.js'
+import { hint } from '../nearest.js'
+import { loadExpanded } from '../program.js'
+import type { Expanded } from '../program.js'
+import { endJson, endText, figuresJson, pageOf, startText } from './live-report.js'
+import type { Started } from './live-report.js'
+import { LiveScreen } from './live-screen.js'
+
+const strategies = ['single', 'shared', 'replicated', 'auto'] as const
+type LiveStrategy = Exclude<(typeof strategies)[number], 'auto'>
+
+/** Flags of `run` that are of captures only. */
+const ofCaptures = [
+  'in',
+  'out',
+  'history',
+  'recovery',
+  'loss',
+  'fields',
+  'sharing',
+  'virtual',
+  'explain',
+  'epoch',
+  'plan',
+]
+
+const everyMilliseconds = 1000
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+export async function runLive(flags: Flags, io: Io): Promise<number> {
+  const file = onlyArgument(flags, 'PROGRAM')
+  const names = texts(flags, 'iface')
+  const wrong = ofCaptures.find(name => flags.values[name] !== undefined)
+  if (wrong !== undefined) throw new UsageError(`--${wrong} is of captures; --iface runs on live packets`)
+  requireBackend(flags)
+  const cores = integer(flags, 'cores', { least: 1, most: 64 }) ?? 1
+  const seconds = secondsOf(flags)
+  const { strategy, why } = await strategyOf(flags, file, cores, io)
+  const expanded = await loadExpanded(file, io, strategy === 'single' ? [] : [strategy])
+  const rows = rowsOf(flags, expanded.artifact, interfaceNames())
+  const { settings, rules, seed = 1n } = optionsOf(flags, expanded.artifact, rows)
+  const common = { settings: settings ?? new Map<string, bigint>(), seed, rows, ...(rules && { rules }) }
+  return withKernel(() => {
+    checkDevices(names, strategy === 'single' && expanded.artifact.stateLayout.objects.length > 0, io)
+    const { run, started } = open(expanded, strategy, names, cores, flags, common)
+    const isJson = isSet(flags, 'json')
+    if (isJson) io.out(`${JSON.stringify({ event: 'started', ...started })}\n`)
+    else io.out(`${startText(started, why)}\n`)
+    return new Live(run, started, seconds, isSet(flags, 'state'), expanded, isJson, io).end
+  })
+}
+
+function requireBackend(flags: Flags): void {
+  const backend = text(flags, 'backend') ?? 'xdp'
+  if (backend === 'xdp') return
+  throw new UsageError(
+    backend === 'wasm'
+      ? '--backend wasm is of captures and of hairpin bypass; live interfaces take --backend xdp here'
+      : `--backend takes xdp, not ${backend}.${hint(backend, ['xdp'])}`,
+  )
+}
+
+function secondsOf(flags: Flags): number | undefined {
+  const given = text(flags, 'seconds')
+  if (given === undefined) return undefined
+  const seconds = Number(given)
+  if (/^\d+(\.\d+)?$/.test(given) && seconds > 0) return seconds
+  throw new UsageError(`--seconds takes a time like 10 or 0.5, not ${given}`)
+}
+
+interface ChosenLive {
+  readonly strategy: LiveStrategy
+  readonly why?: string
+}
+
+async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Promise<ChosenLive> {
+  const given = text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated')
+  const named = given === 'scr' ? 'replicated' : strategies.find(s => s === given)
+  if (!named)
+    throw new UsageError(
+      `--strategy takes ${strategies.join(', ')} on live interfaces, not ${given}.${hint(given, [...strategies])}`,
+    )
+  if (named !== 'auto') return { strategy: named }
+  const { artifact, kernel } = await loadExpanded(file, io, ['replicated'])
+  if (cores === 1) return { strategy: 'single', why: 'one core was asked for' }
+  if (kernel.slice && kernelMapsOf(artifact.rules).length === 0)
+    return { strategy: 'replicated', why: 'its state can be replicated, and that holds for any traffic' }
+  return { strategy: 'shared', why: 'it cannot be replicated here' }
+}
+
+function open(
+  expanded: Expanded,
+  strategy: LiveStrategy,
+  names: readonly string[],
+  cores: number,
+  flags: Flags,
+  common: Pick<ConstructorParameters<typeof SoloRun>[1], 'settings' | 'seed' | 'rows' | 'rules'>,
+): { run: LiveRun; started: Started } {
+  const { artifact, kernel } = expanded
+  const mode = modeOf(flags)
+  const begun = { program: artifact.name, strategy, interfaces: names }
+  if (strategy !== 'replicated') {
+    const sharing = strategy === 'shared' ? kernelSharing(expanded) : undefined
+    const run = new SoloRun(expanded, { ...common, interfaces: names, mode, ...(sharing && { sharing }) })
+    return { run, started: { ...begun, mode: run.attachments[0].mode, ...(sharing && { sharing }) } }
+  }
+  const format = frameFormat(artifact, cores - 1)
+  if (!kernel.slice || !format)
+    throw new Failure(
+      `${artifact.name} cannot be replicated; hairpin check ${artifact.file} says why. --strategy shared runs it`,
+      exit.program,
+    )
+  const online = onlineCpus()
+  const planned = planLive(
+    names.map(deviceNamed).map(d => ({ name: d.name, mtu: d.mtu, queues: queuesOf(d) })),
+    format,
+    cores,
+    online,
+  )
+  if ('error' in planned) throw new Failure(planned.error, exit.program)
+  const run = new ReplicatedRun(
+    { ...expanded, batch: { slice: kernel.slice } },
+    {
+      ...common,
+      ...planned,
+      interfaces: names,
+      workers: cores,
+      queueSize: integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize,
+      clock: 'exact',
+      mode,
+    },
+  )
+  return {
+    run,
+    started: {
+      ...begun,
+      mode: run.attachments[0].mode,
+      headerBytes: planned.headerBytes,
+      workers: run.seats.map(s => s.cpu),
+      ...(planned.queue === undefined && { funnel: planned.funnelCpu }),
+    },
+  }
+}
+
+function modeOf(flags: Flags): 'native' | 'generic' {
+  const given = text(flags, 'mode') ?? 'native'
+  if (given === 'native' || given === 'generic') return given
+  throw new UsageError(`--mode takes native or generic, not ${given}.${hint(given, ['native', 'generic'])}`)
+}
+
+/** A run from its start to its end: figures every second, until the time is up, Ctrl-C, or the interfaces are gone. */
+class Live {
+  readonly end: Promise<number>
+  readonly #run: LiveRun
+  readonly #started: Started
+  readonly #io: Io
+  readonly #json: boolean
+  readonly #showState: boolean
+  readonly #expanded: Expanded
+  readonly #began = performance.now()
+  readonly #gone = new Set<string>()
+  #last: { figures: LiveFigures; at: number }
+  #ending = false
+  #resolve!: (code: number) => void
+  #reject!: (error: unknown) => void
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #screen: LiveScreen | undefined
+
+  constructor(
+    run: LiveRun,
+    started: Started,
+    seconds: number | undefined,
+    showState: boolean,
+    expanded: Expanded,
+    json: boolean,
+    io: Io,
+  ) {
+    this.#run = run
+    this.#started = started
+    this.#io = io
+    this.#json = json
+    this.#showState = showState
+    this.#expanded = expanded
+    this.#last = { figures: run.figures(), at: performance.now() }
+    this.end = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#screen = LiveScreen.on(json, interrupted => this.#finish(interrupted ? exit.interrupted : exit.ok))
+    this.#timers.push(setInterval(() => this.#look(), everyMilliseconds))
+    if (seconds !== undefined) this.#timers.push(setTimeout(() => this.#finish(exit.ok), 1000 * seconds))
+    for (const signal of signals) process.on(signal, this.#interrupted)
+  }
+
+  readonly #interrupted = (): void => this.#finish(exit.interrupted)
+
+  #look(): void {
+    try {
+      const figures = this.#run.figures()
+      const at = performance.now()
+      if (this.#json) this.#io.out(`${JSON.stringify({ event: 'figures', ...figuresJson(figures) })}\n`)
+      else
+        this.#screen?.draw(columns =>
+          pageOf(this.#started, figures, this.#last.figures, (at - this.#last.at) / 1000, columns),
+        )
+      this.#last = { figures, at }
+      this.#watch(figures)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Tells once what went wrong, and ends where nothing can come any more. */
+  #watch(figures: LiveFigures): void {
+    const there = allInterfaces()
+    const attached = this.#run.attachments
+    for (const { interfaceIndex, interfaceName, mode } of attached) {
+      const device = there.find(d => d.index === interfaceIndex)
+      if (device === undefined) this.#tell(interfaceName, `${interfaceName} was deleted`)
+      else if (!device.xdp.some(x => x.mode === mode))
+        this.#tell(interfaceName, `the program was taken off ${interfaceName}`)
+      else if (!device.up)
+        this.#tell(`${interfaceName} down`, `${interfaceName} is down: nothing comes from it`)
+      else this.#gone.delete(`${interfaceName} down`)
+    }
+    figures.workers.forEach((w, k) => {
+      if ((w.frames.get('gaps') ?? 0n) > 0n)
+        this.#tell(
+          `worker ${k}`,
+          `worker ${k} stopped after packet ${w.last}: frames to it were lost, and their history with them`,
+        )
+    })
+    if (attached.every(a => this.#gone.has(a.interfaceName))) this.#finish(exit.no)
+  }
+
+  #tell(key: string, message: string): void {
+    if (this.#gone.has(key)) return
+    this.#gone.add(key)
+    this.#io.err(`hairpin run: ${message}\n`)
+    if (this.#json) this.#io.out(`${JSON.stringify({ event: 'warning', message })}\n`)
+  }
+
+  #stop(): void {
+    this.#ending = true
+    for (const timer of this.#timers) clearInterval(timer)
+    for (const signal of signals) process.removeListener(signal, this.#interrupted)
+    this.#screen?.close()
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#ending) this.#stop()
+    this.#run.close()
+    this.#reject(error)
+  }
+
+  #finish(code: number): void {
+    if (this.#ending) return
+    this.#stop()
+    this.#report(code).catch((error: unknown) => this.#fail(error))
+  }
+
+  async #report(code: number): Promise<void> {
+    this.#run.detach()
+    const seconds = (performance.now() - this.#began) / 1000
+    const settled = await this.#run.settle()
+    const figures = this.#run.figures()
+    const balance = liveBalance(figures)
+    const dumps = this.#showState ? stateOf(this.#run, this.#expanded, figures) : undefined
+    if (this.#json)
+      this.#io.out(`${JSON.stringify({ event: 'ended', ...endJson(figures, balance, seconds, dumps) })}\n`)
+    else this.#io.out(`${endText(this.#started, figures, balance, seconds, dumps)}\n`)
+    if (!settled)
+      this.#io.err('hairpin run: packets were still under way after two seconds; they are unaccounted for\n')
+    this.#run.close()
+    const isExact = settled && balance.unaccounted === 0n && figures.workers.every(isWhole)
+    this.#resolve(code === exit.ok && !isExact ? exit.no : code)
+  }
+}
+
+/** A worker that stopped has not the state of all packets. */
+const isWhole = ({ frames }: LiveFigures['workers'][number]): boolean => (frames.get('gaps') ?? 0n) === 0n
+
+/** The state of the first worker, at the time of the end. */
+function stateOf(run: LiveRun, { artifact }: Expanded, { start }: LiveFigures): Dump[] {
+  const memory = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
+  memory.bytes.set(run.state(0))
+  return dumpState(memory, 0, artifact.stateLayout, process.hrtime.bigint() - start)
+}

@@ -1,0 +1,107 @@
+// What a live run counts, as plain data, and the balance of its packets.
+
+import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import type { SequencerCounter } from '../../backend/ebpf/sequencer.js'
+import type { Attachment } from '../../sys/xdp.js'
+import type { DriverCounts } from '../kernel/driver.js'
+import type { Passage } from './passages.js'
+
+/** One worker; where there are none, a CPU that packets came to. */
+export interface WorkerFigures {
+  readonly cpu: number
+  /** Packets that got a verdict. */
+  readonly packets: bigint
+  /** What it counted of frames that got no verdict. */
+  readonly frames: ReadonlyMap<FrameCounter, bigint>
+  /** The number of the last packet that its state includes. */
+  readonly last?: bigint
+  /** Frames with a packet that reached it. */
+  readonly handled: bigint
+}
+
+export interface LiveFigures {
+  /** Over all workers. */
+  readonly verdicts: ReadonlyMap<string, bigint>
+  readonly counters: ReadonlyMap<string, bigint>
+  /** Packets that got a number; without a sequencer, a verdict. */
+  readonly sequenced: bigint
+  /** The kernel's monotonic clock when the first packet came, ns; before that, when the program was loaded. */
+  readonly start: bigint
+  /** What drivers counted since the program came, by interface. */
+  readonly drivers: readonly DriverCounts[]
+  readonly sequencerDrops: ReadonlyMap<SequencerCounter, bigint>
+  /** The queue before the sequencer, where there is one. */
+  readonly funnel?: Passage
+  /** The queues behind it, by map. */
+  readonly sprayed: readonly Passage[]
+  readonly workers: readonly WorkerFigures[]
+}
+
+/** What the command needs of a live run, whatever the strategy. All but `settle` in the namespace of the interfaces. */
+export interface LiveRun {
+  readonly attachments: readonly Attachment[]
+  /** Everything counted so far. */
+  figures(): LiveFigures
+  /** The state block of a worker, as it is. */
+  state(worker: number): Uint8Array
+  /** Takes programs off their interfaces, if those are there. Harmless when repeated. */
+  detach(): void
+  /** After `detach`: every packet gets its verdict, and every worker is up to date. False if packets stayed away. */
+  settle(): Promise<boolean>
+  close(): void
+}
+
+export interface LiveBalance {
+  readonly received: bigint
+  readonly passed: bigint
+  readonly transmitted: bigint
+  readonly redirected: bigint
+  /** Dropped packets by reason; docs/live.md says what each means. */
+  readonly drops: ReadonlyMap<string, bigint>
+  /** Received and neither dropped nor sent anywhere, as far as anybody counted. */
+  readonly unaccounted: bigint
+}
+
+const sum = (numbers: readonly bigint[]): bigint => numbers.reduce((a, b) => a + b, 0n)
+
+/** received = passed + transmitted + redirected + dropped, by reason. */
+export function liveBalance(figures: LiveFigures): LiveBalance {
+  const { workers, drivers, sequencerDrops, funnel, sprayed, sequenced } = figures
+  const verdict = (name: string): bigint => figures.verdicts.get(name) ?? 0n
+  const noMemory = sum(sprayed.map(p => p.noMemory))
+  const frames = new Map<string, bigint>()
+  for (const w of workers)
+    for (const [name, n] of w.frames)
+      if (name !== 'flushes' && name !== 'gaps') frames.set(name, (frames.get(name) ?? 0n) + n)
+  const flushes = sum(workers.map(w => w.frames.get('flushes') ?? 0n))
+  // Everything a worker lets go by verdict is dropped by the kernel's count too; the rest found nobody to send it.
+  const released = verdict('drop') + verdict('aborted') + sum([...frames.values()]) + flushes
+  const unsendable = max(0n, sum(sprayed.map(p => p.dropped)) - released)
+  const lostOnWire = sum(drivers.map(d => (d.sendLost ?? 0n) + (d.transmitLost ?? 0n)))
+  const unsent = unsendable + lostOnWire
+  const transmitLost = min(unsent, verdict('transmit'))
+  const redirectLost = min(unsent - transmitLost, verdict('redirect'))
+  const handed = drivers.every(d => d.handed !== undefined) ? sum(drivers.map(d => d.handed!)) : undefined
+  const drops = new Map<string, bigint>([
+    ['program', verdict('drop')],
+    ['aborted', verdict('aborted')],
+    ...(funnel ? [['funnelQueue', funnel.full] as const] : []),
+    ...sequencerDrops,
+    ['queue', sum(sprayed.map(p => p.full))],
+    ...frames,
+    ['noMemory', noMemory],
+    ['transmit', transmitLost],
+    ['redirect', redirectLost],
+  ])
+  const known = {
+    passed: verdict('pass') - noMemory,
+    transmitted: verdict('transmit') - transmitLost,
+    redirected: verdict('redirect') - redirectLost,
+  }
+  const counted = known.passed + known.transmitted + known.redirected + sum([...drops.values()])
+  const received = handed ?? sequenced + sum([...sequencerDrops.values()]) + (funnel?.full ?? 0n)
+  return { received, ...known, drops, unaccounted: received - counted }
+}
+
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b)

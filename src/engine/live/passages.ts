@@ -1,0 +1,165 @@
+// What went into the queues of CPU maps, what came out, and what was lost on the way, as the kernel's tracepoints tell.
+//
+// Two programs at raw tracepoints add it up by map, while they are open: xdp_cpumap_enqueue counts frames that a queue
+// took or had no room for, xdp_cpumap_kthread what the other CPU did with them. They cost one run for each bulk of up to
+// eight frames.
+
+import {
+  alu64,
+  atomic,
+  call,
+  exit,
+  fp,
+  ja,
+  jne,
+  label,
+  ldMapValue,
+  ldx,
+  mov64,
+  r0,
+  r1,
+  r2,
+  r3,
+  r6,
+  r7,
+  st,
+} from '../../backend/ebpf/asm.js'
+import type { Code } from '../../backend/ebpf/asm.js'
+import { encode, link } from '../../backend/ebpf/encode.js'
+import type { Descriptor } from '../../sys/descriptor.js'
+import { mapInfo } from '../../sys/info.js'
+import { openRawTracepoint } from '../../sys/link.js'
+import { createMap, mapFlags } from '../../sys/map.js'
+import type { BpfMap } from '../../sys/map.js'
+import { mapMemory } from '../../sys/map-memory.js'
+import type { MapMemory } from '../../sys/map-memory.js'
+import { loadProgram } from '../../sys/program.js'
+import type { BpfProgram } from '../../sys/program.js'
+
+/** u64 each, of one map. */
+const words = [
+  /** Frames that a queue took, and those that found it full. */
+  'enqueued',
+  'full',
+  /** Frames that came out of queues. */
+  'handled',
+  /** Packets for the kernel's stack for which there was no memory. */
+  'noMemory',
+  /** What became of frames that came out: sent on, passed to the stack, dropped (by verdict, or because sending failed). */
+  'redirected',
+  'passed',
+  'dropped',
+] as const
+export type Passage = Readonly<Record<(typeof words)[number], bigint>>
+const stride = 64
+const at = (word: (typeof words)[number]): number => 8 * words.indexOf(word)
+const counts = 'counts'
+
+export class Passages {
+  readonly #map: BpfMap
+  readonly #memory: MapMemory
+  readonly #open: { close(): void }[] = []
+  readonly #maps: number
+
+  /** Throws what says that the kernel has no such tracepoint. */
+  constructor(maps: readonly BpfMap[]) {
+    const ids = maps.map(m => mapInfo(m).id)
+    this.#maps = maps.length
+    this.#map = createMap({
+      type: 'array',
+      name: 'passages',
+      keySize: 4,
+      valueSize: stride * maps.length,
+      maxEntries: 1,
+      flags: mapFlags.MMAPABLE,
+    })
+    this.#memory = mapMemory(this.#map)
+    try {
+      for (const [tracepoint, code] of [
+        ['xdp_cpumap_enqueue', enqueueCode(ids)],
+        ['xdp_cpumap_kthread', kthreadCode(ids)],
+      ] as const) {
+        const program = this.#load(tracepoint, code)
+        this.#open.push(program)
+        const opened: Descriptor = openRawTracepoint(program, tracepoint)
+        this.#open.push(opened)
+      }
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Of each map, in the order they were given. */
+  read(): Passage[] {
+    const { bytes } = this.#memory
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    return Array.from(
+      { length: this.#maps },
+      (_, k) =>
+        Object.fromEntries(words.map(w => [w, view.getBigUint64(k * stride + at(w), true)])) as Passage,
+    )
+  }
+
+  close(): void {
+    for (const object of this.#open.toReversed()) object.close()
+    this.#memory.unmap()
+    this.#map.close()
+  }
+
+  #load(name: string, code: Code): BpfProgram {
+    const instructions = link(encode(code), new Map([[counts, this.#map.fd]]))
+    // Reading what a tracepoint's pointer points to takes a licence that the kernel knows.
+    return loadProgram({ type: 'raw_tracepoint', name, instructions, licence: 'GPL' })
+  }
+}
+
+/** r6 = the arguments, r7 = the counts of the map they are about; leaves for other maps. */
+function ofMap(ids: readonly number[]): Code {
+  const found = label('found')
+  return [
+    mov64.reg(r6, r1),
+    ldx.w(r2, r6, 0),
+    ldMapValue(r7, counts),
+    ...ids.flatMap((id, k) => {
+      const next = label(`not ${k}`)
+      return [jne.imm(r2, id, next), alu64.add.imm(r7, k * stride), ja(found), next]
+    }),
+    ja(label('out')),
+    found,
+  ]
+}
+
+const add = (argument: number, word: (typeof words)[number]): Code => [
+  ldx.w(r2, r6, 8 * argument),
+  atomic.add('dw', r7, at(word), r2),
+]
+
+const out: Code = [label('out'), mov64.imm(r0, 0), exit()]
+
+/** xdp_cpumap_enqueue(map_id, processed, drops, to_cpu) */
+const enqueueCode = (ids: readonly number[]): Code => [
+  ...ofMap(ids),
+  ...add(1, 'enqueued'),
+  ...add(2, 'full'),
+  ...out,
+]
+
+/** xdp_cpumap_kthread(map_id, processed, drops, sched, statistics: u32 redirect, pass, drop) */
+const kthreadCode = (ids: readonly number[]): Code => [
+  ...ofMap(ids),
+  ...add(1, 'handled'),
+  ...add(2, 'noMemory'),
+  st.dw(fp, -16, 0),
+  st.dw(fp, -8, 0),
+  mov64.reg(r1, fp),
+  alu64.add.imm(r1, -16),
+  mov64.imm(r2, 12),
+  ldx.dw(r3, r6, 32),
+  call('probe_read_kernel'),
+  ...(['redirected', 'passed', 'dropped'] as const).flatMap((word, k) => [
+    ldx.w(r2, fp, -16 + 4 * k),
+    atomic.add('dw', r7, at(word), r2),
+  ]),
+  ...out,
+]

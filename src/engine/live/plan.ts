@@ -1,0 +1,65 @@
+// What a live run will do, decided before anything is loaded: which queue is served or whether all are funnelled, where
+// workers run, and whether the history fits in front of packets. Plain data in, plain data or a reason out.
+
+import type { HistoryFormat } from '../../wire/history.js'
+import { historyLayout } from '../../wire/history.js'
+
+/** An interface as far as plans depend on it. */
+export interface LiveInterface {
+  readonly name: string
+  readonly mtu: number
+  /** Receive queues in use. */
+  readonly queues: number
+}
+
+export interface LivePlan {
+  /** The receive queue served; undefined: packets of all go through one CPU's queue first. */
+  readonly queue: number | undefined
+  readonly funnelCpu: number
+  /** CPUs of workers, in turn. */
+  readonly cpus: readonly number[]
+  /** Bytes of history in front of each packet. */
+  readonly headerBytes: number
+}
+
+/** Room in front of a packet that drivers leave (XDP_PACKET_HEADROOM), less what the kernel puts there: struct xdp_frame. */
+export const headroom = 256 - 40
+
+/** Bytes of a frame's page for the packet: the kernel keeps the rest for itself, before and behind. */
+const pageRoom = 4096 - 256 - 320
+
+/** A plan, or why there is none. `online` are the CPUs there are. */
+export function planLive(
+  interfaces: readonly LiveInterface[],
+  format: HistoryFormat,
+  workers: number,
+  online: readonly number[],
+): LivePlan | { readonly error: string } {
+  const headerBytes = historyLayout(format).packet
+  if (headerBytes > headroom) {
+    const most = mostWorkers(format)
+    return {
+      error:
+        `the history of ${workers} workers takes ${headerBytes} bytes in front of each packet, and there is room for ` +
+        `${headroom}: this program has room for ${most} worker${most === 1 ? '' : 's'}; --cores ${most}`,
+    }
+  }
+  const long = interfaces.find(({ mtu }) => mtu + 14 > pageRoom)
+  if (long)
+    return {
+      error:
+        `${long.name} has packets of up to ${long.mtu} bytes, and a page has room for ${pageRoom - 14}: ` +
+        `ip link set dev ${long.name} mtu ${pageRoom - 14}`,
+    }
+  const isOne = interfaces.length === 1 && interfaces[0].queues === 1
+  // The first CPU is where most interrupts are.
+  const cpus = online.toReversed()
+  return { queue: isOne ? 0 : undefined, funnelCpu: online[0], cpus, headerBytes }
+}
+
+/** The most workers whose history fits. */
+export function mostWorkers(format: Omit<HistoryFormat, 'slots'>): number {
+  let workers = 1
+  while (workers < 64 && historyLayout({ ...format, slots: workers }).packet <= headroom) workers++
+  return workers
+}

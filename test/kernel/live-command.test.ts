@@ -1,0 +1,208 @@
+/** hairpin run --iface as a user types it, in labs. */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { up } from '../../src/lab/lab.js'
+import type { Lab } from '../../src/lab/lab.js'
+import { statistics } from '../../src/sys/ethtool.js'
+import { main } from '../cli/hairpin.js'
+import { problemsOf } from '../schema.js'
+import { root } from '../../tools/sources.js'
+import { withoutPrograms } from './machine.js'
+import { without } from './probes.js'
+
+const skip = without('liveFrames') || withoutPrograms
+const knocking = 'programs/port-knocking.ts'
+const schema = JSON.parse(readFileSync(join(root, 'docs/schema/run-live.json'), 'utf8')) as object
+
+interface Event {
+  readonly event: string
+  readonly received: number
+  readonly sequenced: number
+  readonly unaccounted: number
+  readonly funnel?: number
+  readonly headerBytes?: number
+  readonly message?: string
+  readonly drops: Readonly<Record<string, number>>
+  readonly workers: readonly { readonly packets: number; readonly last: number; readonly gaps: number }[]
+}
+
+/** A command that runs until it is told to end. */
+async function begin(lab: Lab, ...args: string[]) {
+  const child = lab.start('box', [process.execPath, main, 'run', ...args, '--json'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const events: Event[] = []
+  let [text, errors] = ['', '']
+  const closed = once(child, 'close')
+  child.stderr!.setEncoding('utf8').on('data', (part: string) => (errors += part))
+  const started = new Promise<void>((resolve, reject) => {
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+      const lines = text.split('\n')
+      text = lines.pop()!
+      for (const line of lines) events.push(JSON.parse(line) as Event)
+      if (events.length > 0) resolve()
+    })
+    child.once('close', () => reject(new Error(errors)))
+  })
+  await started
+  return {
+    child,
+    events,
+    errors: () => errors,
+    async end(signal?: NodeJS.Signals): Promise<{ code: number | null; last: Event }> {
+      if (signal) child.kill(signal)
+      const [code] = (await closed) as [number | null]
+      for (const event of events) assert.deepEqual(problemsOf(event, schema), [])
+      return { code, last: events.at(-1)! }
+    },
+  }
+}
+
+const host = (address: string, device: string, namespace: string) => ({
+  namespace,
+  device,
+  addresses: [`${address}/24`],
+})
+
+/** Datagrams of many flows, which the sender's queues share by their hash. */
+const datagrams = (to: string, flows: number, each: number): string[] => [
+  process.execPath,
+  '-e',
+  `const { createSocket } = require('node:dgram')
+   const send = s => new Promise(done => s.send('x', 9, '${to}', done))
+   const flow = async () => {
+     const s = createSocket('udp4')
+     for (let k = 0; k < ${each}; k++) await send(s)
+     s.close()
+   }
+   Promise.all(Array.from({ length: ${flows} }, flow))`,
+]
+
+const handedByQueue = (device: string): number[] =>
+  [...statistics(device)].flatMap(([name, n]) => (/^rx_queue_\d+_xdp_packets$/.test(name) ? [Number(n)] : []))
+
+test(
+  'packets on all queues of two interfaces have one sequencer; a restart after SIGKILL goes on',
+  { skip },
+  async () => {
+    const lab = up({
+      namespaces: { left: {}, right: {}, box: {} },
+      pairs: [
+        {
+          queues: 4,
+          staticNeighbours: true,
+          ends: [host('10.9.1.1', 'a', 'left'), host('10.9.1.2', 'l', 'box')],
+        },
+        {
+          queues: 4,
+          staticNeighbours: true,
+          ends: [host('10.9.2.1', 'a', 'right'), host('10.9.2.2', 'r', 'box')],
+        },
+      ],
+    })
+    try {
+      const flood = (flows: number, each: number) =>
+        Promise.all([
+          lab.run('left', datagrams('10.9.1.2', flows, each)),
+          lab.run('right', datagrams('10.9.2.2', flows, each)),
+        ])
+      const args = [knocking, '--iface', 'l', '--iface', 'r', '--cores', '3']
+      const killed = await begin(lab, ...args)
+      assert.equal(lab.interface('box', 'l').xdp.length, 1)
+      const flooding = flood(50, 20)
+      await setTimeout(300)
+      killed.child.kill('SIGKILL')
+      await flooding
+      await killed.end()
+      assert.deepEqual([lab.interface('box', 'l').xdp, lab.interface('box', 'r').xdp], [[], []])
+
+      const again = await begin(lab, ...args)
+      await flood(200, 10)
+      const { code, last } = await again.end('SIGINT')
+      assert.equal(code, 130, again.errors())
+      assert.notEqual(again.events[0].funnel, undefined)
+      const queues = lab.inNamespace('box', () => ['l', 'r'].map(handedByQueue))
+      assert.ok(
+        queues.flat().every(n => n > 0),
+        `packets by queue: ${JSON.stringify(queues)}`,
+      )
+      assert.equal(last.event, 'ended')
+      assert.ok(last.received >= 4000)
+      assert.equal(last.unaccounted, 0)
+      assert.equal(last.sequenced, last.received)
+      for (const worker of last.workers) assert.equal(worker.last, last.sequenced)
+    } finally {
+      lab.down()
+    }
+  },
+)
+
+test('interfaces that go down or are deleted are named within seconds', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, box: {} },
+    pairs: [
+      {
+        ends: [
+          { namespace: 'left', device: 'a' },
+          { namespace: 'box', device: 'b' },
+        ],
+      },
+    ],
+  })
+  try {
+    const live = await begin(lab, knocking, '--iface', 'b', '--cores', '2')
+    await lab.run('box', ['ip', 'link', 'set', 'dev', 'b', 'down'])
+    for (let k = 0; k < 30 && !/b is down/.test(live.errors()); k++) await setTimeout(100)
+    assert.match(live.errors(), /b is down/)
+    await lab.run('box', ['ip', 'link', 'del', 'dev', 'b'])
+    const { code, last } = await live.end()
+    assert.equal(code, 1)
+    assert.match(live.errors(), /b was deleted/)
+    assert.equal(last.event, 'ended')
+  } finally {
+    lab.down()
+  }
+})
+
+test('what cannot be is refused before anything is attached, with what to do', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, box: {} },
+    pairs: [
+      {
+        mtu: 3800,
+        ends: [
+          { namespace: 'left', device: 'a' },
+          { namespace: 'box', device: 'b' },
+        ],
+      },
+    ],
+  })
+  const refused = async (...args: string[]): Promise<string> => {
+    const { status, stderr } = await lab.run('box', [process.execPath, main, 'run', ...args])
+    assert.ok(status === 2 || status === 3, `status ${status}`)
+    assert.deepEqual(lab.interface('box', 'b').xdp, [])
+    return stderr
+  }
+  const tracker = join(root, 'programs/connection-tracker.ts')
+  const file = join(root, knocking)
+  try {
+    assert.match(
+      await refused(tracker, '--iface', 'b', '--cores', '9'),
+      /takes \d+ bytes in front of each packet.*room for 216.*--cores 7/,
+    )
+    assert.match(await refused(file, '--iface', 'b', '--cores', '2'), /ip link set dev b mtu 3506/)
+    assert.match(await refused(file, '--iface', 'nope', '--cores', '2'), /there is no interface nope/)
+    assert.match(await refused(file, '--iface', 'b', '--loss', '1%'), /--loss is of captures/)
+    assert.match(await refused(file, '--iface', 'b', '--strategy', 'replcated'), /replicated/)
+    assert.match(await refused(file, '--in', 'x.pcap', '--seconds', '3'), /--seconds is of live runs/)
+  } finally {
+    lab.down()
+  }
+})
