@@ -3,7 +3,7 @@
 
 import { blockType } from './walk.js'
 
-const option = { end: 0, interfaceName: 2, userApplication: 4, resolution: 9 } as const
+const option = { end: 0, interfaceName: 2, userApplication: 4, resolution: 9, timeOffset: 14 } as const
 const nanoseconds = 9
 
 /** A section header block of unknown length. */
@@ -17,13 +17,20 @@ export function sectionHeader(application: string): Uint8Array {
   return blockOf(blockType.section, [body, textOption(option.userApplication, application), end])
 }
 
-/** An interface description block whose packets have times in ns. */
-export function interfaceDescription(link: number, snaplen: number, name: string | undefined): Uint8Array {
+/** An interface description block whose packets have times in ns, and `offset` seconds more. */
+export function interfaceDescription(
+  link: number,
+  snaplen: number,
+  name: string | undefined,
+  offset = 0n,
+): Uint8Array {
   const body = new Uint8Array(8)
   const view = new DataView(body.buffer)
   view.setUint16(0, link, true)
   view.setUint32(4, snaplen, true)
   const options = [optionOf(option.resolution, Uint8Array.of(nanoseconds)), end]
+  if (offset !== 0n)
+    options.unshift(optionOf(option.timeOffset, new Uint8Array(BigInt64Array.of(offset).buffer)))
   if (name !== undefined) options.unshift(textOption(option.interfaceName, name))
   return blockOf(blockType.interface, [body, ...options])
 }

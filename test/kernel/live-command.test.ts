@@ -9,7 +9,10 @@ import { setTimeout } from 'node:timers/promises'
 import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { statistics } from '../../src/sys/ethtool.js'
-import { main } from '../cli/hairpin.js'
+import { openCapture } from '../../src/device/capture.js'
+import { loadPackets } from '../../src/engine/packets.js'
+import { openLiveSender } from '../../src/traffic/live.js'
+import { folder, main, run } from '../cli/hairpin.js'
 import { problemsOf } from '../schema.js'
 import { root } from '../../tools/sources.js'
 import { withoutPrograms } from './machine.js'
@@ -27,6 +30,9 @@ interface Event {
   readonly funnel?: number
   readonly headerBytes?: number
   readonly message?: string
+  readonly recordLost?: number
+  readonly verdicts: Readonly<Record<string, number>>
+  readonly state?: unknown
   readonly drops: Readonly<Record<string, number>>
   readonly workers: readonly { readonly packets: number; readonly last: number; readonly gaps: number }[]
 }
@@ -143,6 +149,54 @@ test(
     }
   },
 )
+
+test('a recorded live run comes to the same verdicts and state from its file', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, box: {} },
+    pairs: [
+      {
+        ends: [
+          { namespace: 'left', device: 'a' },
+          { namespace: 'box', device: 'b' },
+        ],
+      },
+    ],
+  })
+  const file = join(folder, 'live.pcapng')
+  const program = 'programs/token-bucket.ts'
+  try {
+    const live = await begin(lab, program, '--iface', 'b', '--cores', '3', '--record', file, '--state')
+    const store = loadPackets((memory, workspace) =>
+      openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
+    )
+    const packets = Array.from({ length: store.count }, (_, k) => store.packet(k).bytes)
+    const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 50_000 }))
+    const { sent } = await sender.send(30_000)
+    sender.close()
+    const { code, last } = await live.end('SIGINT')
+    assert.equal(code, 130, live.errors())
+    assert.equal(last.sequenced, sent)
+    assert.equal(last.recordLost, 0)
+    const { out } = await run(process.execPath, [main, 'run', program, '--in', file, '--state', '--json'])
+    const again = JSON.parse(out) as Event
+    assert.equal(again.received, sent)
+    const { aborted: _, ...verdicts } = last.verdicts
+    assert.deepEqual(again.verdicts, verdicts)
+    assert.deepEqual(again.state, last.state)
+    const { code: proved } = await run(process.execPath, [
+      main,
+      'verify',
+      program,
+      '--in',
+      file,
+      '--cores',
+      '3',
+    ])
+    assert.equal(proved, 0)
+  } finally {
+    lab.down()
+  }
+})
 
 test('interfaces that go down or are deleted are named within seconds', { skip }, async () => {
   const lab = up({

@@ -63,7 +63,7 @@ const noRoom = label('entry.headroom')
 
 /** The program that packets go through; `extract` is the function's name. */
 export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: string): Code {
-  const { frame, workers, queue, clock } = options
+  const { frame, workers, queue, clock, timed = true, record } = options
   const admitted = label('entry.admitted')
   const hasItems = frame.slots > 0
   return [
@@ -83,8 +83,9 @@ export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: 
     admitted,
     alu64.add.imm(r7, 1),
     stx.dw(r8, runtime.sequence, r7),
-    ...(clock === 'given' ? [] : properties(clock)),
+    ...(clock === 'given' ? [] : [...(timed ? time(clock) : []), ...properties]),
     ...(hasItems ? [mov64.reg(r1, r6), callLocal(label(extract)), mov64.reg(r8, r0)] : []),
+    ...(record === undefined ? [] : [mov64.reg(r1, r6), mov64.reg(r2, r7), callLocal(label('record'))]),
     ...room(frame),
     ...header(frame, false),
     ...(hasItems ? [...copyRing(frame, at), ...renew(frame, at)] : []),
@@ -134,8 +135,8 @@ const worker = (workers: number): Code => [
   alu64.add.reg(r3, r9),
 ]
 
-/** Time, device and length into the runtime's map. The run begins with its first packet. */
-function properties(clock: 'exact' | 'coarse'): Code {
+/** The time into the runtime's map. The run begins with its first packet. */
+function time(clock: 'exact' | 'coarse'): Code {
   const begun = label('entry.begun')
   return [
     call(clock === 'coarse' ? 'ktime_get_coarse_ns' : 'ktime_get_ns'),
@@ -145,14 +146,18 @@ function properties(clock: 'exact' | 'coarse'): Code {
     ldx.dw(r1, r8, runtime.start),
     alu64.sub.reg(r0, r1),
     stx.dw(r8, runtime.timestamp, r0),
-    ldx.w(r1, r6, context.ingress),
-    stx.w(r8, runtime.device, r1),
-    ldx.w(r1, r6, context.dataEnd),
-    ldx.w(r2, r6, context.data),
-    alu64.sub.reg(r1, r2),
-    stx.w(r8, runtime.originalLength, r1),
   ]
 }
+
+/** Device and length likewise. */
+const properties: Code = [
+  ldx.w(r1, r6, context.ingress),
+  stx.w(r8, runtime.device, r1),
+  ldx.w(r1, r6, context.dataEnd),
+  ldx.w(r2, r6, context.data),
+  alu64.sub.reg(r1, r2),
+  stx.w(r8, runtime.originalLength, r1),
+]
 
 /** r2 = the frame's first byte, with the header's bytes in front of the packet. */
 const room = ({ packet }: FrameShape): Code => [

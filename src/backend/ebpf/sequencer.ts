@@ -15,6 +15,7 @@ import { perCpuType } from './map-types.js'
 import type { MapDeclaration } from './maps.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
+import { recordFunction } from './recording.js'
 import { select } from './select.js'
 import { creditFunction, entryStack, flushEntry, packetEntry } from './sequencer-entry.js'
 import type { Target } from './target.js'
@@ -91,6 +92,10 @@ export interface SequencerOptions {
   readonly clock: 'exact' | 'coarse' | 'given'
   /** The receive queue it serves; any if left out. */
   readonly queue?: number
+  /** Whether packets need a time: the program reads it, or it is recorded. Device and length are as cheap as nothing. */
+  readonly timed?: boolean
+  /** Bytes of the ring that packets are recorded in; none if left out. */
+  readonly record?: number
   /** Instead of packets, it sends frames without one, which bring workers up to date. */
   readonly flush?: boolean
 }
@@ -121,6 +126,7 @@ export function compileSequencer(
   const functions = [
     own('entry', flush ? flushEntry(options, at) : packetEntry(options, at, extract.name)),
     ...(flush ? [] : [own('credit', creditFunction(options))]),
+    ...(flush || options.record === undefined ? [] : [own('record', recordFunction(options.record))]),
     ...made.functions,
   ]
   const code = functions.flatMap(f => f.code)

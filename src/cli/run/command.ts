@@ -56,10 +56,13 @@ export const command: Command = {
     seconds: { type: 'string' },
     mode: { type: 'string', short: 'm' },
     queue: { type: 'string' },
+    record: { type: 'string' },
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
-    const live = ['backend', 'seconds', 'mode', 'queue'].find(name => text(flags, name) !== undefined)
+    const live = ['backend', 'seconds', 'mode', 'queue', 'record'].find(
+      name => text(flags, name) !== undefined,
+    )
     if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)
     const file = onlyArgument(flags, 'PROGRAM')
     const wanted = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1

@@ -20,6 +20,8 @@ export interface Started {
   readonly headerBytes?: number
   readonly workers?: readonly number[]
   readonly funnel?: number
+  /** File that packets are recorded in. */
+  readonly record?: string
 }
 
 export function startText(started: Started, why?: string): string {
@@ -70,6 +72,7 @@ export const endJson = (
   received: Number(balance.received),
   ...figuresJson(figures),
   unaccounted: Number(balance.unaccounted),
+  ...(figures.recording && { recordLost: Number(figures.recording.lost) }),
   ...(dumps && { state: dumps.map(dumpToJson) }),
 })
 
@@ -165,6 +168,13 @@ export function endText(
     `unaccounted ${grouped(unaccounted)}`,
     ...(counters.length ? [`counters: ${counters.join(', ')}`] : []),
     workerRows(started, figures, nothing, rate),
+    ...(figures.recording
+      ? [
+          figures.recording.lost === 0n
+            ? `${started.record} has every packet that got a number; hairpin verify ${started.program} --in it`
+            : `${started.record} misses ${grouped(figures.recording.lost)} packets: verify cannot come to the same`,
+        ]
+      : []),
     ...(dumps ? ['', 'state', ...dumps.map(d => stateText(d))] : []),
   ].join('\n')
 }

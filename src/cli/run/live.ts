@@ -122,7 +122,12 @@ function open(
   const { artifact, kernel } = expanded
   const mode = modeOf(flags)
   const begun = { program: artifact.name, strategy, interfaces: names }
+  const record = text(flags, 'record')
   if (strategy !== 'replicated') {
+    if (record !== undefined)
+      throw new UsageError(
+        `--record is of strategy replicated, whose sequencer sees all packets in their order`,
+      )
     const sharing = strategy === 'shared' ? kernelSharing(expanded) : undefined
     const run = new SoloRun(expanded, { ...common, interfaces: names, mode, ...(sharing && { sharing }) })
     return { run, started: { ...begun, mode: run.attachments[0].mode, ...(sharing && { sharing }) } }
@@ -151,6 +156,7 @@ function open(
       queueSize: integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize,
       clock: 'exact',
       mode,
+      ...(record !== undefined && { record }),
     },
   )
   return {
@@ -159,6 +165,7 @@ function open(
       ...begun,
       mode: run.attachments[0].mode,
       headerBytes: planned.headerBytes,
+      ...(record !== undefined && { record }),
       workers: run.seats.map(s => s.cpu),
       ...(planned.queue === undefined && { funnel: planned.funnelCpu }),
     },
@@ -253,6 +260,10 @@ class Live {
           `worker ${k} stopped after packet ${w.last}: frames to it were lost, and their history with them`,
         )
     })
+    const { lost = 0n, fault } = figures.recording ?? {}
+    if (fault !== undefined) this.#tell('record', `${this.#started.record} is not written any more: ${fault}`)
+    if (lost > 0n)
+      this.#tell('lost', `${this.#started.record} misses packets: they come faster than they can be written`)
     if (attached.every(a => this.#gone.has(a.interfaceName))) this.#finish(exit.no)
   }
 
@@ -295,7 +306,9 @@ class Live {
     if (!settled)
       this.#io.err('hairpin run: packets were still under way after two seconds; they are unaccounted for\n')
     this.#run.close()
-    const isExact = settled && balance.unaccounted === 0n && figures.workers.every(isWhole)
+    const { lost = 0n, fault } = figures.recording ?? {}
+    const isExact =
+      settled && balance.unaccounted === 0n && figures.workers.every(isWhole) && lost === 0n && !fault
     this.#resolve(code === exit.ok && !isExact ? exit.no : code)
   }
 }

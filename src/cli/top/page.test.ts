@@ -66,7 +66,7 @@ const sample = (at: number, programs: readonly ProgramSample[]): Sample => ({
           receiveDropped: 0,
           sendDropped: 0,
         },
-        driver: { handed: undefined, transmitLost: 4n, lost: 0n , sendLost: undefined },
+        driver: { handed: undefined, transmitLost: 4n, lost: 0n, sendLost: undefined },
       },
     ],
   ]),

@@ -8,6 +8,7 @@ import { environment } from '../../backend/ebpf/maps.js'
 import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { frameShape } from '../../backend/ebpf/frame.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
+import { recordDeclaration } from '../../backend/ebpf/recording.js'
 import {
   compileSequencer,
   kept,
@@ -21,6 +22,7 @@ import {
 } from '../../backend/ebpf/sequencer.js'
 import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer.js'
 import { mapNames } from '../../backend/ebpf/target.js'
+import type { Func } from '../../ir/types.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
@@ -39,6 +41,8 @@ export interface SequencerPlan extends Omit<ReplicatedOptions, 'workers' | 'slot
   readonly stamps?: SequencerOptions['clock']
   /** The receive queue it serves; any if left out. */
   readonly queue?: number
+  /** Bytes of the ring that packets are recorded in (backend/ebpf/recording.ts), a power of two; none if left out. */
+  readonly record?: number
   /** Hardware addresses of the outer Ethernet header: destination, source; 12 bytes. */
   readonly addresses?: Uint8Array
 }
@@ -64,6 +68,9 @@ const underWay = 16
 /** How far behind the newest packet a worker may be: its queue's room in turns. */
 export const creditOf = (workers: number, queueSize: number): number => workers * (queueSize - underWay)
 
+const readsTime = (extract: Func): boolean =>
+  extract.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'timestamp'))
+
 /** A map that is there already. */
 const present = (name: string, valueSize: number): MapDeclaration => ({
   name,
@@ -75,7 +82,7 @@ const present = (name: string, valueSize: number): MapDeclaration => ({
 export function sequencerCode(
   subject: Replicable,
   { format, outer, workers }: Pick<Sequenced, 'format' | 'outer'> & { readonly workers: number },
-  plan: Pick<SequencerPlan, 'form' | 'rules' | 'queueSize' | 'stamps' | 'queue' | 'attachType'> & {
+  plan: Pick<SequencerPlan, 'form' | 'rules' | 'queueSize' | 'stamps' | 'queue' | 'attachType' | 'record'> & {
     readonly layers: number
     readonly flush?: boolean
   },
@@ -100,6 +107,8 @@ export function sequencerCode(
     layers: plan.layers,
     credit: creditOf(workers, plan.queueSize),
     clock: plan.stamps ?? 'exact',
+    timed: format.timestamp === true || plan.record !== undefined || readsTime(batch.slice.extract),
+    ...(plan.record !== undefined && { record: plan.record }),
     ...(plan.queue !== undefined && { queue: plan.queue }),
     ...(plan.flush && { flush: true }),
   })
@@ -112,6 +121,7 @@ export function sequencerCode(
     maps: [
       ...maps,
       sequencerDeclaration(workers, frame),
+      ...(plan.record === undefined || plan.flush ? [] : [recordDeclaration(plan.record)]),
       ...Array.from({ length: workers }, (_, w) => present(progressMap(w), 8)),
       ...Array.from({ length: plan.layers }, (_, layer) => present(sprayMap(layer), 8)),
     ],

@@ -35,6 +35,8 @@ export interface LiveFigures {
   /** The queues behind it, by map. */
   readonly sprayed: readonly Passage[]
   readonly workers: readonly WorkerFigures[]
+  /** Of a run that is recorded: packets that found no room, and what went wrong with the file. */
+  readonly recording?: { readonly lost: bigint; readonly fault?: string }
 }
 
 /** What the command needs of a live run, whatever the strategy. All but `settle` in the namespace of the interfaces. */

@@ -12,10 +12,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { call, exit as leave, ldMap, mov64, r1, r2, r3 } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
+import { recordMap } from '../../backend/ebpf/recording.js'
 import { sequencerMap } from '../../backend/ebpf/sequencer.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { BpfMap } from '../../sys/map.js'
 import { createMap } from '../../sys/map.js'
+import { interfaces } from '../../sys/interfaces.js'
 import { LiveFrameRun } from '../../sys/live-frames.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
@@ -34,6 +36,7 @@ import type { LoadedSequencer } from '../kernel/sequencer.js'
 import type { LoadOptions } from '../kernel/load.js'
 import { figuresOf } from '../kernel/figures.js'
 import type { Figures } from '../kernel/figures.js'
+import { defaultRing, Recording } from './recording.js'
 import { Passages } from './passages.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
@@ -51,6 +54,8 @@ export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'ru
   /** The CPU of the funnel. */
   readonly funnelCpu: number
   readonly mode: 'native' | 'generic'
+  /** A pcapng file for all packets that get a number. */
+  readonly record?: string
 }
 
 /** Frames that the funnel's queue takes. */
@@ -71,11 +76,13 @@ export class ReplicatedRun implements LiveRun {
   readonly #own: ReadonlyMap<string, MapMemory>
   readonly #release: () => void
   readonly #funnelled: boolean
+  readonly #recording: Recording | undefined
   #after: readonly DriverCounts[] | undefined
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Replicable, options: ReplicatedRunOptions) {
-    const { interfaces, workers: count, cpus, queueSize, queue, mode, clock } = options
+    const { record, ...rest } = options
+    const { interfaces: names, workers: count, cpus, queueSize, queue, mode, clock } = rest
     const made: { close(): void }[] = []
     const keep = <T extends { close(): void }>(object: T): T => {
       made.push(object)
@@ -97,11 +104,12 @@ export class ReplicatedRun implements LiveRun {
       )
       this.sequencer = keep(
         loadSequencer(subject, this.workers, {
-          ...options,
+          ...rest,
           spray: this.seats,
           maps,
           queueSize,
           stamps: clock,
+          ...(record !== undefined && { record: defaultRing }),
           ...(this.#funnelled ? { attachType: 'xdp_cpumap' as const } : { queue }),
         }),
       )
@@ -110,6 +118,7 @@ export class ReplicatedRun implements LiveRun {
       this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
       this.#memory = this.workers.workers.map(w => mapped(w.maps, made))
       this.#own = mapped(new Map([...packets.maps].filter(([name]) => own.includes(name))), made)
+      this.#recording = record === undefined ? undefined : keep(this.#record(record, names))
       const entry = funnel?.program ?? packets.program
       const attachments: Attachment[] = []
       const before: DriverCounts[] = []
@@ -118,7 +127,7 @@ export class ReplicatedRun implements LiveRun {
           for (const a of attachments) a.detach()
         },
       })
-      for (const name of interfaces) {
+      for (const name of names) {
         before.push(driverCounts(name))
         attachments.push(attachXdp(entry, name, mode))
       }
@@ -146,6 +155,9 @@ export class ReplicatedRun implements LiveRun {
       start: this.#word(runtime.start),
       drivers,
       sequencerDrops: sequencerDrops(this.#own.get(sequencerMap)!.bytes),
+      ...(this.#recording && {
+        recording: { lost: this.#recording.lost, ...faultOf(this.#recording) },
+      }),
       ...(funnel && { funnel }),
       sprayed,
       workers: this.#memory.map((memory, w) => this.#worker(memory, this.seats[w].cpu, each[w].packets)),
@@ -189,6 +201,12 @@ export class ReplicatedRun implements LiveRun {
     this.#release()
   }
 
+  #record(path: string, names: readonly string[]): Recording {
+    const all = interfaces().filter(i => names.includes(i.name))
+    const byIndex = new Map(all.map(({ index, name }) => [index, name]))
+    return new Recording(path, this.#own.get(recordMap)!.bytes, defaultRing, byIndex)
+  }
+
   /** Frames that reached a worker, and frames that were sent to one. */
   #handled(): bigint {
     return this.figures().workers.reduce((sum, w) => sum + w.handled, 0n)
@@ -223,7 +241,7 @@ export class ReplicatedRun implements LiveRun {
 /** Of what a worker counts of its frames: what is no packet dropped. */
 const notDrops: readonly string[] = ['flushes', 'gaps']
 /** Maps of a sequencer that are its own and can be read in place. */
-const own: readonly string[] = [sequencerMap, mapNames.runtime]
+const own: readonly string[] = [sequencerMap, mapNames.runtime, recordMap]
 
 function mapped(maps: ReadonlyMap<string, BpfMap>, made: { close(): void }[]): Map<string, MapMemory> {
   const memory = new Map<string, MapMemory>()
@@ -235,6 +253,8 @@ function mapped(maps: ReadonlyMap<string, BpfMap>, made: { close(): void }[]): M
   }
   return memory
 }
+
+const faultOf = ({ fault }: Recording): { readonly fault?: string } => (fault ? { fault: fault.message } : {})
 
 const added = (maps: readonly ReadonlyMap<string, bigint>[]): Map<string, bigint> =>
   new Map([...(maps[0] ?? [])].map(([name]) => [name, maps.reduce((sum, m) => sum + m.get(name)!, 0n)]))
