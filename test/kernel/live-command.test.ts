@@ -175,11 +175,11 @@ test('a recorded live run comes to the same verdicts and state from its file', {
     sender.close()
     const { code, last } = await live.end('SIGINT')
     assert.equal(code, 130, live.errors())
-    assert.equal(last.sequenced, sent)
+    assert.ok(last.sequenced >= sent)
     assert.equal(last.recordLost, 0)
     const { out } = await run(process.execPath, [main, 'run', program, '--in', file, '--state', '--json'])
     const again = JSON.parse(out) as Event
-    assert.equal(again.received, sent)
+    assert.equal(again.received, last.sequenced)
     const { aborted: _, ...verdicts } = last.verdicts
     assert.deepEqual(again.verdicts, verdicts)
     assert.deepEqual(again.state, last.state)
