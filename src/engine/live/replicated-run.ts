@@ -47,6 +47,8 @@ export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'ru
   /** Workers, and the CPUs they run on in turn. */
   readonly workers: number
   readonly cpus: readonly number[]
+  /** Items in front of each packet; one less than workers if left out. */
+  readonly slots?: number
   readonly queueSize: number
   readonly clock: 'exact' | 'coarse'
   /** The receive queue that all packets come by; undefined: there are several, or several interfaces. */

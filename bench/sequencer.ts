@@ -1,0 +1,221 @@
+/**
+ * The live sequencer: `sudo node dist/bench/sequencer.js [--mode recipe,break-even] [--rounds n] [--packets n] [--json]`.
+ *
+ * `recipe`: sequencer, CPU map and one worker, compiled, against the same written by hand, in turn, each on a veth pair of
+ * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. Million packets a second that reach the worker.
+ *
+ * `break-even`: a program whose verdict takes more and more time, but whose state takes little, on one CPU
+ * (`single`, in the driver) and as one of N workers behind a sequencer. What one worker of N takes is measured; what N on
+ * CPUs of their own would take is reckoned from it, up to what the sequencer passes on.
+ */
+
+import { parseArgs } from 'node:util'
+import { compile } from '../src/compile.js'
+import type { Compiled } from '../src/compile.js'
+import { ReplicatedRun } from '../src/engine/live/replicated-run.js'
+import { SoloRun } from '../src/engine/live/solo-run.js'
+import { up } from '../src/lab/lab.js'
+import type { Lab } from '../src/lab/lab.js'
+import { compare, formatComparison } from '../src/measure/compare.js'
+import type { Candidate } from '../src/measure/compare.js'
+import type { BenchmarkRecord } from '../src/measure/record.js'
+import { median } from '../src/measure/statistics.js'
+import { formatTable } from '../src/measure/table.js'
+import { pinThread } from '../src/sys/cpus.js'
+import { attachXdp } from '../src/sys/xdp.js'
+import { openLiveSender } from '../src/traffic/live.js'
+import { loadRecipe } from './sequencer/recipe.js'
+
+const { values } = parseArgs({
+  options: {
+    mode: { type: 'string', default: 'recipe,break-even' },
+    rounds: { type: 'string', default: '5' },
+    packets: { type: 'string', default: '1000000' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds)
+const count = Number(values.packets)
+const queueSize = 2048
+const workerCpu = 1
+pinThread([0])
+
+const source = `
+import { type Packet, cell, parameter, u32, Verdict } from 'hairpin'
+const iterations = parameter(u32, 0, 'rounds')
+const seen = cell(u32)
+function round(x: u32): u32 {
+  const a: u32 = x ^ (x << 13)
+  const b: u32 = a ^ (a >>> 17)
+  return b ^ (b << 5)
+}
+export default function tunable(packet: Packet): Verdict {
+  const ip = packet.ipv4
+  if (!ip) return Verdict.Drop
+  seen.set(u32(seen.get() + packet.length))
+  let hash: u32 = u32(ip.source)
+  for (let i = 0; i < 4096 && i < iterations; i++) hash = round(hash)
+  return hash === 1 ? Verdict.Pass : Verdict.Drop
+}
+`
+
+function compiled(text: string): Compiled {
+  const { compiled: found, diagnostics } = compile('tunable.ts', text)
+  if (!found) throw new Error(diagnostics.map(d => d.message).join('\n'))
+  return found
+}
+
+/** UDP of many flows, 60 bytes. */
+const packets = Array.from({ length: 256 }, (_, k) => {
+  const bytes = new Uint8Array(60)
+  const view = new DataView(bytes.buffer)
+  bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45])
+  view.setUint16(16, 46)
+  bytes.set([64, 17], 22)
+  bytes.set([10, 0, 0, k, 10, 0, 0, 2], 26)
+  view.setUint16(34, 40_000 + k)
+  view.setUint16(36, 53)
+  view.setUint16(38, 26)
+  return bytes
+})
+
+const cable = {
+  namespaces: { gen: {}, box: {} },
+  pairs: [
+    {
+      ends: [
+        { namespace: 'gen', device: 'a' },
+        { namespace: 'box', device: 'b' },
+      ],
+    },
+  ],
+} as const
+
+/** Something that counts what it has handled, on a veth pair of its own. */
+interface Station {
+  readonly name: string
+  handled(): number
+  close(): void
+}
+
+/** Mpps that a station handles of what comes as fast as possible. */
+function candidate(lab: Lab, station: Station): Candidate & { close(): void } {
+  const sender = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a' }))
+  return {
+    name: station.name,
+    async run() {
+      const before = station.handled()
+      const begun = performance.now()
+      await sender.send(count)
+      return (station.handled() - before) / (performance.now() - begun) / 1e3
+    },
+    close() {
+      sender.close()
+      station.close()
+      lab.down()
+    },
+  }
+}
+
+function replicated(name: string, subject: Compiled, slots: number, settings: ReadonlyMap<string, bigint>) {
+  const lab = up(cable)
+  const run = lab.inNamespace(
+    'box',
+    () =>
+      new ReplicatedRun(subject, {
+        interfaces: ['b'],
+        settings,
+        seed: 1n,
+        workers: 1,
+        slots,
+        cpus: [workerCpu],
+        queueSize,
+        clock: 'exact',
+        queue: 0,
+        funnelCpu: 0,
+        mode: 'native',
+      }),
+  )
+  return candidate(lab, {
+    name,
+    handled: () => Number(run.figures().workers[0].packets),
+    close: () => run.close(),
+  })
+}
+
+function single(name: string, subject: Compiled, settings: ReadonlyMap<string, bigint>) {
+  const lab = up(cable)
+  const run = lab.inNamespace(
+    'box',
+    () => new SoloRun(subject, { interfaces: ['b'], settings, seed: 1n, mode: 'native' }),
+  )
+  return candidate(lab, {
+    name,
+    handled: () => Number(run.figures().sequenced),
+    close: () => run.close(),
+  })
+}
+
+function recipe() {
+  const lab = up(cable)
+  const loaded = loadRecipe(workerCpu, queueSize)
+  lab.inNamespace('box', () => attachXdp(loaded.program, 'b', 'native'))
+  return candidate(lab, { name: 'by hand', handled: loaded.handled, close: loaded.close })
+}
+
+const records: BenchmarkRecord[] = []
+const options = { rounds, warmup: 1, unit: 'Mpps', better: 'higher' } as const
+
+if (values.mode.includes('recipe')) {
+  const all = [recipe(), replicated('compiled', compiled(source), 3, new Map())]
+  try {
+    const comparison = await compare(all, { ...options, parameters: { items: 3, packets: count } })
+    records.push(...comparison.records)
+    if (!values.json) process.stdout.write(`${formatComparison(comparison)}\n`)
+  } finally {
+    for (const c of all) c.close()
+  }
+}
+
+if (values.mode.includes('break-even')) {
+  const crews = [2, 4, 7]
+  const rows: string[][] = [
+    [
+      'rounds',
+      'single Mpps',
+      ...crews.flatMap(n => [`1 of ${n}`, `${n} CPUs, reckoned`]),
+      'sequencer wins from',
+    ],
+  ]
+  let passedOn: number | undefined
+  for (const iterations of [0, 32, 64, 128, 256, 512]) {
+    const settings = new Map([['iterations', BigInt(iterations)]])
+    const subject = compiled(source)
+    const all = [
+      single('single', subject, settings),
+      ...crews.map(n => replicated(`1 of ${n}`, subject, n - 1, settings)),
+    ]
+    try {
+      const { records: found } = await compare(all, {
+        ...options,
+        parameters: { iterations, packets: count },
+      })
+      records.push(...found)
+      const [alone, ...each] = found.map(r => median(r.samples))
+      // With nothing to do for the worker, the sequencer is the slower of the two, or close to it.
+      passedOn ??= Math.max(...each)
+      const reckoned = each.map((rate, k) => Math.min(passedOn!, crews[k] * rate))
+      const from = crews.find((_, k) => reckoned[k] > alone)
+      rows.push([
+        String(iterations),
+        alone.toFixed(2),
+        ...each.flatMap((rate, k) => [rate.toFixed(2), reckoned[k].toFixed(2)]),
+        from === undefined ? 'never' : `${from} workers`,
+      ])
+    } finally {
+      for (const c of all) c.close()
+    }
+  }
+  if (!values.json) process.stdout.write(`${formatTable(rows, 'rrrrrrrrl')}\n`)
+}
+if (values.json) console.log(JSON.stringify(records, null, 1))
