@@ -63,6 +63,11 @@ const commands: Readonly<Record<string, Listed>> = {
     summary: 'run a program on an interface by XDP, until Ctrl-C or pinned',
     load: () => import('./attach/command.js'),
   },
+  bypass: {
+    group: 'in the kernel',
+    summary: 'a program in user space on chosen receive queues; the rest stays with the kernel',
+    load: () => import('./bypass/command.js'),
+  },
   list: {
     group: 'in the kernel',
     summary: 'programs of ours: interface, mode, pins, who holds them',

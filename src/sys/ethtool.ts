@@ -25,8 +25,8 @@ function ioctl(device: string, question: Structure): number {
   }
 }
 
-/** The answer to a question, or undefined if the device does not implement it. */
-function ask(device: string, question: Structure): Structure | undefined {
+/** The answer to a question, or undefined if the device does not implement it. For flow-rules.ts too. */
+export function ask(device: string, question: Structure): Structure | undefined {
   const result = ioctl(device, question)
   if (result >= 0) return question
   if (unanswered.has(-result)) return undefined
@@ -35,7 +35,8 @@ function ask(device: string, question: Structure): Structure | undefined {
 
 const unanswered = new Set([errno.EOPNOTSUPP, errno.ENODEV, errno.EINVAL, errno.EPERM, errno.ENOTSUPP])
 
-function change(device: string, what: string, request: Structure): void {
+/** Asks for a change; throws if it is refused. For flow-rules.ts too. */
+export function change(device: string, what: string, request: Structure): void {
   checked(ioctl(device, request), `ethtool: ${what} of ${device}`, error =>
     error === errno.EOPNOTSUPP ? { reason: `the driver of ${device} does not let it be changed` } : {},
   )
@@ -47,6 +48,7 @@ const ETHTOOL = {
   GSTRINGS: 0x1b,
   GSTATS: 0x1d,
   GFLAGS: 0x25,
+  SFLAGS: 0x26,
   GRXFH: 0x29,
   SRXFH: 0x2a,
   GSSET_INFO: 0x37,
@@ -140,6 +142,22 @@ export function offloads(device: string): Offloads {
 export function setOffloads(device: string, wanted: Readonly<Partial<Record<Offload, boolean>>>): void {
   for (const [name, on] of Object.entries(wanted) as [Offload, boolean][])
     change(device, name, new Structure(8).u32(0, offloadCommands[name][1]).u32(4, on ? 1 : 0))
+}
+
+/** Bits of the flags that have no command of their own: LRO, and rules that steer packets. */
+const featureFlags = { largeReceive: 1 << 15, ntuple: 1 << 27 } as const
+
+/** Whether a feature is on; undefined if the device does not tell. */
+export function featureFlag(device: string, name: keyof typeof featureFlags): boolean | undefined {
+  const flags = ask(device, new Structure(8).u32(0, ETHTOOL.GFLAGS))
+  return flags && (flags.read32(4) & featureFlags[name]) !== 0
+}
+
+/** Turns a feature on or off. */
+export function setFeatureFlag(device: string, name: keyof typeof featureFlags, on: boolean): void {
+  const flags = ask(device, new Structure(8).u32(0, ETHTOOL.GFLAGS))?.read32(4) ?? 0
+  const bit = featureFlags[name]
+  change(device, name, new Structure(8).u32(0, ETHTOOL.SFLAGS).u32(4, on ? flags | bit : flags & ~bit))
 }
 
 const ETH_SS_STATS = 1

@@ -1,5 +1,6 @@
 /** Two hosts with a cable, for tests of AF_XDP queues: a sender of live frames, and an interface under test. */
 
+import { spawnSync } from 'node:child_process'
 import { compile } from '../../../src/compile.js'
 import type { Artifact } from '../../../src/engine/artifact.js'
 import { up } from '../../../src/lab/lab.js'
@@ -88,4 +89,18 @@ process.stdin.on('data', () => console.log(n)).on('end', () => process.exit())`
     },
     stop: () => child.stdin!.end(),
   }
+}
+
+/** Whether the kernel at an address answers: it refuses a TCP connection, and answers a ping where there is the command. */
+export async function answers(lab: Lab, namespace: string, address: string): Promise<boolean> {
+  const source = `const s = require('node:net').connect(9, '${address}')
+s.setTimeout(2000, () => process.exit(1))
+s.on('error', error => process.exit(error.code === 'ECONNREFUSED' ? 0 : 1))`
+  const refused = await lab.run(namespace, [process.execPath, '-e', source])
+  const command = [['ping'], ['busybox', 'ping']].find(
+    ([name]) => spawnSync(name, ['--help']).error === undefined,
+  )
+  if (command === undefined) return refused.status === 0
+  const pinged = await lab.run(namespace, [...command, '-c', '2', '-W', '2', address])
+  return refused.status === 0 && pinged.status === 0
 }
