@@ -2,7 +2,7 @@
 
 import { Bypass } from '../../engine/queue/bypass.js'
 import { cpuLoads, cpuWarnings } from '../../engine/queue/cpu.js'
-import { parseMatch } from '../../engine/queue/match.js'
+import { networkOf, parseMatch } from '../../engine/queue/match.js'
 import type { Match } from '../../engine/queue/match.js'
 import { mostWorkers } from '../../engine/plan.js'
 import { mostQueues } from '../../engine/queue/steering.js'
@@ -31,6 +31,7 @@ export const command: Command = {
     sharing: { type: 'string' },
     cores: { type: 'string', short: 'c' },
     cpu: { type: 'string' },
+    address: { type: 'string' },
     copy: { type: 'string' },
     mode: { type: 'string', short: 'm' },
     'busy-poll': { type: 'string' },
@@ -53,6 +54,10 @@ export const command: Command = {
       most: mostQueues - 1,
     })
     const match = matchOf(flags)
+    const given = text(flags, 'address')
+    const address = given === undefined ? undefined : networkOf(given, false)
+    if (given !== undefined && address === undefined)
+      throw new UsageError(`--address takes an address with its prefix, 10.0.0.1/24, not ${given}`)
     const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
     const asked = strategyOf(flags, cores)
     const artifact = await loadArtifact(rest[0], io, [...asked.ways])
@@ -76,6 +81,7 @@ export const command: Command = {
           xdp: choice(flags, 'mode', { auto: 'auto', native: 'native', generic: 'generic' }),
           isolate: isSet(flags, 'isolate'),
           cpus,
+          ...(address && { address }),
           frames,
           frameSize: 2048,
           batch,

@@ -59,7 +59,7 @@ export async function foreground(bypass: Bypass, json: boolean, io: Io): Promise
   })
   if (!json) {
     io.out(
-      `${device.name}: ${bypass.attachment.mode} XDP; what is passed goes to the kernel by ${way.name}\n`,
+      `${device.name}: ${bypass.attachment.mode} XDP; ${way.carries ? `the kernel is reached by ${way.name}, which has its address` : `what is passed goes to the kernel by ${way.name}`}\n`,
     )
     if (bypass.attachment.refusal) io.err(`not native: ${bypass.attachment.refusal.message}\n`)
   }

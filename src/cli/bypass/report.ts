@@ -70,6 +70,7 @@ export const figuresJson = (figures: BypassFigures) => ({
   },
   drops: figures.drops,
   fillRingEmpty: figures.fillRingEmpty,
+  fromKernel: figures.fromKernel,
   counters: figures.counters,
   queues: figures.queues,
 })
@@ -83,6 +84,11 @@ export function balanceText(figures: BypassFigures): string {
     `${n(figures.taken)} taken = ${n(figures.passed)} passed + ${n(figures.transmitted)} transmitted + ` +
       `${n(figures.redirected)} redirected + ${dropText(figures)}${rest}`,
     ...(counters.length ? [counters.map(([name, count]) => `${name} ${n(count)}`).join(', ')] : []),
+    ...(figures.fromKernel.received > 0
+      ? [
+          `${n(figures.fromKernel.received)} sent by the kernel = ${n(figures.fromKernel.sent)} out + ${n(figures.fromKernel.dropped)} dropped`,
+        ]
+      : []),
     ...(figures.elsewhere > 0
       ? [`${n(figures.elsewhere)} that matched came in on other queues; the kernel has them`]
       : []),

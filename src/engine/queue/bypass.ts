@@ -25,7 +25,7 @@ import type { Guard } from './guard.js'
 import { isolateQueue, missingRules, stopMerging, undo } from './isolate.js'
 import type { Isolation, Undo } from './isolate.js'
 import { openKernelInterface } from './kernel-interface.js'
-import type { KernelInterface } from './kernel-interface.js'
+import type { InterfaceAddress, KernelInterface } from './kernel-interface.js'
 import type { Match } from './match.js'
 import { openPool } from './pool.js'
 import type { Pool } from './pool.js'
@@ -48,6 +48,8 @@ export interface BypassOptions {
   readonly isolate: boolean
   /** Of each worker; anywhere if undefined. */
   readonly cpus: readonly (number | undefined)[]
+  /** An address for hp0, which then is the way in and out of the kernel; else packets are injected into the device. */
+  readonly address?: InterfaceAddress
   readonly frames: number
   readonly frameSize: number
   readonly batch: number
@@ -60,6 +62,8 @@ export interface OpenedQueue {
   readonly queue: number
   readonly pool: Pool
   readonly isolation: Isolation
+  /** Whose it is, unless workers share it. */
+  readonly worker: number
 }
 
 /** Queues that can be open at a time, at most. */
@@ -152,7 +156,7 @@ export class Bypass {
         way: openKernelInterface(memory, live.layout, {
           device,
           pools: Array.from({ length: run.cores }, (_, w) => slots + w),
-          use: 'inject',
+          ...(options.address && { address: options.address }),
         }),
       }
       const way = await opening.way
@@ -161,7 +165,7 @@ export class Bypass {
       const crew = new QueueCrew(livePartsOf(artifact, live, memory), live, options.cpus, origin)
       closing.push(() => crew.stop())
       for (const [w, pool] of way.pools.entries())
-        await crew.open(w, workerSocket(pool, 0, { receives: false, forwards: false }))
+        await crew.open(w, workerSocket(pool, 0, { receives: options.address !== undefined, forwards: true }))
       const bypass = new Bypass({
         options, device, steering, way, attachment, memory, live, home, crew, guard, merging, slots,
       }) // prettier-ignore
@@ -201,17 +205,16 @@ export class Bypass {
     const pool = await opening.pool
     try {
       const share = layout.socketsPerPool > 1
-      const workers = share
-        ? Array.from({ length: run.cores }, (_, w) => w)
-        : [this.#queues.length % run.cores]
+      const workers = share ? Array.from({ length: run.cores }, (_, w) => w) : [this.#idlest()]
       for (const [s, worker] of workers.entries()) {
         this.#wire(k, s, worker)
         await this.#crew.open(worker, workerSocket(pool, s, { receives: true, forwards: false }))
       }
       this.steering.setSockets(queue, pool.sockets)
       const isolation = inNamespace(this.#home.path, () => isolateQueue(device.name, queue, match, isolate))
-      const opened = { queue, pool, isolation }
+      const opened = { queue, pool, isolation, worker: workers[0] }
       this.#queues.push(opened)
+      this.#wireBack()
       this.#tellGuard()
       return opened
     } catch (error) {
@@ -229,13 +232,23 @@ export class Bypass {
     const { pool, isolation } = this.#queues[n]
     this.steering.setSockets(queue, undefined)
     inNamespace(this.#home.path, () => isolation.undo.forEach(step => tryUndo(step)))
+    this.#queues.splice(n, 1)
+    this.#wireBack()
     // Packets that were under way are handled still.
     await this.#settle(pool)
     for (let worker = 0; worker < this.#options.run.cores; worker++) await this.#crew.close(worker, pool.k)
     this.#lost = addLosses(this.#lost, pool.statistics())
     pool.close()
-    this.#queues.splice(n, 1)
     this.#tellGuard()
+  }
+
+  /** The worker with the fewest queues. */
+  #idlest(): number {
+    const counts = Array.from(
+      { length: this.#options.run.cores },
+      (_, w) => this.#queues.filter(q => q.worker === w).length,
+    )
+    return counts.indexOf(Math.min(...counts))
   }
 
   /** What a worker's packets of a queue may be sent to. */
@@ -249,6 +262,23 @@ export class Bypass {
     this.#view.setUint32(targets + 4, block, true)
     this.#view.setUint32(block + field.targets, targets, true)
     this.#view.setUint32(block + field.targetCount, 1, true)
+  }
+
+  /** What the kernel sends by hp0 leaves through the first queue that its worker has; without one it is dropped. */
+  #wireBack(): void {
+    if (!this.#options.address) return
+    const { places, socketsPerPool } = this.live.layout
+    for (const [w, { k }] of this.way.pools.entries()) {
+      const share = socketsPerPool > 1
+      const open = this.#queues.find(q => share || q.worker === w)
+      const { block } = places[k].sockets[0]
+      this.#view.setUint32(block + field.forward, open ? 1 : 0, true)
+      this.#view.setUint32(
+        block + field.kernel,
+        open ? places[open.pool.k].sockets[share ? w : 0].block : 0,
+        true,
+      )
+    }
   }
 
   #tellGuard(): void {

@@ -37,6 +37,8 @@ export interface BypassFigures {
   /** Packets that went nowhere, by reason. */
   readonly drops: Readonly<Record<DropReason, number>>
   readonly fillRingEmpty: number
+  /** Packets that the kernel sent by hp0, and those of them that found no room on the way out. */
+  readonly fromKernel: { readonly received: number; readonly sent: number; readonly dropped: number }
   /** taken less everything above: packets of the batch in hand while it runs, 0 at the end. */
   readonly unaccounted: number
   readonly counters: Readonly<Record<string, number>>
@@ -57,6 +59,8 @@ export function figuresOf(
   const blocks = layout.places.slice(0, slots).flatMap(p => p.sockets.map(s => s.block))
   const read = (at: number): number => Number(view.getBigUint64(at, true))
   const sum = (offset: number): number => blocks.reduce((n, block) => n + read(block + offset), 0)
+  const fromKernel = (offset: number): number =>
+    layout.places.slice(slots).reduce((n, p) => n + read(p.sockets[0].block + offset), 0)
   const queues = Array.from({ length: mostQueues }, (_, queue) => ({
     queue,
     ...steering.counts(queue),
@@ -84,6 +88,11 @@ export function figuresOf(
     redirected,
     drops,
     fillRingEmpty: losses.fillRingEmpty,
+    fromKernel: {
+      received: fromKernel(field.received),
+      sent: fromKernel(field.redirected),
+      dropped: fromKernel(field.sendRingFull) + fromKernel(field.aborted),
+    },
     unaccounted: taken - passed - transmitted - redirected - dropped,
     counters: Object.fromEntries(
       artifact.counters.map(({ name }, i) => [

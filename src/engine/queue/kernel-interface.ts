@@ -21,7 +21,7 @@ import { createTcxLink } from '../../sys/link.js'
 import { holdNewNamespace, inNamespace } from '../../sys/namespace.js'
 import { NetlinkError } from '../../sys/netlink.js'
 import { loadProgram } from '../../sys/program.js'
-import { bringUp, createVeth, removeDevice } from '../../sys/veth.js'
+import { addAddress, bringUp, createVeth, removeDevice } from '../../sys/veth.js'
 import { attachXdp } from '../../sys/xdp.js'
 import type { QueueLayout } from './layout.js'
 import { everything } from './match.js'
@@ -32,6 +32,8 @@ import { loadSteering } from './steering.js'
 export interface KernelInterface {
   readonly name: string
   readonly index: number
+  /** Whether it has an address of its own, by which the kernel sends. */
+  readonly carries: boolean
   /** One per worker: its sockets lead to the kernel. */
   readonly pools: readonly Pool[]
   /** Why packets do not arrive as if on the other interface, but on hp0; undefined if they do. */
@@ -44,7 +46,13 @@ export interface KernelInterfaceOptions {
   readonly device: NetworkInterface
   /** Pools of the layout for it, one per worker. */
   readonly pools: readonly number[]
-  readonly use: 'inject' | 'carry'
+  /** An address for hp0, of 4 or 16 bytes in network order; without one, packets are injected into the device. */
+  readonly address?: InterfaceAddress
+}
+
+export interface InterfaceAddress {
+  readonly bytes: Uint8Array
+  readonly prefix: number
 }
 
 const mostInterfaces = 100
@@ -55,7 +63,7 @@ const INGRESS = 1
 export async function openKernelInterface(
   memory: WebAssembly.Memory,
   layout: QueueLayout,
-  { device, pools, use }: KernelInterfaceOptions,
+  { device, pools, address }: KernelInterfaceOptions,
 ): Promise<KernelInterface> {
   const held = holdNewNamespace()
   const closing: (() => void)[] = [held.close]
@@ -67,10 +75,11 @@ export async function openKernelInterface(
     const near = findInterface(name)!
     const home = removeLater(near.index)
     closing.push(home)
-    quieten(name, use === 'carry')
+    quieten(name, address?.bytes.length === 16)
     setOffloads(name, { sendChecksum: false, segmentation: false, tcpSegmentation: false })
     bringUp(near.index)
-    const shortcoming = use === 'inject' ? injectInto(device, near, closing) : undefined
+    if (address) addAddress(near.index, address.bytes, address.prefix)
+    const shortcoming = address ? undefined : injectInto(device, near, closing)
     const far = inNamespace(held.path, () => {
       quieten('in', false)
       const found = findInterface('in')!
@@ -92,14 +101,14 @@ export async function openKernelInterface(
       ),
     }))
     for (const pool of opening.all) opened.push(await pool)
-    if (use === 'carry') {
+    if (address) {
       const steering = loadSteering(everything)
       closing.push(() => steering.close())
       for (const pool of opened) steering.setSockets(pool.options.queue, pool.sockets)
       const attachment = inNamespace(held.path, () => attachXdp(steering.program, 'in', 'native'))
       closing.push(() => inNamespace(held.path, () => attachment.detach()))
     }
-    return { name, index: near.index, pools: opened, shortcoming, close }
+    return { name, index: near.index, carries: address !== undefined, pools: opened, shortcoming, close }
   } catch (error) {
     close()
     throw error

@@ -92,7 +92,8 @@ const wordsFor: Readonly<Record<keyof Match, string>> = {
   destinationPort: 'destination port',
 }
 
-function networkOf(text: string, host: boolean): Network | undefined {
+/** Reads `10.0.0.1`, or with a prefix unless it is to be one host; undefined for anything else. */
+export function networkOf(text: string, host: boolean): Network | undefined {
   const [address, prefix, more] = text.split('/')
   const four = parseIpv4(address)
   const bytes =

@@ -72,7 +72,7 @@ export async function openQueue(device: string, queue: number, options: QueueOpt
     }
     // It is rejected when it is awaited; not before, if something else fails first.
     opening.pool.catch(() => {})
-    const kernel = openKernelInterface(memory, layout, { device: target, pools: [1], use: 'inject' })
+    const kernel = openKernelInterface(memory, layout, { device: target, pools: [1] })
     kernel.catch(() => {})
     const pool = await opening.pool
     closing.push(() => pool.close())
