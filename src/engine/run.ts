@@ -40,6 +40,8 @@ export type Collect = (
 ) => void
 
 export interface Input {
+  /** Memory that is there already, of at least the plan's pages and zero: where a source has rings in it. */
+  readonly memory?: WebAssembly.Memory
   /** Makes the source over the run's memory; `workspace` is an address for the source alone. */
   readonly open: (memory: WebAssembly.Memory, workspace: number) => Source
   readonly sinks?: readonly {
@@ -106,7 +108,7 @@ export async function start(
 ): Promise<RunResult> {
   const { map } = plan
   const began = performance.now()
-  const memory = makeMemory(map.pages)
+  const memory = input.memory ?? makeMemory(map.pages)
   const view = new DataView(memory.buffer)
   prepareMemory(artifact, plan, memory, rules)
   const parts: StageParts = {
@@ -180,7 +182,11 @@ export async function start(
       const batch = source.read({ ...slab, capacity: reviser.room(received, slab.capacity) })
       readTime += performance.now() - reading
       finished = batch.end
-      if (batch.count === 0) continue
+      if (batch.count === 0) {
+        // A live source has nothing at the moment: what is done is not kept waiting for what comes next.
+        while (open.length) await collect()
+        continue
+      }
       const first = plan.firstSequence + BigInt(received)
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)

@@ -1,7 +1,7 @@
 // What a bypass tells: how it was set up, a line each second, and where all packets went. As text and as JSON.
 
 import type { Bypass, OpenedQueue } from '../../engine/queue/bypass.js'
-import type { BypassFigures } from '../../engine/queue/figures.js'
+import type { QueueFigures } from '../../engine/queue/figures.js'
 import { grouped } from '../grid.js'
 
 /** How one queue is taken, in words. */
@@ -35,14 +35,14 @@ export const openedJson = (bypass: Bypass, { queue, pool, isolation }: OpenedQue
   indirection: isolation.indirection ?? null,
 })
 
-const dropText = ({ drops }: BypassFigures): string => {
+const dropText = ({ drops }: QueueFigures): string => {
   const reasons = Object.entries(drops).filter(([, n]) => n > 0)
   const sum = reasons.reduce((a, [, n]) => a + n, 0)
   return `${grouped(BigInt(sum))} dropped${reasons.length ? ` (${reasons.map(([r, n]) => `${r} ${grouped(BigInt(n))}`).join(', ')})` : ''}`
 }
 
 /** One line: packets a second, and what became of those of this second. */
-export function secondText(now: BypassFigures, before: BypassFigures, seconds: number): string {
+export function secondText(now: QueueFigures, before: QueueFigures, seconds: number): string {
   const rate = (a: number, b: number): string => grouped(BigInt(Math.round((a - b) / seconds)))
   const parts: [string, number, number][] = [
     ['dropped', now.drops.program + now.drops.aborted, before.drops.program + before.drops.aborted],
@@ -56,10 +56,10 @@ export function secondText(now: BypassFigures, before: BypassFigures, seconds: n
 }
 
 /** Packets that were to go somewhere and did not, or that nobody saw. */
-export const lost = ({ drops }: BypassFigures): number =>
+export const lost = ({ drops }: QueueFigures): number =>
   drops.frameMissing + drops.receiveRingFull + drops.sendRingFull + drops.noKernel + drops.noTarget
 
-export const figuresJson = (figures: BypassFigures) => ({
+export const figuresJson = (figures: QueueFigures) => ({
   taken: figures.taken,
   elsewhere: figures.elsewhere,
   received: figures.received,
@@ -76,7 +76,7 @@ export const figuresJson = (figures: BypassFigures) => ({
 })
 
 /** taken = passed + transmitted + redirected + dropped; what is left is told. */
-export function balanceText(figures: BypassFigures): string {
+export function balanceText(figures: QueueFigures): string {
   const n = (x: number): string => grouped(BigInt(x))
   const rest = figures.unaccounted === 0 ? '' : ` + ${n(figures.unaccounted)} unaccounted`
   const counters = Object.entries(figures.counters).filter(([, count]) => count > 0)

@@ -19,7 +19,7 @@ import type { RunOptions } from '../plan.js'
 import { QueueCrew } from './crew.js'
 import { checkQueue, receiveQueues } from './device.js'
 import { addLosses, figuresOf, noLosses } from './figures.js'
-import type { BypassFigures, Losses } from './figures.js'
+import type { QueueFigures, Losses } from './figures.js'
 import { startGuard } from './guard.js'
 import type { Guard } from './guard.js'
 import { isolateQueue, missingRules, stopMerging, undo } from './isolate.js'
@@ -305,9 +305,9 @@ export class Bypass {
   }
 
   /** Everything so far. */
-  figures(): BypassFigures {
+  figures(): QueueFigures {
     const losses = this.#queues.reduce((sum, { pool }) => addLosses(sum, pool.statistics()), this.#lost)
-    return figuresOf(this.#view, this.live, this.#options.artifact, this.#slots, this.steering, losses)
+    return figuresOf(this.#view, this.live, this.#options.artifact, this.#slots, [this.steering], losses)
   }
 
   /** What is wrong now, in words; `gone` if nothing is left to bypass. */
@@ -360,7 +360,7 @@ export class Bypass {
   }
 
   /** Gives everything back; answers the last figures. Harmless when the interface has gone. */
-  async stop(): Promise<BypassFigures> {
+  async stop(): Promise<QueueFigures> {
     await this.#closeAll().catch(() => {})
     await this.#crew.stop()
     const figures = this.figures()

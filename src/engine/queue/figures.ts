@@ -1,4 +1,4 @@
-// What a bypass has done, as numbers: packets by verdict and by reason of loss, and the program's own counters.
+// What was done with packets of AF_XDP queues, as numbers: packets by verdict and by reason of loss, and the program's own counters.
 
 import { socket as field } from '../../backend/wasm/rings/memory.js'
 import type { XdpSocketStatistics } from '../../sys/af-xdp.js'
@@ -23,7 +23,7 @@ export const addLosses = (a: Losses, b: XdpSocketStatistics): Losses => ({
   fillRingEmpty: a.fillRingEmpty + Number(b.fillRingEmpty),
 })
 
-export interface BypassFigures {
+export interface QueueFigures {
   /** Packets that XDP handed over, by queue where there were any, and in all. */
   readonly queues: readonly { readonly queue: number; readonly taken: number; readonly elsewhere: number }[]
   readonly taken: number
@@ -50,21 +50,22 @@ export type DropReason =
 /** Adds up the blocks of all sockets of the first `slots` pools. */
 export function figuresOf(
   view: DataView,
-  { layout, plan }: LivePlan,
+  { layout, plan }: Pick<LivePlan, 'layout' | 'plan'>,
   artifact: Artifact,
   slots: number,
-  steering: Steering,
+  steering: readonly Steering[],
   losses: Losses,
-): BypassFigures {
+): QueueFigures {
   const blocks = layout.places.slice(0, slots).flatMap(p => p.sockets.map(s => s.block))
   const read = (at: number): number => Number(view.getBigUint64(at, true))
   const sum = (offset: number): number => blocks.reduce((n, block) => n + read(block + offset), 0)
   const fromKernel = (offset: number): number =>
     layout.places.slice(slots).reduce((n, p) => n + read(p.sockets[0].block + offset), 0)
-  const queues = Array.from({ length: mostQueues }, (_, queue) => ({
-    queue,
-    ...steering.counts(queue),
-  })).filter(q => q.taken + q.elsewhere > 0)
+  const queues = Array.from({ length: mostQueues }, (_, queue) => {
+    const counts = steering.map(each => each.counts(queue))
+    const add = (of: 'taken' | 'elsewhere'): number => counts.reduce((n, c) => n + c[of], 0)
+    return { queue, taken: add('taken'), elsewhere: add('elsewhere') }
+  }).filter(q => q.taken + q.elsewhere > 0)
   const taken = queues.reduce((n, q) => n + q.taken, 0)
   const [passed, transmitted, redirected] = [sum(field.passed), sum(field.transmitted), sum(field.redirected)]
   const drops = {
