@@ -23,7 +23,7 @@ import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram, programNames } from '../test/programs.js'
 import type { BundledProgram } from '../test/programs.js'
-import { traceStore } from '../test/trace-store.js'
+import { traceStore } from '../src/measure/traces.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const { values, positionals } = parseArgs({

@@ -8,7 +8,7 @@ import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { sharded } from '../src/strategy/sharded.js'
 import { bundledProgram, programNames } from './programs.js'
-import { traceStore } from './trace-store.js'
+import { traceStore } from '../src/measure/traces.js'
 
 const packets = 6_000
 /** Heavy-tailed: buckets differ in load, so that some of them have to move. */

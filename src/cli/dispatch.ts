@@ -105,7 +105,7 @@ const commands: Readonly<Record<string, Listed>> = {
   },
   bench: {
     group: 'measure',
-    summary: 'compare results of two runs, noise told apart; keep them in a ledger',
+    summary: 'how strategies scale; results of two runs compared, noise told apart',
     load: () => import('./bench/command.js'),
   },
   traffic: {

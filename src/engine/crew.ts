@@ -110,9 +110,15 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
 
 /**
  * Workers that take turns on this thread, in an order drawn from the seed, a few packets at a time. Without a seed
- * each does a whole slab at once.
+ * each does a whole slab at once. Busy times are taken by `clock`, milliseconds.
  */
-export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strategy, seed?: number): Crew {
+export function virtualCrew(
+  parts: StageParts,
+  map: MemoryMap,
+  strategy: Strategy,
+  seed?: number,
+  clock: () => number = () => performance.now(),
+): Crew {
   const stage = makeStage(parts, map)
   const busy = map.contexts.map(() => 0)
   let random = ((seed ?? 0) ^ 0x9e3779b9) >>> 0
@@ -129,12 +135,12 @@ export function virtualCrew(parts: StageParts, map: MemoryMap, strategy: Strateg
       while (open.length) {
         const pick = draw(open.length)
         const worker = open[pick]
-        const started = performance.now()
+        const started = clock()
         // A list of indices cannot be split; everything else may stop anywhere.
         const whole = seed === undefined || strategy.steered === true
         const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
         runSlab(stage, strategy, worker, part(slab, at[worker], parts.item?.itemBytes ?? 0), step, at[worker])
-        busy[worker] += performance.now() - started
+        busy[worker] += clock() - started
         at[worker] += step
         if (at[worker] >= count) open.splice(pick, 1)
       }

@@ -57,6 +57,11 @@ export interface Input {
   readonly epoch?: Epoch
   /** Changes of rules and settings, in order; the plan must have been made with them. */
   readonly revisions?: readonly Revision[]
+  /**
+   * Milliseconds, by which the busy times of virtual workers, reading and sequencing are taken; the time of day if
+   * absent. A thread's processor time leaves out what others use.
+   */
+  readonly clock?: () => number
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -121,6 +126,7 @@ export async function start(
     ...(artifact.item && { item: artifact.item }),
   }
   const stage = makeStage(parts, map)
+  const clock = input.clock ?? (() => performance.now())
   const source = input.open(memory, map.workspaces[0])
   const sinks = (input.sinks ?? []).map((s, i) => ({
     sink: s.make(memory, map.sinkWorkspaces[i], source),
@@ -134,6 +140,7 @@ export async function start(
           map,
           strategy,
           plan.crew === 'virtual' && !plan.wholeSlabs ? Number(plan.seed & 0xffffffffn) : undefined,
+          clock,
         )
   await crew.ready()
   const started = performance.now()
@@ -178,9 +185,9 @@ export async function start(
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
       const slab = map.slabs[k % map.slabs.length]
-      const reading = performance.now()
+      const reading = clock()
       const batch = source.read({ ...slab, capacity: reviser.room(received, slab.capacity) })
-      readTime += performance.now() - reading
+      readTime += clock() - reading
       finished = batch.end
       if (batch.count === 0) {
         // A live source has nothing at the moment: what is done is not kept waiting for what comes next.
@@ -191,9 +198,9 @@ export async function start(
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
-      const sequencing = performance.now()
+      const sequencing = clock()
       strategy.prepare(stage, slab, batch.count, first)
-      sequencerTime += performance.now() - sequencing
+      sequencerTime += clock() - sequencing
       if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes

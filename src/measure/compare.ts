@@ -2,24 +2,20 @@
  * Side-by-side measurement: candidates run in turn, A B A B …, in one process and one run.
  *
  * What drifts (clock, temperature, other guests of the host) drifts for all alike, and the ratio of two samples of
- * one round is freer of it than either. A round during which foreign processes took more than 5 % of a CPU is run
- * again, as often as there are rounds; after that disturbed rounds are kept and counted.
- * Read `foreign.ts` for what can be seen of others.
+ * one round is freer of it than either. Read `rounds.ts` for what happens to a disturbed round, `foreign.ts` for what can
+ * be seen of others, `difference.ts` for two runs that are apart.
  */
 
 import { formatEnvironment, readEnvironment } from './environment.js'
 import type { Environment } from './environment.js'
-import { foreignSeconds, readLoad } from './foreign.js'
+import { readLoad } from './foreign.js'
 import type { LoadSnapshot } from './foreign.js'
 import { disturbance, makeRecord } from './record.js'
 import type { BenchmarkRecord, Parameters } from './record.js'
+import { takeRounds } from './rounds.js'
 import { pairedRatio } from './statistics.js'
 import type { PairedRatio } from './statistics.js'
 import { formatQuantity, formatTable } from './table.js'
-
-/** Foreign CPU time allowed during a round, as a share of one CPU; and never less than two ticks. */
-const FOREIGN_SHARE = 0.05
-const FOREIGN_LEAST_SECONDS = 0.02
 
 export interface Candidate {
   readonly name: string
@@ -62,29 +58,8 @@ export async function compare(
   const names = new Set(candidates.map(candidate => candidate.name))
   if (names.size < candidates.length) throw new RangeError('candidates need different names')
   const environment = options.environment ?? readEnvironment(options.folder)
-  const samples: number[][] = candidates.map(() => [])
-  for (let round = 0; round < warmup; round++) await runRound(candidates)
-  let rejected = 0
-  let kept = 0
-  let known = true
-  while (samples[0].length < rounds) {
-    const before = load()
-    const begun = process.hrtime.bigint()
-    const taken = await runRound(candidates)
-    const seconds = Number(process.hrtime.bigint() - begun) / 1e9
-    const after = load()
-    if (before === undefined || after === undefined) known = false
-    else if (foreignSeconds(before, after) > Math.max(FOREIGN_LEAST_SECONDS, FOREIGN_SHARE * seconds)) {
-      if (rejected < rounds) {
-        rejected++
-        continue
-      }
-      kept++
-    }
-    for (const [i, sample] of taken.entries()) samples[i].push(sample)
-  }
+  const { samples, disturbed } = await takeRounds(candidates.map(timed), { rounds, warmup, load })
   const { lossCriterion } = options
-  const disturbed = known ? { rejected, kept } : null
   const shared = {
     unit,
     better,
@@ -102,16 +77,15 @@ export async function compare(
   return { environment, records, ratios }
 }
 
-async function runRound(candidates: readonly Candidate[]): Promise<number[]> {
-  const samples: number[] = []
-  for (const candidate of candidates) {
+/** A candidate's sample, or the time it took. */
+const timed =
+  ({ run }: Candidate) =>
+  async (): Promise<number> => {
     const begun = process.hrtime.bigint()
-    const result = await candidate.run()
+    const result = await run()
     const elapsed = Number(process.hrtime.bigint() - begun)
-    samples.push(result ?? elapsed)
+    return result ?? elapsed
   }
-  return samples
-}
 
 /** The comparison as text: the environment, then a row for each candidate with its ratio to the first. */
 export function formatComparison(comparison: Comparison): string {

@@ -66,9 +66,34 @@ test('keep appends to a ledger, which compare reads, and refuses what has no com
   assert.match(dirty.err, /commit, and measure again/)
 })
 
+test('scaling: every point is a record that says whether it was measured or projected', async () => {
+  const args = ['--trace', 'single-flow', '--packets', '2000', '--rounds', '1', '--workers', '1,2,5']
+  const out = join(folder, 'scaling.json')
+  const ended = await hairpin(['bench', 'scaling', 'port-knocking', ...args, '--out', out, '--json'])
+  assert.equal(ended.code, 0, ended.err)
+  const found = JSON.parse(ended.out) as {
+    records: { parameters: Record<string, unknown>; summary: { median: number } }[]
+    models: { fitted: number[]; judged: number[]; t: number; d: number; c1: number }[]
+  }
+  assert.deepEqual(problemsOf(found, schemaOf('bench-scaling')), [])
+  const of = (want: Record<string, unknown>): number =>
+    found.records.filter(r => Object.entries(want).every(([k, v]) => r.parameters[k] === v)).length
+  // Four strategies on three numbers of workers, with and without the sequencer.
+  assert.equal(of({ kind: 'projected', sequencer: 'hardware' }), 12)
+  assert.equal(of({ kind: 'projected', sequencer: 'software' }), 12)
+  assert.equal(of({ kind: 'projected', strategy: 'shared' }), 0)
+  assert.ok(of({ kind: 'measured', strategy: 'shared' }) >= 1)
+  assert.equal(of({ kind: 'measured', workers: 5 }), 0)
+  assert.deepEqual([found.models[0].fitted, found.models[0].judged], [[1, 2], [5]])
+  const again = await hairpin(['bench', 'compare', out, out])
+  assert.match(again.out, /too few samples/)
+})
+
 test('mistakes are told in words', async () => {
   const cases: [string[], number, RegExp][] = [
-    [['bench'], 2, /what to do is missing: compare, keep/],
+    [['bench'], 2, /what to do is missing: scaling, .*compare, keep/],
+    [['bench', 'scaling', 'port-knocking', '--trace', 'unifrom'], 2, /Did you mean uniform\?/],
+    [['bench', 'scaling', 'none.ts'], 2, /none\.ts/],
     [['bench', 'comprae'], 2, /Did you mean compare\?/],
     [['bench', 'compare', 'x.json'], 2, /two files/],
     [['bench', 'compare', 'x.json', 'y.json'], 4, /x\.json: there is no such file/],

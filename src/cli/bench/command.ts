@@ -12,6 +12,7 @@ interface Part {
 
 /** What follows `bench`, and which flags belong to it; loaded when asked for. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  scaling: async () => (await import('./scaling.js')).scalingPart,
   compare: async () => (await import('./compare.js')).comparePart,
   keep: async () => (await import('./keep.js')).keepPart,
 }
@@ -19,6 +20,15 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
 export const command: Command = {
   name: 'bench',
   flags: {
+    packets: { type: 'string' },
+    rounds: { type: 'string' },
+    workers: { type: 'string' },
+    trace: { type: 'string', multiple: true },
+    strategy: { type: 'string', short: 's', multiple: true },
+    'projected-only': { type: 'boolean' },
+    set: { type: 'string', multiple: true },
+    table: { type: 'string', multiple: true },
+    out: { type: 'string', short: 'o' },
     least: { type: 'string' },
     ledger: { type: 'string' },
     json: { type: 'boolean' },

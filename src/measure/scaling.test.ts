@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bundledProgram } from '../../test/programs.js'
+import { replicatedByValue } from '../strategy/replicated-by-value.js'
+import { sharded } from '../strategy/sharded.js'
+import { single } from '../strategy/single.js'
+import { measure, project } from './scaling.js'
+import { workClock } from './thread-clock.js'
+import { standardTrace, traceNames, traceStore } from './traces.js'
+
+test('the standard traces are what they are called', () => {
+  for (const name of traceNames) {
+    const store = traceStore(name, { seed: 1, ...standardTrace(name, 3000) }, 3000)
+    assert.equal(store.count, 3000, name)
+    assert.ok(store.packet(17).bytes.length <= 192)
+  }
+})
+
+test('one flow cannot be sharded, and the projection shows it', async () => {
+  const subject = bundledProgram('port-knocking')
+  const store = traceStore('single flow', standardTrace('single flow', 20_000), 20_000)
+  const effort = { rounds: 3, clock: workClock() }
+  const ways = [
+    { strategy: sharded, workers: 4 },
+    { strategy: replicatedByValue, workers: 4 },
+  ]
+  const [rss, scr] = await project(subject, store, ways, effort)
+  // One worker has everything; the others' few microseconds are the look at an empty list.
+  assert.equal(rss.shares.filter(s => s > 0.5).length, 1)
+  assert.ok(Math.min(...scr.shares) > 0.3, scr.shares.join())
+  for (const found of [rss, scr]) {
+    assert.equal(found.software.length, 3)
+    found.software.forEach((mpps, i) => assert.ok(mpps > 0 && mpps <= found.hardware[i]))
+  }
+})
+
+test('threads are measured by the wall clock', async () => {
+  const subject = bundledProgram('forwarder')
+  const store = traceStore('uniform', standardTrace('uniform', 10_000), 10_000)
+  const { mpps } = await measure(subject, store, [{ strategy: single, workers: 1 }], 2)
+  assert.equal(mpps[0].length, 2)
+  assert.ok(mpps[0].every(rate => rate > 0))
+})

@@ -1,0 +1,141 @@
+/**
+ * How strategies scale: projected for any number of workers, measured on as many threads as there are CPUs.
+ *
+ * *Projected*: every worker's stream runs alone on this thread, one after the other, and its processor time is what a
+ * core of its own would need. Mpps = packets / max(slowest worker, sequencer); `hardware` leaves the sequencer out, as
+ * if a NIC or switch did its work. Contention between cores is in neither, so nothing is projected for `shared` or for
+ * history by reference. *Measured*: wall-clock rates of threads, reading from memory included. The two are
+ * different kinds and carry it in `kind`; no caller may join them in one line.
+ */
+
+import { storeSource } from '../engine/packets.js'
+import type { PacketStore } from '../engine/packets.js'
+import { plan } from '../engine/plan.js'
+import type { RunOptions } from '../engine/plan.js'
+import { start } from '../engine/run.js'
+import type { RunResult } from '../engine/run.js'
+import type { Artifact } from '../engine/artifact.js'
+import type { Loss } from '../engine/transport.js'
+import type { Strategy } from '../strategy/strategy.js'
+import { takeRounds } from './rounds.js'
+import type { BenchmarkRecord } from './record.js'
+import { median } from './statistics.js'
+import type { WorkClock } from './thread-clock.js'
+
+/** A program with what it needs to run. */
+export interface Subject {
+  readonly artifact: Artifact
+  readonly rules?: Uint8Array
+  readonly settings?: RunOptions['settings']
+}
+
+/** Packets after which buckets of a rebalancing strategy may move. */
+const epoch = { packets: 16_384 }
+
+/** One strategy on some workers. */
+export interface Way {
+  readonly strategy: Strategy
+  readonly workers: number
+  readonly loss?: Loss
+  /** Instead of the subject's. */
+  readonly settings?: RunOptions['settings']
+}
+
+/** What one way gave, by round. */
+export interface Projection {
+  readonly way: Way
+  /** Mpps with the software sequencer, and without any. */
+  readonly software: readonly number[]
+  readonly hardware: readonly number[]
+  /** Busy time of each worker over that of the busiest, medians. */
+  readonly shares: readonly number[]
+  /** Nanoseconds that one of its own packets costs the slowest worker, history included. */
+  readonly perPacket: readonly number[]
+  readonly disturbed: BenchmarkRecord['disturbed']
+}
+
+export interface Effort {
+  readonly rounds: number
+  readonly clock: WorkClock
+}
+
+/** Packets that are run before V8 has optimised the loops. */
+const enough = 160_000
+
+/** Runs the ways in turn, each worker alone. */
+export async function project(
+  subject: Subject,
+  store: PacketStore,
+  ways: readonly Way[],
+  { rounds, clock }: Effort,
+): Promise<Projection[]> {
+  // V8 keeps optimised code as long as somebody holds a module of the same bytes.
+  const held = new WebAssembly.Module(subject.artifact.wasm)
+  const { samples, disturbed } = await takeRounds(
+    ways.map(way => runner(subject, store, way, clock)),
+    { rounds, warmup: Math.ceil(enough / Math.max(1, store.count)), repeats: Math.ceil(rounds / 2) },
+  )
+  if (WebAssembly.Module.exports(held).length === 0) throw new Error('a module without loops')
+  return ways.map((way, i) => {
+    const results = samples[i]
+    const slowest = (r: RunResult): number => Math.max(...r.workers.map(w => w.busyMilliseconds))
+    const rate = (r: RunResult, milliseconds: number): number => r.received / 1e3 / milliseconds
+    return {
+      way,
+      software: results.map(r => rate(r, Math.max(slowest(r), r.sequencerMilliseconds))),
+      hardware: results.map(r => rate(r, slowest(r))),
+      shares: Array.from({ length: way.workers }, (_, w) =>
+        median(results.map(r => r.workers[w].busyMilliseconds / slowest(r))),
+      ),
+      perPacket: results.map(r => {
+        const busiest = r.workers.reduce((a, b) => (b.busyMilliseconds > a.busyMilliseconds ? b : a))
+        return (1e6 * busiest.busyMilliseconds) / Math.max(1, busiest.packets)
+      }),
+      disturbed,
+    }
+  })
+}
+
+/** Wall-clock Mpps of the ways on threads, in turn. No more workers than CPUs: more would be time slicing. */
+export async function measure(
+  subject: Subject,
+  store: PacketStore,
+  ways: readonly Way[],
+  rounds: number,
+): Promise<{
+  readonly mpps: readonly (readonly number[])[]
+  readonly disturbed: BenchmarkRecord['disturbed']
+}> {
+  const { samples, disturbed } = await takeRounds(
+    ways.map(way => runner(subject, store, way)),
+    { rounds, warmup: 1, repeats: Math.ceil(rounds / 2) },
+  )
+  return { mpps: samples.map(list => list.map(r => r.received / 1e6 / r.seconds)), disturbed }
+}
+
+function runner(
+  { artifact, rules, settings }: Subject,
+  store: PacketStore,
+  way: Way,
+  clock?: WorkClock,
+): () => Promise<RunResult> {
+  const { strategy, workers, loss } = way
+  const alone = clock !== undefined
+  const values = way.settings ?? settings
+  const planned = plan(artifact, {
+    strategy,
+    cores: workers,
+    virtual: alone,
+    wholeSlabs: alone,
+    ...(values && { settings: values }),
+    ...(loss && { loss }),
+  })
+  if ('error' in planned) throw new Error(planned.error)
+  const input = {
+    open: storeSource(store),
+    epoch,
+    ...(loss && { loss }),
+    ...(clock && { clock: clock.now }),
+  }
+  return () => start(artifact, planned, strategy, input, rules)
+}

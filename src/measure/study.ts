@@ -1,0 +1,184 @@
+/**
+ * One program on one trace, by every strategy and number of workers: the records behind a scaling curve, and what the
+ * model of appendix A makes of them.
+ *
+ * Records say by their parameters what they are: `kind` projected or measured, `sequencer` software, hardware (left out)
+ * or included. Read scaling.ts for what these mean.
+ */
+
+import { availableParallelism } from 'node:os'
+import type { PacketStore } from '../engine/packets.js'
+import { hybrid } from '../strategy/hybrid.js'
+import { rebalanced } from '../strategy/rebalanced.js'
+import { replicatedByValue } from '../strategy/replicated-by-value.js'
+import { replicated } from '../strategy/replicated.js'
+import { shared, sharedForms } from '../strategy/shared.js'
+import { sharded } from '../strategy/sharded.js'
+import { single } from '../strategy/single.js'
+import type { Strategy } from '../strategy/strategy.js'
+import type { Environment } from './environment.js'
+import { fitModel, modelError } from './model.js'
+import type { CostPoint, ModelParameters } from './model.js'
+import { makeRecord } from './record.js'
+import type { BenchmarkRecord } from './record.js'
+import { measure, project } from './scaling.js'
+import type { Effort, Projection, Subject, Way } from './scaling.js'
+import { median } from './statistics.js'
+
+export type Kind = 'projected' | 'measured'
+export type Sequencer = 'software' | 'hardware' | 'included'
+
+export interface StudyOptions extends Effort {
+  readonly workers: readonly number[]
+  readonly environment: Environment
+  /** Only these strategies, by name; all that the program allows if absent. */
+  readonly strategies?: readonly string[]
+  /** Measures threads too. */
+  readonly threads: boolean
+}
+
+export interface Study {
+  readonly program: string
+  readonly trace: string
+  readonly packets: number
+  readonly records: readonly BenchmarkRecord[]
+  /** Busy shares of the workers, by `strategy workers`. */
+  readonly shares: ReadonlyMap<string, readonly number[]>
+  /** What a packet costs a worker of the replicated strategy, by number of workers. */
+  readonly costs: readonly CostPoint[]
+}
+
+/** Strategies of which a projection says something, as far as the program allows them. */
+export function projectable({ artifact }: Subject, only?: readonly string[]): Strategy[] {
+  const all = [
+    ...(artifact.steering ? [sharded, rebalanced] : []),
+    ...(artifact.steering && artifact.item ? [hybrid] : []),
+    ...(artifact.item ? [replicatedByValue] : []),
+  ]
+  return all.filter(s => only === undefined || only.includes(s.name))
+}
+
+/** Strategies that are measured on threads. */
+function measurable({ artifact }: Subject, only?: readonly string[]): Strategy[] {
+  const [form] = artifact.sharing.forms
+  const all = [
+    ...(artifact.item ? [replicated] : []),
+    ...(artifact.steering ? [sharded] : []),
+    form === undefined ? shared : sharedForms[form],
+  ]
+  return all.filter(s => only === undefined || only.includes(s.name))
+}
+
+/** Runs a study. */
+export async function study(
+  program: string,
+  subject: Subject,
+  store: PacketStore,
+  options: StudyOptions,
+): Promise<Study> {
+  const { workers, rounds, clock, environment, strategies: only } = options
+  const about = { program, trace: store.name, packets: store.count }
+  const records: BenchmarkRecord[] = []
+  const shares = new Map<string, readonly number[]>()
+  const costs: CostPoint[] = []
+  const ways = projectable(subject, only)
+  const add = (
+    way: Way,
+    kind: Kind,
+    sequencer: Sequencer,
+    samples: readonly number[],
+    disturbed: BenchmarkRecord['disturbed'],
+  ): void => {
+    const { name, history, sharing } = way.strategy
+    const form = history ?? (kind === 'measured' && name === 'replicated' ? 'reference' : undefined)
+    records.push(
+      makeRecord({
+        name: 'scaling',
+        unit: 'Mpps',
+        better: 'higher',
+        parameters: {
+          ...about,
+          strategy: name,
+          ...(form !== undefined && { history: form }),
+          ...(sharing !== undefined && { sharing }),
+          workers: way.workers,
+          kind,
+          sequencer,
+          clock: kind === 'projected' ? clock.kind : 'wall clock',
+        },
+        environment,
+        samples,
+        disturbed,
+      }),
+    )
+  }
+  for (const n of workers) {
+    if (ways.length === 0) break
+    const found = await project(
+      subject,
+      store,
+      ways.map(strategy => ({ strategy, workers: n })),
+      { rounds, clock },
+    )
+    for (const p of found) {
+      add(p.way, 'projected', 'software', p.software, p.disturbed)
+      add(p.way, 'projected', 'hardware', p.hardware, p.disturbed)
+      shares.set(`${p.way.strategy.name} ${n}`, p.shares)
+      if (p.way.strategy === replicatedByValue) costs.push(costOf(p))
+    }
+  }
+  if (options.threads) {
+    const cpus = availableParallelism()
+    const all = [
+      { strategy: single, workers: 1 },
+      ...measurable(subject, only).flatMap(strategy =>
+        workers.filter(n => n <= cpus).map(n => ({ strategy, workers: n })),
+      ),
+    ]
+    const { mpps, disturbed } = await measure(subject, store, all, rounds)
+    all.forEach((way, i) => add(way, 'measured', 'included', mpps[i], disturbed))
+  }
+  return { ...about, records, shares, costs }
+}
+
+/** The cost of one of its own packets to a worker, as the rate of the slowest gives it. */
+const costOf = ({ way, hardware }: Projection): CostPoint => ({
+  workers: way.workers,
+  nanoseconds: (1e3 * way.workers) / median(hardware),
+})
+
+export interface ModelFit {
+  readonly parameters: ModelParameters
+  /** Numbers of workers that the parameters come from, and those that the model is judged on. */
+  readonly fitted: readonly number[]
+  readonly judged: readonly number[]
+  readonly error: { readonly mean: number; readonly most: number }
+}
+
+/** Fits the model on at most 4 workers, and judges it on more; undefined with fewer than two costs to fit. */
+export function modelOf({ costs }: Pick<Study, 'costs'>, d: number, fitUpTo = 4): ModelFit | undefined {
+  const few = costs.filter(c => c.workers <= fitUpTo)
+  if (few.length < 2) return undefined
+  const many = costs.filter(c => c.workers > fitUpTo)
+  const parameters = fitModel(few, d)
+  const rates = many.map(({ workers, nanoseconds }) => ({ workers, mpps: (1e3 * workers) / nanoseconds }))
+  return {
+    parameters,
+    fitted: few.map(c => c.workers),
+    judged: many.map(c => c.workers),
+    error: modelError(parameters, rates),
+  }
+}
+
+/** The record of a study, by what it is about. */
+export function recordOf(
+  records: readonly BenchmarkRecord[],
+  want: {
+    readonly strategy: string
+    readonly workers: number
+    readonly kind: Kind
+    readonly sequencer: Sequencer
+  },
+): BenchmarkRecord | undefined {
+  return records.find(({ parameters: p }) => Object.entries(want).every(([name, value]) => p[name] === value))
+}
