@@ -25,8 +25,8 @@ test('one flow cannot be sharded, and the projection shows it', async () => {
     { strategy: replicatedByValue, workers: 4 },
   ]
   const [rss, scr] = await project(subject, store, ways, effort)
-  // One worker has everything; the others' few microseconds are the look at an empty list.
-  assert.equal(rss.shares.filter(s => s > 0.5).length, 1)
+  // Two workers at most have something, one for each direction; the others look at empty lists.
+  assert.ok(rss.shares.filter(s => s < 0.2).length >= 2, rss.shares.join())
   assert.ok(Math.min(...scr.shares) > 0.3, scr.shares.join())
   for (const found of [rss, scr]) {
     assert.equal(found.software.length, 3)

@@ -61,6 +61,7 @@ export interface Effort {
 
 /** Packets that are run before V8 has optimised the loops. */
 const enough = 160_000
+const mostWarmup = 6
 
 /** Runs the ways in turn, each worker alone. */
 export async function project(
@@ -73,7 +74,11 @@ export async function project(
   const held = new WebAssembly.Module(subject.artifact.wasm)
   const { samples, disturbed } = await takeRounds(
     ways.map(way => runner(subject, store, way, clock)),
-    { rounds, warmup: Math.ceil(enough / Math.max(1, store.count)), repeats: Math.ceil(rounds / 2) },
+    {
+      rounds,
+      warmup: Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
+      repeats: Math.ceil(rounds / 2),
+    },
   )
   if (WebAssembly.Module.exports(held).length === 0) throw new Error('a module without loops')
   return ways.map((way, i) => {

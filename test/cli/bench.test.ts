@@ -89,11 +89,41 @@ test('scaling: every point is a record that says whether it was measured or proj
   assert.match(again.out, /too few samples/)
 })
 
+test('figures: files and a report that says what holds', async () => {
+  const out = join(folder, 'figures')
+  const only = ['--only', 'table-1', '--only', 'figure-5', '--only', 'figure-8']
+  const ended = await hairpin([
+    'bench',
+    'figures',
+    ...only,
+    '--packets',
+    '2000',
+    '--rounds',
+    '1',
+    '--out',
+    out,
+    '--json',
+  ])
+  assert.equal(ended.code, 0, ended.err)
+  const found = JSON.parse(ended.out) as { figures: { id: string; charts: number; rows: number }[] }
+  assert.deepEqual(problemsOf(found, schemaOf('bench-figures')), [])
+  assert.deepEqual(
+    found.figures.map(f => [f.id, f.charts, f.rows]),
+    [['table-1', 0, 0], ['figure-5', 3, 0], ['figure-8', 2, 9]], // prettier-ignore
+  )
+  const files = readdirSync(out)
+  for (const name of ['report.html', 'table-1.csv', 'figure-5-01.svg', 'figure-5.csv', 'figure-8-02.svg'])
+    assert.ok(files.includes(name), files.join())
+  assert.match(readFileSync(join(out, 'table-1.csv'), 'utf8'), /^port-knocking,5,8,/m)
+  assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /What of the paper holds here/)
+})
+
 test('mistakes are told in words', async () => {
   const cases: [string[], number, RegExp][] = [
     [['bench'], 2, /what to do is missing: scaling, .*compare, keep/],
     [['bench', 'scaling', 'port-knocking', '--trace', 'unifrom'], 2, /Did you mean uniform\?/],
     [['bench', 'scaling', 'none.ts'], 2, /none\.ts/],
+    [['bench', 'figures', '--only', 'figure-3'], 2, /--only takes figure-1, /],
     [['bench', 'comprae'], 2, /Did you mean compare\?/],
     [['bench', 'compare', 'x.json'], 2, /two files/],
     [['bench', 'compare', 'x.json', 'y.json'], 4, /x\.json: there is no such file/],

@@ -13,6 +13,7 @@ interface Part {
 /** What follows `bench`, and which flags belong to it; loaded when asked for. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
   scaling: async () => (await import('./scaling.js')).scalingPart,
+  figures: async () => (await import('./figures.js')).figuresPart,
   compare: async () => (await import('./compare.js')).comparePart,
   keep: async () => (await import('./keep.js')).keepPart,
 }
@@ -26,6 +27,8 @@ export const command: Command = {
     trace: { type: 'string', multiple: true },
     strategy: { type: 'string', short: 's', multiple: true },
     'projected-only': { type: 'boolean' },
+    quick: { type: 'boolean' },
+    only: { type: 'string', multiple: true },
     set: { type: 'string', multiple: true },
     table: { type: 'string', multiple: true },
     out: { type: 'string', short: 'o' },

@@ -1,0 +1,177 @@
+/** Figures 1, 6 and 7: throughput by strategy and number of cores. */
+
+import type { TraceName } from '../../measure/traces.js'
+import type { Study } from '../../measure/study.js'
+import type { Chart, Series } from '../chart.js'
+import type { Claim, Figure } from '../figure.js'
+import { curve, growthOf, measuredSeries, projectedSeries, stabilityOf, times } from '../series.js'
+import type { Growth } from '../series.js'
+import type { Workbench } from '../workbench.js'
+
+const y = { label: 'million packets a second' }
+
+function chart(title: string, series: readonly Series[], workers: readonly number[]): Chart {
+  return { title, x: { label: 'cores', ticks: workers, least: 0 }, y, series }
+}
+
+const projectedChart = (study: Study, workers: readonly number[]): Chart =>
+  chart(`${study.program}, ${study.trace}: projected`, projectedSeries(study), workers)
+
+const measuredChart = (study: Study, cpus: number): Chart =>
+  chart(
+    `${study.program}, ${study.trace}: measured threads`,
+    measuredSeries(study),
+    Array.from({ length: cpus }, (_, i) => i + 1),
+  )
+
+const kindsNote =
+  'Projected: no sequencer in it, as if hardware did its work (the black line has the software sequencer); contention between cores is not in it. ' +
+  'Measured: threads on the cores that this machine has, reading from memory and sequencing included.'
+
+const growth = (study: Study, strategy: string): Growth | undefined =>
+  growthOf(curve(study, strategy, 'projected', 'hardware'))
+
+/** Why replication in memory gains what it gains: the model's limit is 1/c2. */
+function limitText(study: Study, d: number): string {
+  const costs = study.costs.filter(c => c.workers <= 4)
+  if (costs.length < 2) return ''
+  const first = costs[0].nanoseconds
+  const slope =
+    (costs[costs.length - 1].nanoseconds - first) / (costs[costs.length - 1].workers - costs[0].workers)
+  return ` A packet costs t = ${first.toFixed(0)} ns here, of which receiving it is ${d.toFixed(0)}, and replaying one ${slope.toFixed(0)}: t/c2 is ${(first / slope).toFixed(1)} where the paper has 4.3 to 9.7, because memory hands packets out for less than a NIC does.`
+}
+
+function replicationClaim(paper: string, studies: readonly Study[], d: number): Claim {
+  const found = studies.flatMap(s => growth(s, 'replicated') ?? [])
+  if (found.length === 0) return { paper, holds: 'not measured', here: 'no curve' }
+  const rising = found.filter(g => g.monotone && g.gain > 1.2).length
+  const linear = found.filter(g => g.monotone && g.gain > 0.6 * g.workers).length
+  const gains = found.map(g => g.gain)
+  const range =
+    `on ${found[0].workers} cores ${times(Math.min(...gains))}` +
+    (found.length > 1 ? ` to ${times(Math.max(...gains))}` : '') +
+    ' the rate of one, projected with a hardware sequencer'
+  const holds = linear === found.length ? 'yes' : rising > 0 ? 'in part' : 'no'
+  const counts = found.length > 1 ? `; ${rising} of ${found.length} curves rise, ${linear} linearly` : ''
+  return { paper, holds, here: `${range}${counts}.${holds === 'yes' ? '' : limitText(studies[0], d)}` }
+}
+
+function elephantClaim(paper: string, studies: readonly Study[]): Claim {
+  const gains = studies
+    .flatMap(s => growth(s, 'sharded') ?? [])
+    .map(g => ({ gain: g.gain, workers: g.workers }))
+  if (gains.length === 0) return { paper, holds: 'not measured', here: 'no curve' }
+  const capped = gains.filter(g => g.gain < 0.6 * g.workers).length
+  const most = Math.max(...gains.map(g => g.gain))
+  return {
+    paper,
+    holds: capped === gains.length ? 'yes' : capped > 0 ? 'in part' : 'no',
+    here: `sharding gains at most ${times(most)} on ${gains[0].workers} cores; ${capped} of ${gains.length} curves stay below 0.6 times the cores.`,
+  }
+}
+
+function lockClaim(paper: string, studies: readonly Study[], cpus: number): Claim {
+  const ratios = studies.flatMap(study => {
+    const [one, ...more] = curve(study, 'shared', 'measured', 'included')
+    const last = more.at(-1)
+    return one && last ? [last.summary.median / one.summary.median] : []
+  })
+  if (ratios.length === 0)
+    return { paper, holds: 'not measured', here: `this machine has ${cpus} CPU: nobody contends` }
+  const falling = ratios.filter(r => r < 0.9).length
+  return {
+    paper,
+    holds: cpus >= 3 ? (falling === ratios.length ? 'yes' : falling > 0 ? 'in part' : 'no') : 'not measured',
+    here:
+      `on ${cpus} threads shared state gives ${times(Math.min(...ratios))} to ${times(Math.max(...ratios))} the rate of one thread, ` +
+      `sequencing thread beside them` +
+      (cpus < 3
+        ? '; three cores that contend do not exist here, and nothing is projected for contention.'
+        : '.'),
+  }
+}
+
+function rssPlusClaim(paper: string, studies: readonly Study[]): Claim {
+  const ratios = studies.flatMap(study => {
+    const [rss, plus] = [growth(study, 'sharded'), growth(study, 'rebalanced')]
+    return rss && plus ? [plus.best / rss.best] : []
+  })
+  if (ratios.length === 0) return { paper, holds: 'not measured', here: 'no curve' }
+  const [worse, better] = [ratios.filter(r => r < 0.97).length, ratios.filter(r => r > 1.03).length]
+  return {
+    paper,
+    holds: worse > 0 && better > 0 ? 'yes' : worse + better > 0 ? 'in part' : 'no',
+    here: `best rates of RSS++ are ${times(Math.min(...ratios))} to ${times(Math.max(...ratios))} those of RSS: better on ${better}, worse on ${worse} of ${ratios.length} curves.`,
+  }
+}
+
+export async function figure1(bench: Workbench): Promise<Figure> {
+  const study = await bench.study('connection-tracker', 'single flow')
+  const d = await bench.dispatch('single flow')
+  const { cpus, workers } = bench.options
+  return {
+    id: 'figure-1',
+    title: 'Figure 1: one TCP connection through a connection tracker',
+    caption: kindsNote,
+    charts: [projectedChart(study, workers), measuredChart(study, cpus)],
+    claims: [
+      replicationClaim('Replication scales one connection linearly with cores (figure 1).', [study], d),
+      elephantClaim('Sharding cannot use more than one core for one connection (section 2).', [study]),
+      lockClaim('Sharing state degrades beyond two cores (figure 1).', [study], cpus),
+    ],
+    notes: [notes(bench)],
+    stability: stabilityOf(study.records),
+  }
+}
+
+const skewed: readonly TraceName[] = ['university', 'backbone']
+const four = ['ddos-mitigator', 'heavy-hitter', 'token-bucket', 'port-knocking'] as const
+
+export async function figure6(bench: Workbench): Promise<Figure> {
+  const studies: Study[] = []
+  for (const trace of skewed) for (const name of four) studies.push(await bench.study(name, trace))
+  const d = await bench.dispatch('university')
+  const { cpus, workers } = bench.options
+  return {
+    id: 'figure-6',
+    title: 'Figure 6: four programs on a data centre’s and a backbone’s traffic',
+    caption: kindsNote,
+    charts: [...studies.map(s => projectedChart(s, workers)), ...studies.map(s => measuredChart(s, cpus))],
+    claims: [
+      replicationClaim(
+        'Replication alone rises monotonically for every program and trace, linearly (section 4.2).',
+        studies,
+        d,
+      ),
+      elephantClaim('Sharding is capped by elephant flows (section 4.2).', studies),
+      rssPlusClaim('RSS++ sometimes beats RSS and sometimes does not (section 4.2).', studies),
+      lockClaim('Locks fall off at three cores or more (section 4.2).', studies, cpus),
+    ],
+    notes: [
+      notes(bench),
+      'Traces are drawn from published flow sizes (docs/traffic.md); the paper’s captures are not public.',
+    ],
+    stability: stabilityOf(studies.flatMap(s => s.records)),
+  }
+}
+
+export async function figure7(bench: Workbench): Promise<Figure> {
+  const study = await bench.study('connection-tracker', 'hyperscaler')
+  const d = await bench.dispatch('hyperscaler')
+  const { cpus, workers } = bench.options
+  return {
+    id: 'figure-7',
+    title: 'Figure 7: a connection tracker on a hyperscaler’s traffic',
+    caption: kindsNote,
+    charts: [projectedChart(study, workers), measuredChart(study, cpus)],
+    claims: [
+      replicationClaim('Replication scales connection tracking linearly (figure 7).', [study], d),
+      elephantClaim('Sharding does not (figure 7).', [study]),
+    ],
+    notes: [notes(bench)],
+    stability: stabilityOf(study.records),
+  }
+}
+
+export const notes = ({ options: { packets, rounds } }: Workbench): string =>
+  `${packets.toLocaleString('en')} packets of at most 192 bytes, ${rounds} repetitions in turn; no loss criterion: memory loses nothing, so a rate is a service rate.`
