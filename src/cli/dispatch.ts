@@ -105,7 +105,7 @@ const commands: Readonly<Record<string, Listed>> = {
   },
   bench: {
     group: 'measure',
-    summary: 'how strategies scale; results of two runs compared, noise told apart',
+    summary: 'loss-free rates, scaling, the paper’s figures; two runs compared',
     load: () => import('./bench/command.js'),
   },
   traffic: {

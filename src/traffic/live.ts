@@ -79,7 +79,7 @@ export class LiveSender {
   readonly #memory: MapMemory
   readonly #view: DataView
   readonly #frames: LiveFrameRun
-  readonly #rate: number | undefined
+  #rate: number | undefined
   readonly #burst: number
   readonly #times: Float64Array | undefined
   readonly #span: number
@@ -157,6 +157,11 @@ export class LiveSender {
   completions(): { readonly sent: number; readonly dropped: number } {
     const { sentPackets, sendDropped } = this.#counters()
     return { sent: sentPackets, dropped: sendDropped }
+  }
+
+  /** Another rate from the next `send` on; as fast as possible if undefined. The burst stays as it is. */
+  pace(rate: number | undefined): void {
+    this.#rate = rate
   }
 
   /** Packets sent so far in this or the last `send`. */

@@ -89,6 +89,20 @@ test('scaling: every point is a record that says whether it was measured or proj
   assert.match(again.out, /too few samples/)
 })
 
+test('mlffr: every trial is kept, and criteria that allow more loss find no lower rate', async () => {
+  const args = ['--loss', '50%,1%', '--rounds', '1', '--trials', '1', '--trial', '0.02', '--packets', '2000']
+  const ended = await hairpin(['bench', 'mlffr', 'forwarder', ...args, '--max-rate', '1M', '--json'])
+  assert.equal(ended.code, 0, ended.err)
+  const found = JSON.parse(ended.out) as {
+    results: { lossCriterion: string; packetsPerSecond: number; searches: { trials: unknown[] }[] }[]
+  }
+  assert.deepEqual(problemsOf(found, schemaOf('bench-mlffr')), [])
+  const [strict, lax] = found.results
+  assert.deepEqual([strict.lossCriterion, lax.lossCriterion], ['≤ 1 %', '≤ 50 %'])
+  assert.ok(lax.packetsPerSecond >= strict.packetsPerSecond)
+  assert.ok(strict.searches[0].trials.length >= 1)
+})
+
 test('figures: files and a report that says what holds', async () => {
   const out = join(folder, 'figures')
   const only = ['--only', 'table-1', '--only', 'figure-5', '--only', 'figure-8']
@@ -120,9 +134,11 @@ test('figures: files and a report that says what holds', async () => {
 
 test('mistakes are told in words', async () => {
   const cases: [string[], number, RegExp][] = [
-    [['bench'], 2, /what to do is missing: scaling, .*compare, keep/],
+    [['bench'], 2, /what to do is missing: mlffr, .*compare, keep/],
     [['bench', 'scaling', 'port-knocking', '--trace', 'unifrom'], 2, /Did you mean uniform\?/],
     [['bench', 'scaling', 'none.ts'], 2, /none\.ts/],
+    [['bench', 'mlffr', 'forwarder', '--preset', 'rfc2455'], 2, /Did you mean rfc2544\?/],
+    [['bench', 'mlffr', 'forwarder', '--closed-loop'], 2, /goes with --lab/],
     [['bench', 'figures', '--only', 'figure-3'], 2, /--only takes figure-1, /],
     [['bench', 'comprae'], 2, /Did you mean compare\?/],
     [['bench', 'compare', 'x.json'], 2, /two files/],

@@ -12,6 +12,7 @@ interface Part {
 
 /** What follows `bench`, and which flags belong to it; loaded when asked for. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
+  mlffr: async () => (await import('./mlffr.js')).mlffrPart,
   scaling: async () => (await import('./scaling.js')).scalingPart,
   figures: async () => (await import('./figures.js')).figuresPart,
   compare: async () => (await import('./compare.js')).comparePart,
@@ -27,6 +28,15 @@ export const command: Command = {
     trace: { type: 'string', multiple: true },
     strategy: { type: 'string', short: 's', multiple: true },
     'projected-only': { type: 'boolean' },
+    loss: { type: 'string' },
+    preset: { type: 'string' },
+    trials: { type: 'string' },
+    trial: { type: 'string' },
+    cores: { type: 'string', short: 'c' },
+    queue: { type: 'string' },
+    lab: { type: 'boolean' },
+    'closed-loop': { type: 'boolean' },
+    'max-rate': { type: 'string' },
     quick: { type: 'boolean' },
     only: { type: 'string', multiple: true },
     set: { type: 'string', multiple: true },
