@@ -166,14 +166,15 @@ export function frameEntry(frame: FrameShape, options: EntryOptions): Code {
     ...(frame.slots > 0 ? fastForward(frame, options) : []),
     ...hand(frame),
     ...verdict(options.transmits),
-    ...reasons(frame.outer > 0),
+    ...reasons(frame.outer > 0, gapAndFlush()),
   ]
 }
 
-const wrong = (name: FrameCounter) => label(`entry.${name}`)
+/** Where a frame ends that is dropped for this reason. */
+export const wrong = (name: FrameCounter) => label(`entry.${name}`)
 
-/** Length and the constant part of the header. Leaves the word from the fifth byte on in r3: version … effects. */
-function check({ outer, packet, slots, versionAndFlags }: FrameShape): Code {
+/** Length and the constant part of the header. Leaves r6 to r8 as above, and the oldest item's slot in r5. */
+export function check({ outer, packet, slots, versionAndFlags }: FrameShape): Code {
   const whole = label('entry.whole')
   const here = outer + 4
   return [
@@ -219,11 +220,18 @@ function number({ outer, slots }: FrameShape): Code {
 }
 
 /** Has the items applied that are new. r5 is the oldest slot. The number becomes the last one handled. */
-function fastForward({ effects, slots }: FrameShape, { noteStride, numbers }: EntryOptions): Code {
-  const [done, inRing] = [label('entry.replayed'), label('entry.inRing')]
+function fastForward(frame: FrameShape, options: EntryOptions): Code {
   return [
     // The packet's number is the state of the worker from here on: nothing below refuses the frame.
     stx.dw(r9, runtime.sequence, r2),
+    ...replayMissing(frame, options),
+  ]
+}
+
+/** Has the newest r3 - 1 items applied: r2 the packet's number, r3 how far it is ahead of the state's last, r5 the oldest slot. */
+export function replayMissing({ effects, slots }: FrameShape, { noteStride, numbers }: EntryOptions): Code {
+  const [done, inRing] = [label('entry.replayed'), label('entry.inRing')]
+  return [
     alu64.add.imm(r3, -1),
     jeq.imm(r3, 0, done),
     // The slot of the first item to apply: index + (slots − missing), around the ring's end.
@@ -261,8 +269,8 @@ function fastForward({ effects, slots }: FrameShape, { noteStride, numbers }: En
   ]
 }
 
-/** The bitmap in one register, nothing above the slots. */
-function loadBits(to: Register, at: number, slots: number): Code {
+/** The bitmap in one register, nothing above the slots; r5 is lost. */
+export function loadBits(to: Register, at: number, slots: number): Code {
   const bytes = Math.ceil(slots / 8)
   // A load may reach beyond the bitmap: there are always items, properties or a packet behind it, but not in a flush.
   const parts: Item[] = []
@@ -289,11 +297,21 @@ function loadBits(to: Register, at: number, slots: number): Code {
 
 /** Leaves for a flush; otherwise notes the packet's properties, takes the header off and calls the packet function. */
 function hand(frame: FrameShape): Code {
-  const { outer, slots, timestamp, device, originalLength, packet } = frame
+  const { outer, slots, packet } = frame
   return [
     ...(slots > 0 ? [] : [stx.dw(r9, runtime.sequence, r2)]),
     ldx.b(r2, r7, outer + 4),
     jset.imm(r2, 8, label('entry.flush')),
+    ...properties(frame),
+    ...takeOff(packet),
+    mov64.reg(r1, r6),
+    callLocal(label('main')),
+  ]
+}
+
+/** Puts what the header says of the packet where the packet function looks for it. */
+export function properties({ timestamp, device, originalLength }: FrameShape): Code {
+  return [
     ...(timestamp < 0
       ? []
       : [
@@ -315,17 +333,19 @@ function hand(frame: FrameShape): Code {
     ...(originalLength < 0
       ? []
       : [ldx.w(r2, r7, originalLength), be32(r2), stx.w(r9, runtime.originalLength, r2)]),
-    mov64.reg(r1, r6),
-    mov64.imm(r2, packet),
-    call('xdp_adjust_head'),
-    jne.imm(r0, 0, wrong('short')),
-    mov64.reg(r1, r6),
-    callLocal(label('main')),
   ]
 }
 
+/** Takes the header off: the packet begins at byte `packet` of the frame. */
+export const takeOff = (packet: number): Code => [
+  mov64.reg(r1, r6),
+  mov64.imm(r2, packet),
+  call('xdp_adjust_head'),
+  jne.imm(r0, 0, wrong('short')),
+]
+
 /** Counts the verdict in r0 and makes it the kernel's. */
-function verdict(transmits: boolean): Code {
+export function verdict(transmits: boolean): Code {
   const [plain, unknown] = [label('entry.plain'), label('entry.unknown')]
   return [
     mov64.reg(r7, r0),
@@ -356,18 +376,48 @@ function verdict(transmits: boolean): Code {
   ]
 }
 
-/** Where frames end that have no verdict. */
-function reasons(hasOuter: boolean): Code {
+/** Adds one to a counter of frames, and drops. */
+export const countAs = (name: FrameCounter): Code => [
+  mov64.imm(r2, counterAt(name)),
+  ja(label('entry.count')),
+]
+
+/** Where frames end that have no verdict; `more` is for what not every entry has. */
+export function reasons(hasOuter: boolean, more: Code): Code {
   const count = label('entry.count')
-  const because = (name: FrameCounter): Code => [wrong(name), mov64.imm(r2, counterAt(name)), ja(count)]
+  const because = (name: FrameCounter): Code => [wrong(name), ...countAs(name)]
   return [
     // r4 has the fifth and sixth byte without flush.
     label('entry.unlike'),
     alu64.and.imm(r4, 0xf0),
     mov64.imm(r2, counterAt('version')),
     jne.imm(r4, 0x10, count),
-    mov64.imm(r2, counterAt('shape')),
-    ja(count),
+    ...countAs('shape'),
+    ...more,
+    ...(hasOuter ? because('etherType') : []),
+    ...(['short', 'index', 'stale'] as const).flatMap(because),
+    count,
+    ldMapValue(r1, framesMap),
+    alu64.add.reg(r1, r2),
+    ldx.dw(r2, r1, 0),
+    alu64.add.imm(r2, 1),
+    stx.dw(r1, 0, r2),
+    mov64.imm(r0, drop),
+    exit(),
+  ]
+}
+
+/** One more time that packets were missing; r1 is the frames' map afterwards, r3 is lost. */
+export const countGap: Code = [
+  ldMapValue(r1, framesMap),
+  ldx.dw(r3, r1, counterAt('gaps')),
+  alu64.add.imm(r3, 1),
+  stx.dw(r1, counterAt('gaps'), r3),
+]
+
+function gapAndFlush(): Code {
+  const count = label('entry.count')
+  return [
     label('entry.gap'),
     ldMapValue(r1, framesMap),
     mov64.imm(r2, counterAt('recovering')),
@@ -384,17 +434,6 @@ function reasons(hasOuter: boolean): Code {
     ldx.dw(r2, r9, runtime.sequence),
     alu64.add.imm(r2, -1),
     stx.dw(r9, runtime.sequence, r2),
-    mov64.imm(r2, counterAt('flushes')),
-    ja(count),
-    ...(hasOuter ? because('etherType') : []),
-    ...(['short', 'index', 'stale'] as const).flatMap(because),
-    count,
-    ldMapValue(r1, framesMap),
-    alu64.add.reg(r1, r2),
-    ldx.dw(r2, r1, 0),
-    alu64.add.imm(r2, 1),
-    stx.dw(r1, 0, r2),
-    mov64.imm(r0, drop),
-    exit(),
+    ...countAs('flushes'),
   ]
 }

@@ -6,13 +6,20 @@
 import type { Func } from '../../ir/types.js'
 import { splitAdvance } from '../../transform/split-advance.js'
 import type { IsConstant } from '../../transform/split-advance.js'
+import { entry } from '../wasm/log.js'
+import type { Code } from './asm.js'
 import { encode } from './encode.js'
 import { verdictsDeclaration } from './entry.js'
 import { frameEntry, frameShape, framesDeclaration } from './frame.js'
+import { followFunction } from './follow.js'
+import type { ItemPlace } from './item.js'
+import { copyAt, recoveryDeclarations, recoveryMap } from './logs.js'
+import type { Logs } from './logs.js'
 import type { HistoryFormat } from '../../wire/history.js'
 import type { MapDeclaration } from './maps.js'
 import { called, finishFunctions, isRefusal } from './program.js'
-import type { BpfCode, StackRefusal } from './program.js'
+import type { BpfCode, CompiledFunction, StackRefusal } from './program.js'
+import { recoveringEntry } from './recovering.js'
 import { emptyNotes, noteStride, notesDeclaration, notesMap, replay, usesSequence } from './replay.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
@@ -21,6 +28,7 @@ export interface ReplicaSource {
   readonly callees: readonly Func[]
   readonly main: Func
   readonly advance: Func
+  readonly extract: Func
   readonly isConstant: IsConstant
 }
 
@@ -30,6 +38,8 @@ export interface ReplicaOptions {
   readonly outer: boolean
   /** False for an entry of a CPU map. */
   readonly transmits: boolean
+  /** Recovery from lost frames. */
+  readonly logs?: Logs
 }
 
 export interface ReplicaCode extends BpfCode {
@@ -43,34 +53,63 @@ export interface ReplicaCode extends BpfCode {
 export function compileReplica(
   source: ReplicaSource,
   target: Target,
-  { format, outer, transmits }: ReplicaOptions,
+  { format, outer, transmits, logs }: ReplicaOptions,
 ): ReplicaCode | StackRefusal {
   const frame = frameShape(format, outer)
   const split = splitAdvance(source.advance, format.itemBytes, source.isConstant)
   const functions = [...source.callees, source.main]
   const hasItems = format.slots > 0
-  const wanted = called(functions, hasItems ? [source.main, split.late] : [source.main])
-  const machines = wanted.filter(f => f !== split.late).map(f => select(f, target, f === source.main))
+  const roots = [
+    source.main,
+    ...(hasItems ? [split.late] : []),
+    ...(logs ? [source.extract, source.advance] : []),
+  ]
+  const wanted = called(functions, roots).filter(f => f === source.main || !roots.includes(f))
+  const machines = wanted.map(f => select(f, target, f === source.main))
+  if (hasItems) machines.push(replay(split, target, frame))
+  if (logs)
+    machines.push(
+      select(source.extract, target, true, copiedItem),
+      select(source.advance, target, false, copiedItem),
+    )
   const compiled = finishFunctions(
-    hasItems ? [...machines, replay(split, target, frame)] : machines,
-    hasItems ? ['main', 'replay'] : ['main'],
+    machines,
+    ['main', ...(hasItems ? ['replay'] : []), ...(logs ? ['extract', 'advance'] : [])],
+    logs ? entryFrame + followFrame : 0,
   )
   if (isRefusal(compiled)) return compiled
-  const entry = frameEntry(frame, {
-    noteStride: noteStride(split),
-    numbers: usesSequence(split),
-    transmits,
-  })
-  const code = [...entry, ...compiled.code]
+  const options = { noteStride: noteStride(split), numbers: usesSequence(split), transmits }
+  const first = logs ? recoveringEntry(frame, options, logs) : frameEntry(frame, options)
+  const follow = logs ? [handWritten('follow', followFunction(logs))] : []
+  const all = [handWritten('entry', first), ...compiled.functions, ...follow]
+  const code = all.flatMap(f => f.code)
   return {
-    functions: [{ name: 'entry', code: entry, stack: 0, largest: 0xffffffffn }, ...compiled.functions],
+    functions: all,
     code,
     encoded: encode(code),
     maps: [
       verdictsDeclaration(1),
       framesDeclaration,
       ...(hasItems ? [notesDeclaration(split, format.slots)] : []),
+      ...(logs ? recoveryDeclarations(logs) : []),
     ],
     contents: new Map(hasItems ? [[notesMap, emptyNotes(split, format.slots)]] : []),
   }
 }
+
+const handWritten = (name: string, code: Code): CompiledFunction => ({
+  name,
+  code,
+  stack: 0,
+  largest: 0xffffffffn,
+})
+
+/** The item of a packet that is about to be logged, or of a number that is looked at. */
+const copiedItem: ItemPlace = {
+  item: { map: recoveryMap, at: copyAt + entry.item },
+  noteAt: Infinity,
+  touches: new Set(),
+}
+
+/** Bytes of stack that functions with loops take which keep nothing there, as the kernel rounds. */
+const [entryFrame, followFrame] = [32, 32]

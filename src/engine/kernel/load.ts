@@ -90,7 +90,7 @@ export class StackExceeded extends Error {}
 export class StateExceeded extends Error {}
 
 /** Bytes of a map's value that a program can reach with an offset it computes: the verifier's own bound. */
-const mostBytes = 2 ** 29
+export const mostBytes = 2 ** 29
 
 /** Variables of a refusal that are named. */
 const namedVariables = 8
@@ -260,13 +260,15 @@ export function install(
     }
     const start = process.hrtime.bigint()
     // Nothing needs the rules block if all rule tables are maps of their own.
+    const isNew = (name: string): boolean => maps.has(name) && !known.has(name)
     for (const [name, contents] of firstContents(artifact, options, start))
-      if (maps.has(name) && !known.has(name)) change(maps.get(name)!, bytes => bytes.set(contents))
-    if (made.last !== undefined && !known.has(mapNames.runtime)) {
+      if (isNew(name)) change(maps.get(name)!, bytes => bytes.set(contents))
+    if (made.last !== undefined && isNew(mapNames.runtime)) {
       const { last } = made
       change(maps.get(mapNames.runtime)!, (_, view) => view.setBigUint64(runtime.sequence, last, true))
     }
-    for (const [name, contents] of made.contents ?? []) change(maps.get(name)!, bytes => bytes.set(contents))
+    for (const [name, contents] of made.contents ?? [])
+      if (isNew(name)) change(maps.get(name)!, bytes => bytes.set(contents))
     program = loadProgram({
       type: 'xdp',
       name: artifact.name,

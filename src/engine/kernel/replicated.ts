@@ -5,13 +5,14 @@
 // a frame goes to is the sequencer's affair. A worker is run by one CPU at a time: attach it to a device with one
 // receive queue, or make it the entry of a CPU map. Nothing is attached here. Read load.ts first.
 
-import { frameCounters, framesMap, maxSlots } from '../../backend/ebpf/frame.js'
-import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import { maxSlots } from '../../backend/ebpf/frame.js'
+import { logStride, logsMap, recoveryContents, recoveryMap } from '../../backend/ebpf/logs.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { compileReplica } from '../../backend/ebpf/replica.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
+import { leastEntries } from '../../backend/wasm/log.js'
 import { flag } from '../../backend/wasm/loops/value.js'
 import { tableHeader } from '../../state/format.js'
 import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
@@ -20,8 +21,12 @@ import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
 import { kernelForm } from './form.js'
-import { install, linesOf, stackExceeded } from './load.js'
+import { finishRecovery } from './recovery.js'
+import type { KernelRecovery } from './recovery.js'
+import { install, linesOf, mostBytes, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
+
+const defaultLogEntries = 8192
 
 export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   /** Workers that take turns. */
@@ -32,6 +37,15 @@ export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   readonly slots?: number
   /** Whether an outer Ethernet header stands before the history's: where a NIC is between sequencer and workers. */
   readonly outer?: boolean
+  /**
+   * Recovery from lost frames (docs/recovery.md): a worker that misses packets reads them in the others' logs. Without it,
+   * which is right where nothing is lost on the way, there is no log and no such code, and a gap stops the worker.
+   */
+  readonly recovery?: boolean
+  /** Entries of each worker's log, a power of two from 1,024 on; 8,192 if left out. */
+  readonly logEntries?: number
+  /** Number of the last packet before the first; 0 if left out. */
+  readonly last?: bigint
 }
 
 /** A program that can be replicated. */
@@ -45,6 +59,11 @@ export interface ReplicatedProgram {
   /** What frames must be like. */
   readonly format: HistoryFormat
   readonly outer: boolean
+  /**
+   * With recovery, at the end of a stream: has workers go on with what is parked (recovery.ts, finishRecovery). No worker
+   * may be running.
+   */
+  finish(): KernelRecovery
   close(): void
 }
 
@@ -65,11 +84,21 @@ export function frameFormat({ item }: Artifact, slots: number): HistoryFormat | 
 export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   const { artifact, batch, kernel, program } = subject
   const { workers, slots = workers - 1, outer = false, attachType = 'xdp' } = options
+  const { recovery = false, logEntries = defaultLogEntries, last = 0n } = options
   const format = frameFormat(artifact, slots)
   if (!format || !batch.slice) throw new RangeError(`${artifact.name} cannot be replicated`)
   if (!Number.isInteger(workers) || workers < 1 || slots < workers - 1 || slots > maxSlots)
     throw new RangeError(`${slots} slots for ${workers} workers: there must be ${workers - 1} to ${maxSlots}`)
   const fibs = fibsOf(artifact.rules)
+  if (!Number.isInteger(Math.log2(logEntries)) || logEntries < leastEntries)
+    throw new RangeError(
+      `${logEntries} entries of a log: there must be ${leastEntries} or more, a power of two`,
+    )
+  const logs = recovery ? { workers, entries: logEntries, itemBytes: format.itemBytes } : undefined
+  if (logs && workers * logStride(logs) >= mostBytes)
+    throw new RangeError(
+      `${workers} logs of ${logEntries} entries are more than the kernel's verifier follows`,
+    )
   const mapped = [...kernelMapsOf(artifact.rules), ...fibs]
   if (mapped.length > 0)
     throw new Unsupported(
@@ -102,10 +131,11 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
       callees: kernel.callees,
       main: kernel.main,
       advance: batch.slice.advance,
+      extract: batch.slice.extract,
       isConstant: (object, offset) => tables.has(object) && constants.includes(offset),
     },
     target,
-    { format, outer, transmits: attachType === 'xdp' },
+    { format, outer, transmits: attachType === 'xdp', ...(logs && { logs }) },
   )
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
   return {
@@ -115,7 +145,8 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     maps: [...maps, ...compiled.maps],
     contents: compiled.contents,
     cpus: 1,
-    last: 0n,
+    last,
+    ...(logs && { logs }),
     attachType,
     format,
     outer,
@@ -123,8 +154,8 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   }
 }
 
-/** Maps that only user space writes: one for all workers. */
-const shared: readonly string[] = [mapNames.rules, mapNames.settings]
+/** Maps that only user space writes, and the logs: one for all workers. */
+const shared: readonly string[] = [mapNames.rules, mapNames.settings, logsMap]
 
 /** Has the verifier look at every worker, with maps ready for frames. Throws what loadProgram and createMap throw. */
 export function loadReplicated(
@@ -141,18 +172,41 @@ export function loadReplicated(
   try {
     while (workers.length < options.workers) {
       const known = [...(workers.at(0)?.maps ?? [])].filter(([name]) => shared.includes(name))
-      workers.push(install(subject, { ...options, form: made.form }, made, new Map(known)))
+      const own =
+        made.logs && ([recoveryMap, recoveryContents(made.logs, workers.length, made.last)] as const)
+      const contents = new Map([...made.contents, ...(own ? [own] : [])])
+      workers.push(install(subject, { ...options, form: made.form }, { ...made, contents }, new Map(known)))
     }
   } catch (error) {
     close()
     throw error
   }
-  return { workers, format: made.format, outer: made.outer, close }
+  const { format, outer } = made
+  const finish = (): KernelRecovery => {
+    if (made.attachType === 'xdp')
+      return finishRecovery(
+        workers,
+        workers.map(w => w.program),
+        format,
+        outer,
+      )
+    // The kernel does not test-run entries of a CPU map: the same code as a program for devices, on the same maps.
+    const plain = replicaCode(subject, { ...options, attachType: 'xdp' })
+    const twins: LoadedProgram[] = []
+    try {
+      for (const { maps } of workers)
+        twins.push(install(subject, { ...options, form: made.form }, plain, maps))
+      return finishRecovery(
+        workers,
+        twins.map(w => w.program),
+        format,
+        outer,
+      )
+    } finally {
+      for (const twin of twins) twin.close()
+    }
+  }
+  return { workers, format, outer, finish, close }
 }
 
-/** What a worker counted of frames that got no verdict. */
-export function frameFigures({ maps }: Pick<LoadedProgram, 'maps'>): ReadonlyMap<FrameCounter, bigint> {
-  const value = maps.get(framesMap)!.lookup(new Uint8Array(new ArrayBuffer(4)))!
-  const view = new DataView(value.buffer, value.byteOffset, value.length)
-  return new Map(frameCounters.map((name, k) => [name, view.getBigUint64(8 * k, true)]))
-}
+export { frameFigures } from './frames.js'
