@@ -38,6 +38,10 @@ export function loops(func: Func, tree: DominatorTree = dominators(func)): Loop[
   return found
 }
 
+/** How many loops each block is in, where that is not none. */
+export const loopDepths = (func: Func, tree?: DominatorTree): ReadonlyMap<Block, number> =>
+  new Map(loops(func, tree).flatMap(l => [...l.blocks].map(b => [b, l.depth] as const)))
+
 /** False if some cycle can be entered at two places. */
 export function isReducible(func: Func, tree: DominatorTree = dominators(func)): boolean {
   const order = new Map(reversePostorder(func).map((b, k) => [b, k]))

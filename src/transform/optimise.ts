@@ -10,6 +10,7 @@ import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { dropDeadStores } from './dead-stores.js'
 import { fold } from './fold.js'
+import { isLengthCheck, mergeLengthChecks } from './length-checks.js'
 import { narrow } from './narrow.js'
 import type { Facts, Pass } from './pass.js'
 import { swapPhis } from './phi-swaps.js'
@@ -17,7 +18,7 @@ import { formSelects } from './select.js'
 import { simplifyCfg } from './simplify-cfg.js'
 import { sink } from './sink.js'
 import { split } from './split.js'
-import { thread } from './thread.js'
+import { thread, threadWhere } from './thread.js'
 import { unroll } from './unroll.js'
 import { widen } from './widen.js'
 
@@ -35,6 +36,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   'phi-swaps': swapPhis,
   checksums: mergeChecksums,
   'dead-stores': dropDeadStores,
+  'length-checks': mergeLengthChecks,
   narrow,
   sink,
   split,
@@ -86,6 +88,11 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   run('sink')
   run('simplify-cfg')
   run('split')
+  if (run('length-checks')) {
+    for (const name of ['dce', 'cse', 'fold', 'dce']) run(name)
+    threadWhere(func, isLengthCheck)
+    for (const name of ['cse', 'fold', 'dce']) run(name)
+  }
   run('sink')
   run('dce')
 }

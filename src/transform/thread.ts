@@ -23,7 +23,10 @@ const maxCopied = 6
 /** Copies made in one run. */
 const maxCopies = 64
 
-export function thread(func: Func): boolean {
+export const thread = (func: Func): boolean => threadWhere(func, () => true)
+
+/** Threads only ways around branches on conditions of one kind. */
+export function threadWhere(func: Func, isWanted: (cond: Instr) => boolean): boolean {
   let copies = 0
   let changed = false
   // What is true of a value stays true while ways are redirected; copies are new values, of which nothing is known.
@@ -40,7 +43,9 @@ export function thread(func: Func): boolean {
     again = false
     const tree = dominators(func)
     const isHeader = (b: Block): boolean => b.preds.some(p => tree.dominates(b, p))
-    const candidates = func.blocks.filter(b => b.term.op === 'branch' && b.preds.length > 1 && !isHeader(b))
+    const candidates = func.blocks.filter(
+      b => b.term.op === 'branch' && isWanted(b.term.cond) && b.preds.length > 1 && !isHeader(b),
+    )
     if (candidates.length === 0) break
     // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
     const settled = new SettledBranches(func, tree)
@@ -114,10 +119,22 @@ function outcome(
     const zero = isZero(a.args[pred])
     return zero === undefined ? undefined : zero === (op === 'eq') ? 1n : 0n
   }
+  /** Of a comparison with a number that is constant on this way. */
+  const comparedWithKnown = (i: Instr): bigint | undefined => {
+    if (i.op !== 'leu' && i.op !== 'ltu') return undefined
+    const values = i.args.map(valueOf)
+    if (values.every(v => v === undefined)) return undefined
+    const args = i.args.map((a, k) => {
+      const value = values[k]
+      return value === undefined ? a : { ...a, op: 'const', args: [], attrs: { value } }
+    })
+    return impliedBy({ ...i, args })
+  }
   const valueOf = (i: Instr): bigint | undefined => {
     if (i.op === 'const') return constOf(i)
     if (i.op === 'phi' && block.instrs.includes(i)) return valueOf(i.args[pred])
-    if (block.instrs.includes(i)) return evaluate(i, valueOf) ?? comparedWithZero(i) ?? impliedBy(i)
+    if (block.instrs.includes(i))
+      return evaluate(i, valueOf) ?? comparedWithZero(i) ?? impliedBy(i) ?? comparedWithKnown(i)
     if (i.type !== 'i1') return undefined
     if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
       return term.targets[0] === block ? 1n : 0n

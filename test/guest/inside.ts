@@ -40,7 +40,7 @@ console.log(`Linux ${release()}: instruction set ${form.cpu}, loops ${form.loops
 const store = firstPackets()
 for (const { name, subject } of deserialize(readFileSync('programs.bin')) as Given[])
   try {
-    const verified = agree(subject, store, seed, form)
+    const { verified } = agree(subject, store, seed, form)
     const loaded = load(subject, {
       settings: new Map(),
       seed,

@@ -7,6 +7,7 @@ import { Serial } from '../../src/engine/serial.js'
 import { describeDifference, diffStates } from '../../src/state/diff.js'
 import type { RuleRows } from '../../src/state/rules.js'
 import { stateMemory } from '../../src/state/memory.js'
+import { programInfo } from '../../src/sys/info.js'
 import { KernelMachine } from './machine.js'
 import type { MachineOptions } from './machine.js'
 
@@ -21,13 +22,21 @@ export type Subject = Compiled & {
   readonly settings?: ReadonlyMap<string, bigint>
 }
 
-/** Runs the packets through interpreter and kernel side by side; the verifier's count. */
+/** What a loaded program takes. */
+export interface Sizes {
+  /** Instructions that the verifier walked. */
+  readonly verified: number
+  /** Bytes of machine code. */
+  readonly jited: number
+}
+
+/** Runs the packets through interpreter and kernel side by side. */
 export function agree(
   subject: Subject,
   store: PacketStore,
   seed: bigint,
   more: Pick<MachineOptions, 'locked' | 'cpu' | 'loops'> = {},
-): number {
+): Sizes {
   const { artifact, settings, rules, rows } = subject
   const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }
   const { stateLayout, rulesLayout } = artifact
@@ -55,7 +64,7 @@ export function agree(
     }
     const counted = [...machine.counters()].filter(([, n]) => n !== 0n)
     assert.deepEqual(new Map(counted), new Map([...serial.counters].filter(([, n]) => n !== 0n)))
-    return machine.verified
+    return { verified: machine.verified, jited: programInfo(machine.program).jitedBytes }
   } finally {
     machine.close()
   }

@@ -30,7 +30,7 @@ for (const name of trialNames)
       store.add(bytes, originalLength, timestamp, device)
     }
     const subject = bundledProgram(name)
-    const verified = agree(subject, store, seed, old)
+    const { verified } = agree(subject, store, seed, old)
     assert.ok(verified < 1_000_000)
     for (const i of bytecode(subject, old).code.code) {
       if (isLabel(i)) continue

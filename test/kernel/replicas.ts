@@ -14,7 +14,7 @@ import { stateMemory } from '../../src/state/memory.js'
 import type { StateMemory } from '../../src/state/memory.js'
 import { programInfo } from '../../src/sys/info.js'
 import { testRun } from '../../src/sys/test-run.js'
-import type { Subject } from './agree.js'
+import type { Sizes, Subject } from './agree.js'
 import { Sequencer } from './sequencer.js'
 
 /** A test run gives a frame one page, less what the kernel needs. */
@@ -27,9 +27,8 @@ export function runFrame(worker: LoadedProgram, frame: Uint8Array): { verdict: n
   return { verdict, bytes: data }
 }
 
-export interface Agreement {
-  /** Instructions that the verifier walked, for one worker. */
-  readonly verified: number
+/** Sizes are those of one worker. */
+export interface Agreement extends Sizes {
   /** Packets that went through. */
   readonly packets: number
 }
@@ -80,7 +79,8 @@ export function replicasAgree(
     )
     const nonZero = (m: ReadonlyMap<string, bigint>): unknown => new Map([...m].filter(([, n]) => n !== 0n))
     assert.deepEqual(nonZero(summed), nonZero(serial.counters))
-    return { verified: programInfo(workers[0].program).verifiedInstructions, packets }
+    const { verifiedInstructions: verified, jitedBytes: jited } = programInfo(workers[0].program)
+    return { verified, jited, packets }
   } finally {
     close()
   }

@@ -24,7 +24,7 @@ const store = loadPackets((memory, workspace) => openCapture(knocking, { memory,
 
 for (const name of trialNames)
   test(`${name} under a lock: verified, and equal to the interpreter`, { skip }, () => {
-    const verified = agree(bundledProgram(name), store, seed, { locked: 'whole' })
+    const { verified } = agree(bundledProgram(name), store, seed, { locked: 'whole' })
     // The verifier gives up at a million.
     assert.ok(verified <= 560_000, `the verifier walks ${verified} instructions`)
   })

@@ -5,6 +5,7 @@
 
 import type { Register } from './asm.js'
 import { affinities, coalesce } from './coalesce.js'
+import { frequencies } from './frequency.js'
 import { interference } from './liveness.js'
 import type { Interference } from './liveness.js'
 import type { Machine, Value } from './machine.js'
@@ -24,10 +25,11 @@ const kept: readonly Register[] = [6, 7, 8, 9]
 const either: readonly Register[] = [...lost, ...kept]
 
 export function allocate(machine: Machine): Allocation {
-  const graph = interference(machine)
+  const often = frequencies(machine)
+  const graph = interference(machine, often)
   // Values that should share a register are coloured as one, unless that costs a place on the stack.
   const plain = color(graph)
-  const joined = coalesce(graph, affinities(machine), { either: either.length, kept: kept.length })
+  const joined = coalesce(graph, affinities(machine, often), { either: either.length, kept: kept.length })
   const together = color(joined.graph)
   const cost = ({ spilled }: Colouring, of: Interference): number =>
     [...spilled].reduce((sum, v) => sum + (of.weight.get(v) ?? 0), 0)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { allocate } from './allocate.js'
 import { affinities, coalesce } from './coalesce.js'
+import { frequencies } from './frequency.js'
 import { interference } from './liveness.js'
 import type { Block, Machine, Step, Value } from './machine.js'
 
@@ -62,8 +63,9 @@ test('a phi shares its register with both operands', () => {
 test('not with one that is needed beside it', () => {
   const values = { left: { id: 1 }, right: { id: 2 }, phi: { id: 3 } }
   const machine = joined(values, [values.left])
-  const graph = interference(machine)
-  const { leader } = coalesce(graph, affinities(machine), { either: 8, kept: 4 })
+  const often = frequencies(machine)
+  const graph = interference(machine, often)
+  const { leader } = coalesce(graph, affinities(machine, often), { either: 8, kept: 4 })
   assert.notEqual(leader(values.left), leader(values.phi))
   assert.equal(leader(values.right), leader(values.phi))
   const { location } = allocate(machine)

@@ -7,7 +7,7 @@
 
 import type { Interference } from './liveness.js'
 import { isValue } from './machine.js'
-import type { Machine, Value } from './machine.js'
+import type { Block, Machine, Value } from './machine.js'
 
 export interface Affinity {
   readonly a: Value
@@ -23,16 +23,16 @@ export interface Registers {
 }
 
 /** Copies that a machine function has unless their ends share a register; the most expensive first. */
-export function affinities({ blocks }: Machine): Affinity[] {
+export function affinities({ blocks }: Machine, often: ReadonlyMap<Block, number>): Affinity[] {
   const found: Affinity[] = []
   for (const block of blocks) {
     for (const { dst, args } of block.phis)
       args.forEach((b, k) => {
-        if (isValue(b)) found.push({ a: dst, b, weight: 10 ** Math.min(block.preds[k].depth, 4) })
+        if (isValue(b)) found.push({ a: dst, b, weight: often.get(block.preds[k]) ?? 0 })
       })
     for (const { dst, uses } of block.steps)
       if (dst?.like && uses.includes(dst.like))
-        found.push({ a: dst, b: dst.like, weight: 10 ** Math.min(block.depth, 4) })
+        found.push({ a: dst, b: dst.like, weight: often.get(block) ?? 0 })
   }
   return found.toSorted((x, y) => y.weight - x.weight)
 }

@@ -12,11 +12,11 @@ export interface Interference {
   readonly neighbours: ReadonlyMap<Value, ReadonlySet<Value>>
   /** Values needed after a call during which they exist: r1 to r5 cannot hold them. */
   readonly acrossCalls: ReadonlySet<Value>
-  /** Definitions and uses, those in loops counted ten times as often each level. */
+  /** Definitions and uses, each counted as often as it runs. */
   readonly weight: ReadonlyMap<Value, number>
 }
 
-export function interference(machine: Machine): Interference {
+export function interference(machine: Machine, often: ReadonlyMap<Block, number>): Interference {
   const liveOut = solve(machine)
   const neighbours = new Map<Value, Set<Value>>()
   const acrossCalls = new Set<Value>()
@@ -34,8 +34,8 @@ export function interference(machine: Machine): Interference {
       of(l).add(v)
     }
   }
-  const weigh = (v: Value, depth: number): void =>
-    void weight.set(v, (weight.get(v) ?? 0) + 10 ** Math.min(depth, 4))
+  const weigh = (v: Value, block: Block): void =>
+    void weight.set(v, (weight.get(v) ?? 0) + (often.get(block) ?? 0))
 
   for (const p of machine.params) {
     values.push(p)
@@ -47,7 +47,7 @@ export function interference(machine: Machine): Interference {
     const defined: Value[] = []
     for (const v of endUses(block)) {
       live.add(v)
-      weigh(v, block.depth)
+      weigh(v, block)
     }
     for (const s of block.steps.toReversed()) {
       if (s.dst) {
@@ -55,12 +55,12 @@ export function interference(machine: Machine): Interference {
         live.delete(s.dst)
         together(s.dst, live)
         of(s.dst)
-        weigh(s.dst, block.depth)
+        weigh(s.dst, block)
       }
       if (s.call) for (const l of live) acrossCalls.add(l)
       for (const u of s.uses) {
         live.add(u)
-        weigh(u, block.depth)
+        weigh(u, block)
       }
     }
     const results = block.phis.map(p => p.dst)
@@ -68,7 +68,7 @@ export function interference(machine: Machine): Interference {
       together(r, live)
       together(r, results)
       of(r)
-      weigh(r, block.depth)
+      weigh(r, block)
     }
     if (block === machine.blocks[0]) for (const p of machine.params) together(p, live)
     values.push(...results, ...defined.toReversed())

@@ -2,9 +2,9 @@
 //
 // An offset is taken apart into a value and a constant, `base` + n. A pointer to base is made once and kept; the IR's
 // own length check `base + n <= length` becomes `pointer + n <= data_end`, which is what the verifier learns from, so
-// that loads below it at the same pointer need nothing more. Any other load is compared with data_end itself.
+// that accesses below it at the same pointer need nothing more (packet-proofs.ts).
 
-import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
+import type { Func, Instr } from '../../ir/types.js'
 import { alu64, ja, jgt, jle, ldx, mov64, r0, r1, stx } from './asm.js'
 import { valuesIn } from './machine.js'
 import type { Condition, Operand, Out, Register, Step, Value } from './machine.js'
@@ -13,7 +13,7 @@ import { sizeOf } from './memory.js'
 /** Packets are shorter; the verifier follows pointers no further. */
 export const packetLimit = 0xffff
 /** The furthest constant of an access or check: what an instruction's 16-bit offset holds. */
-const furthest = 0x7fff
+export const furthest = 0x7fff
 
 /** An offset in the packet: a value, or nothing, and a constant. */
 export interface Place {
@@ -71,6 +71,13 @@ export function reaches(pointer: Value, end: number, dataEnd: Value, sense: bool
     },
   }
 }
+
+/** Shows the verifier that there are `end` bytes from the pointer on, where there always are. */
+export const proof = (pointer: Value, end: number, dataEnd: Value): Step => ({
+  uses: [pointer, dataEnd],
+  kept: true,
+  write: out => out.push(jgt.reg(beyond(out, pointer, end), out.read(dataEnd, r1), out.trap)),
+})
 
 /** A register that holds pointer + n: its own, or r0. */
 function beyond(out: Out, pointer: Value, n: number): Register {
@@ -164,25 +171,4 @@ export function packetExtents(
     if (check) note(check.place, 0)
   }
   return ends
-}
-
-/**
- * What the verifier knows of the packet's length where control is: pairs of a base and the bytes present from it.
- * It learns from the checks that are `written` where they branch, not from the truth of a value.
- */
-export function presentAt(
-  block: IrBlock,
-  parent: (b: IrBlock) => IrBlock | undefined,
-  bound: (i: Instr) => bigint,
-  written: (cond: Instr) => boolean,
-): readonly Place[] {
-  const known: Place[] = []
-  for (let b: IrBlock | undefined = block; b; b = parent(b)) {
-    if (b.preds.length !== 1) continue
-    const { term } = b.preds[0]
-    if (term.op !== 'branch' || term.targets[0] === term.targets[1] || !written(term.cond)) continue
-    const check = lengthCheck(term.cond, bound)
-    if (check && check.sense === (term.targets[0] === b)) known.push(check.place)
-  }
-  return known
 }

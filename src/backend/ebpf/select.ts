@@ -1,14 +1,14 @@
 // Chooses instructions: an expanded IR function becomes machine code over values (machine.ts).
 //
-// Widening costs nothing, because narrow values are zero-extended, and constants are operands. A comparison that only
-// its block's branch or a select there uses is made where it is used. Addresses are memory.ts's and packet.ts's affair, arithmetic
-// arithmetic.ts's. Loops are verified as if they had one round: what goes round is made unknown to the verifier at
-// the loop's head, and may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
+// Widening costs nothing, because narrow values are zero-extended, and constants are operands. Conditions are made where
+// they are used, if they can be (fused.ts). Addresses are memory.ts's and packet.ts's affair, arithmetic arithmetic.ts's.
+// Loops are verified as if they had one round: what goes round is made unknown to the verifier at the loop's head, and
+// may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
 
 import { predIndex } from '../../analysis/cfg.js'
 import { dominators } from '../../analysis/dominators.js'
 import type { DominatorTree } from '../../analysis/dominators.js'
-import { loops } from '../../analysis/loops.js'
+import { loopDepths, loops } from '../../analysis/loops.js'
 import { mostRounds } from '../../analysis/rounds.js'
 import { reversePostorder } from '../../ir/order.js'
 import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
@@ -32,8 +32,8 @@ import {
 import type { Register } from './asm.js'
 import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
 import { dropUnused } from './unused.js'
-import { loopDepths } from './depth.js'
 import { Answers } from './fib.js'
+import { fusedIn } from './fused.js'
 import { itemAddress, touch } from './item.js'
 import type { ItemPlace } from './item.js'
 import { isValue, valuesIn } from './machine.js'
@@ -58,10 +58,10 @@ import {
   packetPointer,
   packetStore,
   placeOf,
-  presentAt,
+  proof,
   reaches,
 } from './packet.js'
-import type { Place } from './packet.js'
+import { PacketProofs } from './packet-proofs.js'
 import { PointerPhis } from './pointer-phis.js'
 import { splitReturns } from './returns.js'
 import { counterStride, mapNames, runtime } from './target.js'
@@ -99,8 +99,7 @@ class Selection {
   private readonly isForgotten: Forgotten
   private readonly bounds: Bounds
   private readonly values = new Map<Instr, Operand>()
-  private readonly uses = new Map<Instr, number>()
-  private readonly fused = new Set<Instr>()
+  private readonly fused: ReadonlySet<Instr>
   private readonly pointers: Pointers
   private readonly stateEnds: ReadonlyMap<string, number>
   private readonly packetEnds: ReadonlyMap<Instr | undefined, number>
@@ -108,7 +107,7 @@ class Selection {
   private nextId = 0
   private steps: Step[] = []
   private here!: IrBlock
-  private present: readonly Place[] = []
+  private readonly proofs: PacketProofs
   private data?: Value
   private dataEnd?: Value
   /** Values that look-ups in maps of the kernel found. */
@@ -133,6 +132,13 @@ class Selection {
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
     this.stateEnds = extents(func.blocks, this.isForgotten)
     this.packetEnds = packetExtents(func, this.real)
+    this.fused = fusedIn(reversePostorder(func), c => lengthCheck(c, this.real) !== undefined)
+    this.proofs = new PacketProofs(func, {
+      tree: this.tree,
+      isForgotten: this.isForgotten,
+      bound: this.real,
+      isWritten: c => this.isWritten(c),
+    })
     this.pointerPhis = new PointerPhis({
       objects: target.objects,
       pointers: this.pointers,
@@ -148,14 +154,13 @@ class Selection {
 
   machine(): Machine {
     const order = reversePostorder(this.func)
-    const depths = loopDepths(order, this.tree)
-    this.count(order)
     const params = this.func.params.map((p, k) => {
       const v = this.fresh(p)
       if (k > 0) v.prefer = k + 1
       this.values.set(p, v)
       return v
     })
+    const depths = loopDepths(this.func, this.tree)
     const blocks = new Map<IrBlock, Block>()
     for (const b of order) {
       const isHeader = b.preds.some(p => this.tree.dominates(b, p))
@@ -164,12 +169,6 @@ class Selection {
       this.steps = []
       this.origin = undefined
       if (b === order[0] && this.isMain) this.entry(order)
-      this.present = presentAt(
-        b,
-        x => this.tree.parent(x),
-        this.real,
-        c => this.isWritten(c),
-      )
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
       const made = phis.map(i => ({ i, dst: this.phi(i, this.isForgotten(i)) }))
       this.pointerPhis.begin(phis, b)
@@ -274,28 +273,6 @@ class Selection {
         }),
     })
     return { dst: rounds, args: header.preds.map(p => (dominates(header, p) ? next : 0n)) }
-  }
-
-  private count(order: readonly IrBlock[]): void {
-    const add = (i: Instr, n = 1): void => void this.uses.set(i, (this.uses.get(i) ?? 0) + n)
-    for (const b of order) {
-      for (const i of b.instrs) for (const a of i.args) add(a)
-      if (b.term.op === 'branch') add(b.term.cond)
-      if (b.term.op === 'return') b.term.args.forEach(a => add(a))
-    }
-    for (const b of order) {
-      for (const { op, args } of b.instrs)
-        if (op === 'select' && this.uses.get(args[0]) === 1 && b.instrs.includes(args[0]))
-          if (isComparison(args[0].op)) this.fused.add(args[0])
-      if (b.term.op !== 'branch') continue
-      let c = b.term.cond
-      while (b.instrs.includes(c) && this.uses.get(c) === 1) {
-        const isCheck = lengthCheck(c, this.real) !== undefined
-        if (isCheck || isComparison(c.op) || c.op === 'not') this.fused.add(c)
-        if (c.op !== 'not') break
-        c = c.args[0]
-      }
-    }
   }
 
   private fresh(i?: Instr): Value {
@@ -754,9 +731,22 @@ class Selection {
     const limit = packetLimit - Math.min(end, packetLimit)
     const bound = this.bounds.verified.get(base) ?? 0xffffffffffffffffn
     const dst = this.fresh(base)
-    this.step(packetPointer(dst, this.data!, at, bound <= BigInt(limit) ? undefined : limit))
+    const isSmall = bound <= BigInt(limit)
+    const [start, more] = (isSmall ? this.partsOf(base) : undefined) ?? [this.data!, at]
+    this.step(packetPointer(dst, start, more, isSmall ? undefined : limit))
     this.pointers.add(key, this.here, dst)
     return dst
+  }
+
+  /** An offset's sum with one of its operands as a pointer that is there already. */
+  private partsOf({ op, args }: Instr): [Value, Value] | undefined {
+    if (op !== 'add') return undefined
+    for (const [a, b] of [args, args.toReversed()]) {
+      const known = this.pointers.get(`packet ${a.id}`, this.here)
+      const more = this.values.get(b)
+      if (known && more !== undefined && isValue(more)) return [known, more]
+    }
+    return undefined
   }
 
   /** Pointer and offset of a packet access, and data_end if nothing has proved it. */
@@ -765,9 +755,14 @@ class Selection {
     const place = placeOf(i.args[1], this.real)
     const off = place.offset + Number(i.attrs.offset)
     if (off + width > 0x7fff) return undefined
-    const proved = this.present.some(p => p.base === place.base && p.offset >= off + width)
     const pointer = this.packetPointer(place.base)
-    return { pointer, off, ...(!proved && { end: this.dataEnd! }) }
+    if (this.proofs.knows(this.here, place.base, off + width)) return { pointer, off }
+    if (i.attrs.checked === true) return { pointer, off, end: this.dataEnd! }
+    const base = place.base
+    const end = this.proofs.reach({ block: this.here, access: i, place: { base, offset: off + width } })
+    this.step(proof(pointer, end, this.dataEnd!))
+    this.proofs.learn(this.here, { base, offset: end })
+    return { pointer, off }
   }
 
   private packetLoad(i: Instr): void {
