@@ -63,7 +63,7 @@ test('not if they end in different places', () => {
 })
 
 test('not if something is done in between', () => {
-  const count = '  %1 = const.i64 value=1\n  counter.add %1 counter="seen"\n'
+  const count = '  %1 = const.i64 value=1\n  count %1 counter="seen"\n'
   assert.deepEqual(checksLeft(twice('b4', count)), ['14', '34'])
 })
 
