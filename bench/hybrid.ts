@@ -26,7 +26,7 @@ import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram } from '../test/programs.js'
 import type { BundledProgram } from '../test/programs.js'
-import { traceStore } from '../test/trace-store.js'
+import { traceStore } from '../src/measure/traces.js'
 
 const { values } = parseArgs({
   options: {

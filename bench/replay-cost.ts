@@ -16,7 +16,7 @@ import { replicatedByValue } from '../src/strategy/replicated-by-value.js'
 import { single } from '../src/strategy/single.js'
 import type { Strategy } from '../src/strategy/strategy.js'
 import { bundledProgram, programNames } from '../test/programs.js'
-import { traceStore } from '../test/trace-store.js'
+import { traceStore } from '../src/measure/traces.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

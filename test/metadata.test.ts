@@ -37,6 +37,7 @@ const expected: Readonly<Record<string, Expected>> = {
     sharding: 's',
     sharing: 'atomics',
   },
+  'dns-flood': { bytes: 12, sharding: 's', sharing: 'key-lock' },
   forwarder: { bytes: 0, sharding: anything, sharing: 'none' },
   'heavy-hitter': {
     bytes: 15,

@@ -9,6 +9,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import ts from 'typescript'
 import { buildOf, firstLine } from '../src/bundle.js'
 
@@ -102,7 +103,10 @@ exports.load = load`
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL('../', import.meta.url)
   const target = fileURLToPath(new URL('bundle.cjs', dist))
-  writeFileSync(`${target}.${process.pid}`, bundle(fileURLToPath(new URL('src', dist)), buildOf(dist)))
+  const text = bundle(fileURLToPath(new URL('src', dist)), buildOf(dist))
+  // What modules may say and scripts may not, such as await outside of functions, ends the build and not the command.
+  new Script(text, { filename: target })
+  writeFileSync(`${target}.${process.pid}`, text)
   // Renamed into place, so that a command that starts meanwhile never sees half a script.
   renameSync(`${target}.${process.pid}`, target)
 }

@@ -27,6 +27,7 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number; jited
   'busy-forwarder': { slots: 70, verified: 90, jited: 340 },
   'connection-tracker': { slots: 2215, verified: 97_000, jited: 10_700 },
   'ddos-mitigator': { slots: 540, verified: 1000, jited: 2750 },
+  'dns-flood': { slots: 985, verified: 2950, jited: 4950 },
   forwarder: { slots: 20, verified: 22, jited: 90 },
   'heavy-hitter': { slots: 660, verified: 2150, jited: 3400 },
   'key-value-cache': { slots: 1400, verified: 5600, jited: 7150 },

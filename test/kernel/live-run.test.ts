@@ -14,7 +14,7 @@ import { onlineCpus } from '../../src/sys/cpus.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import type { LiveReport } from '../../src/traffic/live.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
@@ -135,7 +135,7 @@ test('more than workers can take is dropped before it is numbered', { skip }, as
   )
 })
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: a live run of 3 workers has the state of the serial run`, { skip }, async () => {
     const subject = bundledProgram(name, { ways: ['replicated'] })
     const packets = capture()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import { bytecode } from './machine.js'
 import { parseOnly } from './step.js'
 
@@ -31,7 +31,7 @@ function frame(protocol: 'tcp' | 'udp'): Uint8Array {
   return bytes
 }
 
-for (const name of programNames)
+for (const name of trialNames)
   for (const protocol of ['tcp', 'udp'] as const)
     test(`${name}: ${protocol}, one check of the length per header at most`, () => {
       const program = bundledProgram(name)

@@ -12,7 +12,7 @@ import { loadPackets } from '../../src/engine/packets.js'
 import { programInfo } from '../../src/sys/info.js'
 import { mapMemory } from '../../src/sys/map-memory.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { Draw } from '../property/draw.js'
 import { randomLosses } from '../property/losses.js'
@@ -58,7 +58,7 @@ const total = { cases: 0, detected: 0, recovered: 0, lostEverywhere: 0, recoveri
 /** Instructions that the verifier walks with recovery, 7 workers: a little above what was last measured. */
 const mostVerified = (name: string): number => (name === 'connection-tracker' ? 440_000 : 45_000)
 
-programNames.forEach((name, p) =>
+trialNames.forEach((name, p) =>
   test(`${name}: random losses in random order, ${2 + (p % 6)} workers`, { skip }, () => {
     const workers = 2 + (p % 6)
     const replicas = new LossyWorkers(programOf(name), {

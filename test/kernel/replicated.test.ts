@@ -25,6 +25,7 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number; jited
   'busy-forwarder': { slots: 280, verified: 750, jited: 1310 },
   'connection-tracker': { slots: 3620, verified: 140_500, jited: 17_100 },
   'ddos-mitigator': { slots: 870, verified: 3000, jited: 4280 },
+  'dns-flood': { slots: 1330, verified: 5400, jited: 6600 },
   forwarder: { slots: 180, verified: 530, jited: 870 },
   'heavy-hitter': { slots: 1050, verified: 5050, jited: 5200 },
   'key-value-cache': { slots: 1950, verified: 11_800, jited: 9800 },

@@ -17,7 +17,7 @@ import { testRun } from '../../src/sys/test-run.js'
 import { outerBytes, parseHistory } from '../../src/wire/history.js'
 import type { HistoryFormat } from '../../src/wire/history.js'
 import { root } from '../../tools/sources.js'
-import { bundledProgram, programNames } from '../programs.js'
+import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { Sequencer } from './sequencer.js'
@@ -95,7 +95,7 @@ function meaning(frame: Uint8Array, { itemBytes }: HistoryFormat, outer: boolean
   }
 }
 
-for (const name of programNames)
+for (const name of trialNames)
   test(`${name}: frames for 1 to 14 workers are those of the model`, { skip }, () => {
     const subject = bundledProgram(name)
     const store = loadPackets((memory, workspace) =>

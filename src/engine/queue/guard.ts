@@ -51,4 +51,4 @@ async function guard(): Promise<void> {
     }
 }
 
-if (process.argv[2] === 'guard' && process.argv[1] === fileURLToPath(import.meta.url)) await guard()
+if (process.argv[2] === 'guard' && process.argv[1] === fileURLToPath(import.meta.url)) void guard()
