@@ -172,7 +172,8 @@ export async function start(
   let finished = false
   let turned = started
   try {
-    for (let k = 0; !finished; k++) {
+    // Only a slab with packets takes a number: workers take every number that was published.
+    for (let k = 0; !finished;) {
       if (performance.now() - turned > turnEvery) {
         await new Promise(resolve => setImmediate(resolve))
         turned = performance.now()
@@ -210,6 +211,7 @@ export async function start(
         while (open.length) await collect()
         rebalancer.rebalance(received, lastTime(view, slab, batch.count))
       }
+      k++
     }
     while (open.length) await collect()
     strategy.flush?.(stage, plan.firstSequence + BigInt(received))
