@@ -53,6 +53,7 @@ export const command: Command = {
     plan: { type: 'boolean' },
     iface: { type: 'string', multiple: true },
     backend: { type: 'string' },
+    address: { type: 'string' },
     seconds: { type: 'string' },
     mode: { type: 'string', short: 'm' },
     queue: { type: 'string' },
@@ -60,7 +61,7 @@ export const command: Command = {
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
-    const live = ['backend', 'seconds', 'mode', 'queue', 'record'].find(
+    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record'].find(
       name => text(flags, name) !== undefined,
     )
     if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)

@@ -53,6 +53,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export async function runLive(flags: Flags, io: Io): Promise<number> {
   const file = onlyArgument(flags, 'PROGRAM')
   const names = texts(flags, 'iface')
+  if (text(flags, 'backend') === 'wasm')
+    return (await import('./live-wasm.js')).runLiveWasm(flags, secondsOf(flags), io)
   const wrong = ofCaptures.find(name => flags.values[name] !== undefined)
   if (wrong !== undefined) throw new UsageError(`--${wrong} is of captures; --iface runs on live packets`)
   requireBackend(flags)
@@ -76,11 +78,7 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
 function requireBackend(flags: Flags): void {
   const backend = text(flags, 'backend') ?? 'xdp'
   if (backend === 'xdp') return
-  throw new UsageError(
-    backend === 'wasm'
-      ? '--backend wasm is of captures and of hairpin bypass; live interfaces take --backend xdp here'
-      : `--backend takes xdp, not ${backend}.${hint(backend, ['xdp'])}`,
-  )
+  throw new UsageError(`--backend takes xdp or wasm, not ${backend}.${hint(backend, ['xdp', 'wasm'])}`)
 }
 
 function secondsOf(flags: Flags): number | undefined {

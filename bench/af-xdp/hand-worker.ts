@@ -1,0 +1,28 @@
+/** The recipe's worker thread: one loop, spinning briefly and then waiting for the socket, as ours does. */
+
+import { workerData } from 'node:worker_threads'
+import { pinThread } from '../../src/sys/cpus.js'
+import { PollSet } from '../../src/sys/poll.js'
+
+const { memory, module, block, table, fd, cpu, control, batch } = workerData as {
+  memory: WebAssembly.Memory
+  module: WebAssembly.Module
+  block: number
+  table: number
+  fd: number
+  cpu: number
+  control: number
+  batch: number
+}
+const words = new Int32Array(memory.buffer, control, 4)
+const { handle } = new WebAssembly.Instance(module, { env: { memory } }).exports as {
+  handle: (at: number, most: number, table: number) => number
+}
+pinThread([cpu])
+const poll = new PollSet([fd])
+for (let idle = 0; Atomics.load(words, 0) === 0;) {
+  const count = handle(block, batch, table)
+  words[1] += count
+  if (count > 0) idle = 0
+  else if (++idle > 500) poll.wait(20)
+}

@@ -1,0 +1,78 @@
+/** hairpin run --iface --backend wasm as a user types it. */
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { interfaces } from '../../../src/sys/interfaces.js'
+import { openLiveSender } from '../../../src/traffic/live.js'
+import { root } from '../../../tools/sources.js'
+import { folder, main, run } from '../../cli/hairpin.js'
+import { problemsOf } from '../../schema.js'
+import { withoutAfXdp } from '../probes.js'
+import { answers, hosts, udpFrame, udpServer } from './hosts.js'
+
+const schema = JSON.parse(readFileSync(join(root, 'docs/schema/run-live-wasm.json'), 'utf8')) as object
+
+test(
+  'run --iface --backend wasm replicates over two workers, and passes what is not its business',
+  { skip: withoutAfXdp },
+  async () => {
+    const lab = hosts()
+    const inside = (...args: string[]): string[] => [
+      `--net=${lab.path('right')}`, process.execPath, main, 'run', 'programs/dns-flood.ts', '--iface', 'wire', '--backend', 'wasm', ...args,
+    ] // prettier-ignore
+    try {
+      const wrong = await run('nsenter', inside('--loss', '1%'))
+      assert.deepEqual([wrong.code, /--loss does not go with/.test(wrong.err)], [2, true], wrong.err)
+      const server = await udpServer(lab, 'right', '10.77.0.2', 54)
+      const child = spawn('nsenter', inside('--json', '-s', 'scr', '-c', '2', '--set', 'limit=300'), {
+        cwd: root,
+        env: { ...process.env, HAIRPIN_CACHE: join(folder, 'cache') },
+      })
+      let [out, err] = ['', '']
+      child.stdout.on('data', (part: Buffer) => (out += part.toString()))
+      child.stderr.on('data', (part: Buffer) => (err += part.toString()))
+      for (const end = performance.now() + 20_000; !out.includes('started'); await pause(20))
+        assert.ok(performance.now() < end && child.exitCode === null, err)
+      await pause(300)
+      assert.ok(await answers(lab, 'left', '10.77.0.2'))
+      const query = udpFrame(53)
+      query.set([1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], 42)
+      const sender = lab.inNamespace('left', () =>
+        openLiveSender({ packets: [query, udpFrame(53), udpFrame(54), query], device: 'out', rate: 5000 }),
+      )
+      await sender.send(2000)
+      sender.close()
+      await pause(1200)
+      child.kill('SIGINT')
+      const [code] = (await once(child, 'close')) as [number]
+      assert.equal(code, 130, err)
+      const events = out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line) as Record<string, unknown>)
+      for (const event of events) assert.deepEqual(problemsOf(event, schema), [], JSON.stringify(event))
+      const ended = events.at(-1)!
+      const workers = ended.workers as { packets: number; replayed: number }[]
+      assert.equal(ended.unaccounted, 0)
+      const counters = ended.counters as { malformed: number; exceeding: number }
+      assert.equal(counters.malformed, 500)
+      assert.ok(counters.exceeding >= 1000 - 2 * 300, `${counters.exceeding}`)
+      assert.equal(await server.count(), 500)
+      assert.ok(workers.every(w => w.packets > 900))
+      // Whatever changes state on one worker is replayed by the other.
+      assert.equal(workers[0].replayed + workers[1].replayed, 1000)
+      assert.deepEqual(
+        lab.inNamespace('right', () => interfaces().map(i => i.name)),
+        ['lo', 'wire'],
+      )
+      server.stop()
+    } finally {
+      lab.down()
+    }
+  },
+)
