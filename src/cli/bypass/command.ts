@@ -83,7 +83,6 @@ export const command: Command = {
           cpus,
           ...(address && { address }),
           frames,
-          frameSize: 2048,
           batch,
           needWakeup: !isSet(flags, 'no-wakeup'),
           busyPoll,

@@ -11,7 +11,7 @@ export interface QueueOptions {
   readonly mode?: 'copy' | 'zeroCopy' | 'either'
   /** Frames of packet memory and entries of each ring, a power of two from 64 to 65536; 4096 if left out. */
   readonly frames?: number
-  /** Bytes of a frame, 2048 or 4096. A packet lies in one frame. */
+  /** Bytes of a frame, 2048 or 4096, of which 256 stay free; by the MTU if left out. A packet lies in one frame. */
   readonly frameSize?: 2048 | 4096
   /** Packets of a batch at most; 256 if left out. */
   readonly batch?: number

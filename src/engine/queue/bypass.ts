@@ -17,7 +17,7 @@ import type { Attachment } from '../../sys/xdp.js'
 import type { Artifact } from '../artifact.js'
 import type { RunOptions } from '../plan.js'
 import { QueueCrew } from './crew.js'
-import { checkQueue, receiveQueues } from './device.js'
+import { checkQueue, frameSizeFor, receiveQueues } from './device.js'
 import { addLosses, figuresOf, noLosses } from './figures.js'
 import type { QueueFigures, Losses } from './figures.js'
 import { startGuard } from './guard.js'
@@ -51,7 +51,6 @@ export interface BypassOptions {
   /** An address for hp0, which then is the way in and out of the kernel; else packets are injected into the device. */
   readonly address?: InterfaceAddress
   readonly frames: number
-  readonly frameSize: number
   readonly batch: number
   readonly needWakeup: boolean
   readonly busyPoll: number
@@ -134,7 +133,7 @@ export class Bypass {
       pools: slots + run.cores,
       socketsPerPool: sockets,
       frames: options.frames,
-      frameSize: options.frameSize,
+      frameSize: frameSizeFor([device]),
       batch: options.batch,
     })
     if ('error' in live) throw new RangeError(live.error)

@@ -29,3 +29,20 @@ export function checkQueue(name: string, queue: number): NetworkInterface {
   if (!device.up) throw new RangeError(`${name} is down; ip link set dev ${name} up`)
   return device
 }
+
+/** Bytes that the kernel keeps free in front of each packet (XDP_PACKET_HEADROOM). */
+const headroom = 256
+/** Ethernet header and one tag. */
+const linkBytes = 18
+
+/** Bytes of a frame that holds the longest packet of these interfaces; a RangeError where none does. */
+export function frameSizeFor(devices: readonly Pick<NetworkInterface, 'name' | 'mtu'>[]): 2048 | 4096 {
+  const longest = devices.reduce((a, b) => (b.mtu > a.mtu ? b : a))
+  const size = ([2048, 4096] as const).find(bytes => longest.mtu + linkBytes <= bytes - headroom)
+  if (size !== undefined) return size
+  const most = 4096 - headroom - linkBytes
+  throw new RangeError(
+    `${longest.name} has packets of up to ${longest.mtu} bytes, and AF_XDP gives them one frame, which holds ${most}: ` +
+      `ip link set dev ${longest.name} mtu ${most}`,
+  )
+}

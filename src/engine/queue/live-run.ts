@@ -16,7 +16,7 @@ import type { RunOptions } from '../plan.js'
 import { start } from '../run.js'
 import type { RunResult } from '../run.js'
 import { makeMemory } from '../stage.js'
-import { checkQueue, receiveQueues } from './device.js'
+import { checkQueue, frameSizeFor, receiveQueues } from './device.js'
 import { addLosses, figuresOf, noLosses } from './figures.js'
 import type { QueueFigures } from './figures.js'
 import { startGuard } from './guard.js'
@@ -74,7 +74,6 @@ export interface LiveResult {
   readonly blocks: readonly number[]
 }
 
-const frameSize = 2048
 /** Milliseconds between two looks at whether the interfaces are there. */
 const lookEvery = 500
 
@@ -82,6 +81,7 @@ const lookEvery = 500
 export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
   const { artifact, batch, frames } = options
   const devices = options.devices.map(name => checkQueue(name, 0))
+  const frameSize = frameSizeFor(devices)
   const queues = devices.flatMap(device =>
     Array.from({ length: receiveQueues(device) }, (_, queue) => ({ device, queue })),
   )

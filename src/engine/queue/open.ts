@@ -17,7 +17,7 @@ import { attachXdp } from '../../sys/xdp.js'
 import type { Attachment } from '../../sys/xdp.js'
 import { makeMemory } from '../stage.js'
 import type { Queue, QueueBatch, QueueMode, QueueOptions, QueuePacket, QueueStatistics } from './api.js'
-import { checkQueue } from './device.js'
+import { checkQueue, frameSizeFor } from './device.js'
 import { openKernelInterface } from './kernel-interface.js'
 import type { KernelInterface } from './kernel-interface.js'
 import { layoutQueues } from './layout.js'
@@ -51,7 +51,7 @@ export async function openQueue(device: string, queue: number, options: QueueOpt
     socketsPerPool: 1,
     workers: 1,
     frames: options.frames ?? 4096,
-    frameSize: options.frameSize ?? 2048,
+    frameSize: options.frameSize ?? frameSizeFor([target]),
     batch: options.batch ?? 256,
   })
   if ('error' in layout) throw new RangeError(layout.error)

@@ -83,6 +83,13 @@ test('openQueue says what is wrong before and while it is open', { skip: without
     await refused(0, { frames: 100 }, /a power of two from 64/)
     await refused(0, { frameSize: 1024 as 2048 }, /2048 or 4096 bytes, not 1024/)
     await refused(0, { mode: 'zeroCopy' }, /without copying .* needs a driver/)
+    await lab.run('right', ['ip', 'link', 'set', 'dev', 'wire', 'mtu', '3823'])
+    await refused(0, {}, /up to 3823 bytes, .* which holds 3822: ip link set dev wire mtu 3822/)
+    await lab.run('right', ['ip', 'link', 'set', 'dev', 'wire', 'mtu', '3400'])
+    const jumbo = await open(lab, 0)
+    assert.equal(jumbo.memory.length % (4096 * 4096), 0, 'frames of 4096 bytes')
+    await jumbo.close()
+    await lab.run('right', ['ip', 'link', 'set', 'dev', 'wire', 'mtu', '1500'])
     await assert.rejects(() => openQueue('nosuch', 0), /there is no interface nosuch/)
 
     const first = await open(lab, 0)
