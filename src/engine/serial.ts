@@ -23,6 +23,8 @@ export interface SerialOptions {
   readonly rulesBytes?: number
   readonly seed: bigint
   readonly tracer?: Tracer
+  /** Where the state lives, `stateLayout.size` bytes; for those who watch how it is touched. */
+  readonly memory?: StateMemory
 }
 
 export class Serial {
@@ -38,7 +40,7 @@ export class Serial {
 
   constructor(program: Program<StateObject>, options: SerialOptions) {
     const { stateLayout, rulesLayout, seed } = options
-    this.memory = stateMemory(new ArrayBuffer(stateLayout.size))
+    this.memory = options.memory ?? stateMemory(new ArrayBuffer(stateLayout.size))
     clearBlock(this.memory, 0, stateLayout, seed)
     this.rules =
       options.rules && inRoom(options.rules, Math.max(options.rulesBytes ?? 0, options.rules.length))

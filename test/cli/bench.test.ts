@@ -132,6 +132,35 @@ test('figures: files and a report that says what holds', async () => {
   assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /What of the paper holds here/)
 })
 
+test('profile: a flame graph by V8, and the layout of the state', async () => {
+  const out = join(folder, 'profile')
+  const args = ['--with', 'v8', '--packets', '50000', '--out', out]
+  const ended = await hairpin([
+    'bench',
+    'profile',
+    'port-knocking',
+    '-s',
+    'scr',
+    '-c',
+    '2',
+    ...args,
+    '--json',
+  ])
+  assert.equal(ended.code, 0, ended.err)
+  const found = JSON.parse(ended.out) as {
+    samples: number
+    flame: string
+    state: { name: string; stride: number; linesPerPacket: number }[]
+    falseSharing: string[]
+  }
+  assert.deepEqual(problemsOf(found, schemaOf('bench-profile')), [])
+  assert.ok(found.samples > 10)
+  assert.match(readFileSync(found.flame, 'utf8'), /^<svg .*[^]*<title>all: \d+ samples, 100\.0 %/)
+  assert.deepEqual([found.state[0].name, found.state[0].stride], ['knocks', 16])
+  assert.ok(found.state[0].linesPerPacket > 0.9 && found.state[0].linesPerPacket < 4)
+  assert.deepEqual(found.falseSharing, [])
+})
+
 test('mistakes are told in words', async () => {
   const cases: [string[], number, RegExp][] = [
     [['bench'], 2, /what to do is missing: mlffr, .*compare, keep/],
@@ -139,6 +168,7 @@ test('mistakes are told in words', async () => {
     [['bench', 'scaling', 'none.ts'], 2, /none\.ts/],
     [['bench', 'mlffr', 'forwarder', '--preset', 'rfc2455'], 2, /Did you mean rfc2544\?/],
     [['bench', 'mlffr', 'forwarder', '--closed-loop'], 2, /goes with --lab/],
+    [['bench', 'profile', 'forwarder', '--with', 'gprof'], 2, /--with takes perf or v8/],
     [['bench', 'figures', '--only', 'figure-3'], 2, /--only takes figure-1, /],
     [['bench', 'comprae'], 2, /Did you mean compare\?/],
     [['bench', 'compare', 'x.json'], 2, /two files/],

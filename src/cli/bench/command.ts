@@ -15,6 +15,7 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
   mlffr: async () => (await import('./mlffr.js')).mlffrPart,
   scaling: async () => (await import('./scaling.js')).scalingPart,
   figures: async () => (await import('./figures.js')).figuresPart,
+  profile: async () => (await import('./profile.js')).profilePart,
   compare: async () => (await import('./compare.js')).comparePart,
   keep: async () => (await import('./keep.js')).keepPart,
 }
@@ -37,6 +38,8 @@ export const command: Command = {
     lab: { type: 'boolean' },
     'closed-loop': { type: 'boolean' },
     'max-rate': { type: 'string' },
+    in: { type: 'string', short: 'i' },
+    with: { type: 'string' },
     quick: { type: 'boolean' },
     only: { type: 'string', multiple: true },
     set: { type: 'string', multiple: true },
