@@ -17,6 +17,7 @@ import type { Lab } from '../lab/lab.js'
 import { onlineCpus, pinThread, possibleCpus } from '../sys/cpus.js'
 import { attachXdp } from '../sys/xdp.js'
 import { openLiveSender } from '../traffic/live.js'
+import type { LiveReport } from '../traffic/live.js'
 import type { Trial } from './search.js'
 
 export interface VethTrials {
@@ -24,11 +25,15 @@ export interface VethTrials {
   readonly closedLoop: boolean
   readonly mode: string
   run(rate: number, seconds: number): Promise<Trial>
+  /** So many packets as fast as possible. */
+  send(count: number): Promise<LiveReport>
   /** Packets a second into a program that drops everything, and into this one, as fast as possible. */
   calibrate(seconds: number): Promise<number>
   close(): void
 }
 
+/** Pairs that this process made. */
+let opened = 0
 /** Packets that leave back to back. */
 const burst = 64
 /** Milliseconds for what is in the ring at the end. */
@@ -44,7 +49,7 @@ export async function vethTrials(
   const [sending, receiving] = onlineCpus()
   const closedLoop = closed || receiving === undefined
   // The kernel names threads by the device, and others may have labs too.
-  const device = `mlffr${process.pid}`.slice(0, 15)
+  const device = `mlffr${process.pid}-${opened++ % 100}`.slice(0, 15)
   const lab = up({
     namespaces: { sender: {}, box: {} },
     pairs: [
@@ -90,6 +95,10 @@ export async function vethTrials(
       closedLoop,
       mode: attachment.mode,
       run: trial,
+      send(count) {
+        sender.pace(undefined)
+        return sender.send(count)
+      },
       async calibrate(seconds) {
         await trial(undefined, seconds / 4)
         return (await trial(undefined, seconds)).offered

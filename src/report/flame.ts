@@ -73,7 +73,7 @@ function colourOf(name: string): string {
   let h = 0
   for (const c of name) h = (Math.imul(h, 31) + c.charCodeAt(0)) | 0
   const wasm =
-    /wasm|^(single|replicated|valued|encapsulate|extract|steer|listed|mixed|classify|tally|recovered|shared:)/i.test(
+    /wasm|^(?:JS:)?(?:single|replicated|valued|encapsulate|extract|steer|listed|mixed|classify|tally|recovered|shared:)/i.test(
       name,
     )
   return wasm ? `hsl(${200 + (Math.abs(h) % 20)} 60% 72%)` : `hsl(${30 + (Math.abs(h) % 25)} 75% 76%)`

@@ -8,6 +8,7 @@ import type { Environment } from '../measure/environment.js'
 import type { Effort, Subject } from '../measure/scaling.js'
 import { study } from '../measure/study.js'
 import type { Study } from '../measure/study.js'
+import type { CostSubject } from '../measure/veth-cost.js'
 import { standardTrace, traceStore } from '../measure/traces.js'
 import type { TraceName } from '../measure/traces.js'
 
@@ -30,6 +31,8 @@ export interface WorkbenchOptions extends Effort {
   readonly compile: (name: string, options?: { readonly recovery?: boolean }) => Promise<ReportedProgram>
   /** A program that drops everything. */
   readonly idle: () => Promise<Subject>
+  /** The same programs for the kernel, `idle` among them. */
+  readonly kernel: (name: string) => Promise<CostSubject>
   readonly tell: (what: string) => void
 }
 

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isSlice } from '../../analysis/slice.js'
 import { readEnvironment } from '../../measure/environment.js'
+import type { CostSubject } from '../../measure/veth-cost.js'
 import { csvOf } from '../../report/figure.js'
 import type { Figure } from '../../report/figure.js'
 import { figures } from '../../report/figures/all.js'
@@ -20,7 +21,7 @@ import { grid } from '../grid.js'
 import { hint } from '../nearest.js'
 import { compileProgram } from '../program.js'
 import { amountOf, effortFlags, teller } from './effort.js'
-import { idleSubject, programFile } from './subjects.js'
+import { idleProgram, idleSubject, programFile } from './subjects.js'
 
 export const figuresPart = { run: make, flags: [...effortFlags, 'quick', 'only', 'out'] }
 
@@ -48,6 +49,7 @@ async function make(flags: Flags, io: Io): Promise<number> {
     cpus: availableParallelism(),
     compile: (name, options) => reported(name, io, options?.recovery === true),
     idle: idleSubject,
+    kernel: name => forKernel(name, io),
     tell: what => telling.tell(`${part}: ${what}`),
   })
   const began = performance.now()
@@ -91,6 +93,12 @@ async function make(flags: Flags, io: Io): Promise<number> {
   if (isSet(flags, 'json')) io.out(`${JSON.stringify(jsonOf(report, seconds, made))}\n`)
   else io.out(`${report}, made in ${seconds.toFixed(0)} s; SVG and CSV of each figure beside it\n`)
   return exit.ok
+}
+
+/** A program as the kernel takes it, with its own settings. */
+async function forKernel(name: string, io: Io): Promise<CostSubject> {
+  const program = name === 'idle' ? await idleProgram() : await compileProgram(programFile(name), io)
+  return { program, options: { settings: new Map(), seed: 1n } }
 }
 
 /** A bundled program with what tables say of it. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { standardTrace, traceNames, traceStore } from '../../measure/traces.js'
 import type { TraceName } from '../../measure/traces.js'
 import type { Subject } from '../../measure/scaling.js'
+import type { Compiled } from '../../compile.js'
 import type { PacketStore } from '../../engine/packets.js'
 import { UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
@@ -50,12 +51,14 @@ export default function idle(_packet: Packet): Verdict {
 `
 
 /** A program that drops everything: what a loop around a program costs by itself. */
-export async function idleSubject(): Promise<Subject> {
+export async function idleProgram(): Promise<Compiled> {
   const { compile } = await import('../../compile.js')
   const { compiled, diagnostics } = compile('idle.ts', idleSource, { hybrid: true })
   if (!compiled) throw new Error(diagnostics.map(d => d.message).join('; '))
-  return { artifact: compiled.artifact }
+  return compiled
 }
+
+export const idleSubject = async (): Promise<Subject> => ({ artifact: (await idleProgram()).artifact })
 
 /** A standard trace in memory. `single-flow` may be written for `single flow`. */
 export function storeOf(given: string, packets: number): PacketStore {

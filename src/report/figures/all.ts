@@ -4,6 +4,7 @@ import type { Figure } from '../figure.js'
 import type { Workbench } from '../workbench.js'
 import { figure2 } from './dispatch.js'
 import { figure5 } from './flow-sizes.js'
+import { kernelTable } from './kernel.js'
 import { figure10 } from './limits.js'
 import { figure11, table1, table4 } from './model.js'
 import { figure1, figure6, figure7 } from './scaling.js'
@@ -20,5 +21,6 @@ export const figures: Readonly<Record<string, (bench: Workbench) => Figure | Pro
   'figure-9': figure9,
   'figure-10': figure10,
   'table-4': table4,
+  'table-4-kernel': kernelTable,
   'figure-11': figure11,
 }
