@@ -6,6 +6,7 @@ import type { LiveSpecification } from '../traffic/live.js'
 import { MemorySender } from '../traffic/memory-sender.js'
 import { RATE_TOLERANCE, transmit } from '../traffic/transmission.js'
 import type { Sender, Transmission } from '../traffic/transmission.js'
+import { XdpSender } from '../traffic/xdp-sender.js'
 import { pinThread, onlineCpus } from '../sys/cpus.js'
 import { findInterface } from '../sys/interfaces.js'
 import { Failure, UsageError } from './command.js'
@@ -24,6 +25,8 @@ export const sendFlags: FlagTable = {
   seconds: { type: 'string' },
   count: { type: 'string' },
   burst: { type: 'string' },
+  by: { type: 'string' },
+  queue: { type: 'string' },
   drain: { type: 'string' },
   cpu: { type: 'string' },
   tolerance: { type: 'string' },
@@ -68,7 +71,7 @@ export async function send(load: Load, flags: Flags, io: Io): Promise<number> {
     )
     const result = await transmit(opened, load.packets, { ...order, signal: stop.signal }, tolerance)
     progress.clear()
-    const by = to === 'memory' ? 'memory' : 'live frames'
+    const by = to === 'memory' ? 'memory' : ways[wayOf(flags)]
     if (isSet(flags, 'json')) io.out(`${JSON.stringify(jsonOf(to, by, load, result))}\n`)
     else io.out(sentText(to, by, load, result))
     if (stop.signal.aborted) return exit.interrupted
@@ -121,7 +124,15 @@ function open(
     ...(rate !== undefined && { rate }),
     ...(times && { times, ...(span !== undefined && { span }) }),
   }
+  const way = wayOf(flags)
+  const other = way === 'live' ? 'queue' : 'burst'
+  if (text(flags, other) !== undefined)
+    throw new UsageError(`--${other} goes with --by ${way === 'live' ? 'af-xdp' : 'live'}`)
   if (to === 'memory') return new MemorySender(specification)
+  if (way === 'af-xdp') {
+    const queue = integer(flags, 'queue', { least: 0, most: 65_535 }) ?? 0
+    return inWords(() => XdpSender.open({ ...specification, device: to, queue }))
+  }
   const longest = packets.reduce((most, { length }) => Math.max(most, length), 0)
   if (packets.length * (longest + 16) > mostBytes)
     throw new Failure(
@@ -135,15 +146,28 @@ function open(
   if (burst !== undefined && !Number.isInteger(Math.log2(burst)))
     throw new UsageError(`--burst takes a power of two up to 256, not ${burst}`)
   const live: LiveSpecification = { ...specification, device: to, ...(burst !== undefined && { burst }) }
-  return withKernel(() => {
+  return inWords(() => openLiveSender(live))
+}
+
+/** What makes packets leave. */
+const ways = { live: 'live frames', 'af-xdp': 'AF_XDP' } as const
+
+function wayOf(flags: Flags): keyof typeof ways {
+  const given = text(flags, 'by') ?? 'live'
+  if (given === 'live' || given === 'af-xdp') return given
+  throw new UsageError(`--by takes live or af-xdp, not ${given}`)
+}
+
+/** Opens a sender; what it refuses is a mistake of the caller, what the machine refuses is told with its remedy. */
+const inWords = <T>(open: () => T): T =>
+  withKernel(() => {
     try {
-      return openLiveSender(live)
+      return open()
     } catch (error) {
       if (error instanceof RangeError) throw new Failure(error.message, exit.usage)
       throw error
     }
   })
-}
 
 const jsonOf = (
   to: string,

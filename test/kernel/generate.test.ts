@@ -7,8 +7,9 @@ import { attachXdp } from '../../src/sys/xdp.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { defaultStream, streamPackets } from '../../src/traffic/stream.js'
 import { transmit } from '../../src/traffic/transmission.js'
+import { XdpSender } from '../../src/traffic/xdp-sender.js'
 import { counterProgram, verdicts } from './counter.js'
-import { without } from './probes.js'
+import { without, withoutAfXdp } from './probes.js'
 
 const cable = {
   namespaces: { left: {}, right: {} },
@@ -51,6 +52,36 @@ test(
         () => lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', times, span: 1 })),
         /span ends after/,
       )
+    } finally {
+      counter.close()
+      lab.down()
+    }
+  },
+)
+
+test(
+  'a socket sends every packet in order, more of them than it has frames, and completes them all',
+  { skip: withoutAfXdp },
+  async () => {
+    const lab = up(cable)
+    const counter = counterProgram(verdicts.drop)
+    try {
+      const attachment = lab.inNamespace('right', () => attachXdp(counter.program, 'b', 'native'))
+      for (const flows of [3, 5000]) {
+        const packets = streamPackets({ ...defaultStream, size: 128, flows })
+        const sender = lab.inNamespace('left', () => XdpSender.open({ packets, device: 'a', queue: 0 }))
+        const before = counter.count()
+        const found = await transmit(sender, packets, { count: 6000, seconds: Infinity, drain: 2000 })
+        sender.close()
+        assert.deepEqual([found.sent, found.completed, found.unaccounted], [6000, 6000, 0])
+        assert.equal(counter.count() - before, 6000)
+      }
+      attachment.detach()
+      const { packets } = { packets: streamPackets(defaultStream) }
+      const open = (device: string, queue: number) =>
+        lab.inNamespace('left', () => XdpSender.open({ packets, device, queue }))
+      assert.throws(() => open('none', 0), /no device none/)
+      assert.throws(() => open('a', 7), /a has 1 send queues/)
     } finally {
       counter.close()
       lab.down()
