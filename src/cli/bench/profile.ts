@@ -224,7 +224,7 @@ function textOf(
     `  an item has ${itemBytes} bytes, written by the sequencer alone`,
     shared.length
       ? `  written by different workers in one line: ${shared.join('; ')}`
-      : `  no line of contexts, progress, counters or state is written by two of the ${cores} workers`,
+      : `  no line of contexts, progress, counters or state is written by two ${cores === 1 ? 'threads' : 'workers'}`,
     '',
   ].join('\n')
 }
