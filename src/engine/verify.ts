@@ -15,6 +15,7 @@ import { describeDifference, diffDumps, diffStates } from '../state/diff.js'
 import { dumpState, mergeDumps } from '../state/dump.js'
 import { stateMemory } from '../state/memory.js'
 import type { SharingForm, Strategy, StrategyName } from '../strategy/strategy.js'
+import { PauseTooLong } from '../strategy/replicated-by-value.js'
 import type { Artifact } from './artifact.js'
 import { commitOrder } from './commit-order.js'
 import { Shards } from './handover.js'
@@ -197,6 +198,10 @@ async function verifyCase(
     strategy,
     cores,
     virtual: options.threads !== true,
+  }).catch((error: unknown) => {
+    // Refused rather than wrong, like a program that cannot be replicated at all.
+    if (error instanceof PauseTooLong) return { error: error.message }
+    throw error
   })
   if ('error' in found) return { ...base, divergent: 0, skipped: found.error }
   const check = new Comparison(subject, store, options, found)

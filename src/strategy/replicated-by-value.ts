@@ -3,10 +3,22 @@
 // The sequencer copies every packet into a frame behind its history; a worker sees nothing but its own frames. Slower
 // than by reference where memory is shared, and the proof that the frame format is enough: both agree byte for byte.
 
-import { fixedBytes, flag, ring } from '../backend/wasm/loops/value.js'
+import { fixedBytes, flag, longestPause, ring } from '../backend/wasm/loops/value.js'
 import { descriptor, descriptorBytes } from '../backend/wasm/memory.js'
 import { replicated } from './replicated.js'
 import type { Stage, Strategy } from './strategy.js'
+
+/** Two packets are further apart than the time in a frame can tell: going on would make replicas differ. */
+export class PauseTooLong extends Error {
+  /** `sequence`: number of the packet after the pause, from 1. */
+  constructor(sequence: bigint) {
+    const hours = (Number(longestPause) / 3.6e12).toFixed(1)
+    super(
+      `packet ${sequence - 1n} comes more than ${hours} hours after the one before, and frames carry 48 bits of time, which ` +
+        'cannot tell such a pause: it takes history by reference, or captures cut there',
+    )
+  }
+}
 
 export const replicatedByValue: Strategy = {
   ...replicated,
@@ -27,6 +39,8 @@ export const replicatedByValue: Strategy = {
       origins,
       address,
     )
+    const paused = new DataView(stage.words.buffer).getBigUint64(address + ring.paused, true)
+    if (paused !== 0n) throw new PauseTooLong(paused)
   },
   work({ loops, contexts }, worker, slab, count, seq) {
     loops.valued!(contexts[worker], slab.descriptors, count, seq, slab.stamps)

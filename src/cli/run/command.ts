@@ -16,6 +16,7 @@ import { start } from '../../engine/run.js'
 import type { Epoch } from '../../engine/rebalance.js'
 import type { Input, RunResult } from '../../engine/run.js'
 import { historyForms, strategyWith } from '../../strategy/strategies.js'
+import { PauseTooLong } from '../../strategy/replicated-by-value.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags } from '../command.js'
@@ -137,6 +138,7 @@ export const command: Command = {
       result = await start(artifact, planned, strategy, input, options.rules)
     } catch (error) {
       if (error instanceof WorkerFailure) throw new Failure(error.message, exit.failure)
+      if (error instanceof PauseTooLong) throw new Failure(error.message, exit.program)
       throw error
     } finally {
       progress.clear()

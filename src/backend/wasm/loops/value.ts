@@ -12,8 +12,16 @@ import { context, descriptor } from '../memory.js'
 import { Loop } from './loop.js'
 import type { LoopParts, Slice } from './loop.js'
 
-/** Byte offsets in the sequencer's ring: u32 slot of the oldest item, effect bitmap (32 bytes), items. */
-export const ring = { index: 0, effects: 4, items: 36 } as const
+/**
+ * Byte offsets in the sequencer's ring: u32 slot of the oldest item, effect bitmap (32 bytes), the last packet's time,
+ * the number of the first packet that came after too long a pause (0 for none), items.
+ */
+export const ring = { index: 0, effects: 4, time: 40, paused: 48, items: 56 } as const
+/**
+ * Nanoseconds between two packets that frames of 16 workers can carry in any case: a worker's frames are 16 packets
+ * apart, and their 48 bits of time must not wrap in between (4.9 hours).
+ */
+export const longestPause = 2n ** 44n
 /** Bytes of a ring of so many slots. */
 export const ringBytes = (slots: number, itemBytes: number): number => ring.items + slots * itemBytes
 
@@ -123,9 +131,11 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
   })
   const bit: Code = [local.get(index), i32.const(7), i32.and]
   loop.func.emit([local.get(history), i32.load(ring.index), local.set(index)])
+  const watch = propertiesOf(loop.source).some(isWide) ? notePause(loop) : []
   loop.each(
     [
       loop.openPacket(),
+      watch,
       [local.get(origins), local.get(packet), i32.store()],
       storeBigEndian(frames, i32.const(0), seq, 4),
       [local.get(frames), i32.const(versionAndFlags(loop.source)), i32.store8(4)],
@@ -170,6 +180,17 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
     ],
   )
   loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)])
+}
+
+/** Code that notes the first packet whose time frames cannot carry: the one after a pause that is too long. */
+function notePause(loop: Loop): Code {
+  const { history, desc, seq } = loop.l
+  return [
+    [local.get(desc), i64.load(descriptor.timestamp), local.get(history), i64.load(ring.time), i64.sub],
+    [i64.const(longestPause), i64.ge_u, local.get(history), i64.load(ring.paused), i64.eqz, i32.and],
+    if_([local.get(history), local.get(seq), i64.store(ring.paused)]),
+    [local.get(history), local.get(desc), i64.load(descriptor.timestamp), i64.store(ring.time)],
+  ]
 }
 
 /** Code that reads the packet's properties from a frame's header; the program's inputs come from there from now on. */
