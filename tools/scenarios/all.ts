@@ -2,6 +2,7 @@
 
 import { scenarios as connectionTracker } from './connection-tracker.js'
 import { scenarios as ddosMitigator } from './ddos-mitigator.js'
+import { scenarios as dnsFlood } from './dns-flood.js'
 import { scenarios as forwarders } from './forwarders.js'
 import { scenarios as heavyHitter } from './heavy-hitter.js'
 import { scenarios as keyValueCache } from './key-value-cache.js'
@@ -13,6 +14,7 @@ import { scenarios as tokenBucket } from './token-bucket.js'
 export const scenarios: readonly Scenario[] = [
   ...portKnocking,
   ...ddosMitigator,
+  ...dnsFlood,
   ...heavyHitter,
   ...tokenBucket,
   ...connectionTracker,
