@@ -100,7 +100,9 @@ export async function openKernelInterface(
         }),
       ),
     }))
-    for (const pool of opening.all) opened.push(await pool)
+    const settled = await Promise.allSettled(opening.all)
+    for (const found of settled) if (found.status === 'fulfilled') opened.push(found.value)
+    for (const found of settled) if (found.status === 'rejected') throw found.reason
     if (address) {
       const steering = loadSteering(everything)
       closing.push(() => steering.close())

@@ -13,8 +13,6 @@ import { here } from '../../sys/namespace.js'
 import type { HeldNamespace } from '../../sys/namespace.js'
 import { inNamespace } from '../../sys/namespace.js'
 import { PollSet } from '../../sys/poll.js'
-import { attachXdp } from '../../sys/xdp.js'
-import type { Attachment } from '../../sys/xdp.js'
 import { makeMemory } from '../stage.js'
 import type { Queue, QueueBatch, QueueMode, QueueOptions, QueuePacket, QueueStatistics } from './api.js'
 import { checkQueue, frameSizeFor } from './device.js'
@@ -26,8 +24,9 @@ import { parseMatch } from './match.js'
 import { CursorBatch, PacketCursor } from './packet.js'
 import { assignPool, openPool, prepareQueues } from './pool.js'
 import type { Pool } from './pool.js'
-import { loadSteering } from './steering.js'
 import type { Steering } from './steering.js'
+import { steered } from './steered.js'
+import type { Steered } from './steered.js'
 import { Turn, workerSocket } from './turn.js'
 
 /** Milliseconds of handling packets after which other work has its turn, and of one sleep at most. */
@@ -70,23 +69,22 @@ export async function openQueue(device: string, queue: number, options: QueueOpt
         busyPoll: options.busyPoll ?? 0,
       }),
     }
-    // It is rejected when it is awaited; not before, if something else fails first.
-    opening.pool.catch(() => {})
-    const kernel = openKernelInterface(memory, layout, { device: target, pools: [1] })
-    kernel.catch(() => {})
-    const pool = await opening.pool
-    closing.push(() => pool.close())
-    const way = await kernel
-    closing.push(() => inNamespace(home.path, way.close))
-    const steering = loadSteering(match)
-    closing.push(() => steering.close())
-    steering.setSockets(queue, pool.sockets)
-    const attachment = inNamespace(home.path, () =>
-      attachXdp(steering.program, target.index, options.xdp ?? 'auto'),
-    )
-    closing.push(() => inNamespace(home.path, () => attachment.detach()))
+    // Both begin here, in the thread's namespace; whichever fails, the other is closed.
+    const [opened, made] = await Promise.allSettled([
+      opening.pool,
+      openKernelInterface(memory, layout, { device: target, pools: [1] }),
+    ])
+    if (opened.status === 'fulfilled') closing.push(() => opened.value.close())
+    if (made.status === 'fulfilled') closing.push(() => inNamespace(home.path, made.value.close))
+    if (opened.status === 'rejected') throw opened.reason
+    if (made.status === 'rejected') throw made.reason
+    const [pool, way] = [opened.value, made.value]
     view.setUint32(layout.places[0].sockets[0].block + field.kernel, layout.places[1].sockets[0].block, true)
-    return new OpenQueue(target, memory, layout, pool, way, steering, attachment, home, closing)
+    const shared = steered(target, match, options.xdp ?? 'auto', home)
+    closing.push(shared.release)
+    shared.steering.setSockets(queue, pool.sockets)
+    closing.push(() => shared.steering.setSockets(queue, undefined))
+    return new OpenQueue(target, memory, layout, pool, way, shared, home, closing)
   } catch (error) {
     for (const action of closing.toReversed()) action()
     throw error
@@ -123,14 +121,13 @@ class OpenQueue implements Queue {
     layout: QueueLayout,
     pool: Pool,
     way: KernelInterface,
-    steering: Steering,
-    attachment: Attachment,
+    shared: Steered,
     home: HeldNamespace,
     closing: (() => void)[],
   ) {
     this.device = target.name
     this.queue = pool.options.queue
-    this.mode = { xdp: attachment.mode, ...pool.mode }
+    this.mode = { xdp: shared.mode, ...pool.mode }
     this.memory = new Uint8Array(memory.buffer, layout.memory, layout.memoryBytes)
     this.#target = target
     this.#layout = layout
@@ -142,7 +139,7 @@ class OpenQueue implements Queue {
       this.#turn.open(workerSocket(open, 0, { receives: open === pool, forwards: false }))
     }
     this.#pool = pool
-    this.#steering = steering
+    this.#steering = shared.steering
     this.#home = home
     this.#closing = closing
     this.#cursor = new PacketCursor(memory.buffer, layout.memory)

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { openQueue } from '../../../src/engine/queue/open.js'
 import type { Queue, QueueOptions } from '../../../src/index.js'
 import type { Lab } from '../../../src/lab/lab.js'
+import { interfaces } from '../../../src/sys/interfaces.js'
 import { attachXdp } from '../../../src/sys/xdp.js'
 import { openLiveSender } from '../../../src/traffic/live.js'
 import { counterProgram, verdicts } from '../counter.js'
@@ -92,9 +93,22 @@ test('openQueue says what is wrong before and while it is open', { skip: without
     await lab.run('right', ['ip', 'link', 'set', 'dev', 'wire', 'mtu', '1500'])
     await assert.rejects(() => openQueue('nosuch', 0), /there is no interface nosuch/)
 
+    // Two queues of an interface share its XDP program, if they want the same packets.
+    const second = await open(lab, 1, { steer: 'udp' })
+    await refused(0, {}, /another queue of wire is open with steer 'udp'/)
+    const third = await open(lab, 0, { steer: 'udp' })
+    await second.close()
+    assert.equal(lab.interface('right', 'wire').xdp.length, 1, 'the other goes on')
+    await third.close()
+    assert.deepEqual(lab.interface('right', 'wire').xdp, [])
     const first = await open(lab, 0)
-    await refused(0, {}, /another socket with memory of its own has the queue|has a program/)
+    await refused(0, {}, /another socket with memory of its own has the queue/)
     await first.close()
+    assert.deepEqual(
+      lab.inNamespace('right', () => interfaces().map(i => i.name)),
+      ['lo', 'wire'],
+      'no hp0 is left',
+    )
     // The kernel gives the queue back.
     const queue = await open(lab, 0)
     const ended = (async () => {
