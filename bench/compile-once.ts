@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openBundle } from '../src/bundle.js'
 import { threadTime } from '../src/sys/thread-time.js'
+import { setShortRunFlags } from '../src/v8-flags.js'
 
 /** Milliseconds: on the clock, of the thread that compiles, and of all threads of the process. */
 export interface Took {
@@ -40,6 +41,7 @@ function timed<T>(work: () => T): { took: Took; result: T } {
 }
 
 const [name, target, count, codeFolder] = process.argv.slice(2)
+if (!process.env.NOFLAGS) setShortRunFlags()
 // The compiler as the command line takes it (src/cli/main.ts).
 const bundle = openBundle(codeFolder)
 const { compile } = (
@@ -48,6 +50,9 @@ const { compile } = (
 const { bytecodeOf } = (
   bundle ? bundle.load('engine/kernel/load.js') : await import('../src/engine/kernel/load.js')
 ) as typeof import('../src/engine/kernel/load.js')
+const { awaitChecker, startChecker, stopChecker } = (
+  bundle ? bundle.load('lang/beside.js') : await import('../src/lang/beside.js')
+) as typeof import('../src/lang/beside.js')
 const { keepTypeScriptCode, loadTypeScript } = (
   bundle ? bundle.load('lang/typescript.js') : await import('../src/lang/typescript.js')
 ) as typeof import('../src/lang/typescript.js')
@@ -64,7 +69,11 @@ function build(file: string, text: string, target: string): number {
 
 const file = fileURLToPath(new URL(`../../programs/${name}.ts`, import.meta.url))
 const text = readFileSync(file, 'utf8')
-const imported = timed(() => loadTypeScript(codeFolder)).took
+const imported = timed(() => {
+  startChecker(codeFolder)
+  loadTypeScript(codeFolder)
+  awaitChecker()
+}).took
 const compiles: Took[] = []
 let bytes = 0
 for (let k = 0; k < Number(count); k++) {
@@ -72,7 +81,7 @@ for (let k = 0; k < Number(count); k++) {
   compiles.push(took)
   bytes = result
 }
-keepTypeScriptCode()
+if (!stopChecker()) keepTypeScriptCode()
 bundle?.keep(target)
 process.stdout.write(
   JSON.stringify({ import: imported, compiles, bundled: bundle !== undefined, bytes } satisfies Once),

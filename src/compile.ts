@@ -21,7 +21,7 @@ import { frameLayout } from './backend/wasm/loops/value.js'
 import type { Diagnostic } from './diagnostics/diagnostic.js'
 import type { Artifact } from './engine/artifact.js'
 import type { Func, Program } from './ir/types.js'
-import { compileSource } from './lang/source.js'
+import { beginSource, isError } from './lang/source.js'
 import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { fibsOf, kernelMapsOf } from './state/kernel-map.js'
@@ -81,8 +81,24 @@ export interface CompileOptions {
 
 /** From source text. */
 export function compile(file: string, text: string, options: CompileOptions = {}): Compilation {
-  const { program, diagnostics } = compileSource(file, text)
-  return program ? { compiled: assemble(program, options), diagnostics } : { diagnostics }
+  const { program, finish } = beginSource(file, text)
+  if (!program) return { diagnostics: finish() }
+  const assembled = attempt(() => assemble(program, options))
+  // Only now is it known that the types are right: before, anything may have gone wrong.
+  const diagnostics = finish()
+  return diagnostics.some(isError) ? { diagnostics } : { compiled: assembled(), diagnostics }
+}
+
+/** Does the work now, and gives its result or throws its fault when asked. */
+function attempt<T>(work: () => T): () => T {
+  try {
+    const result = work()
+    return () => result
+  } catch (fault) {
+    return () => {
+      throw fault
+    }
+  }
 }
 
 /** From checked IR. The program is left as it is. */

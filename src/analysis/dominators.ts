@@ -21,11 +21,14 @@ export class DominatorTree {
   readonly order: readonly Block[]
   /** By block id. */
   private readonly at: Int32Array
-  /** By position in the order, as are the arrays below. -1 for a root. */
+  /** By position in the order. -1 for a root. */
   private readonly parents: Int32Array
-  /** A subtree's blocks are numbered from `first` of its root on, without a gap; `size` says how many there are. */
-  private readonly first: Int32Array
-  private readonly size: Int32Array
+  /**
+   * By block id: a subtree's blocks are numbered from the number of its root on, without a gap, and `sizes` says how many
+   * there are. A block outside the tree has the number -1.
+   */
+  private readonly numbers: Int32Array
+  private readonly sizes: Int32Array
   private kids: Block[][] | undefined
 
   /** `parents` holds the position of each block's parent in `order`, or -1; ids are below `nextId`. */
@@ -34,17 +37,23 @@ export class DominatorTree {
     this.order = order
     this.parents = parents
     this.at = positions(order, nextId)
-    this.first = new Int32Array(n)
-    this.size = new Int32Array(n).fill(1)
-    for (let k = n - 1; k >= 0; k--) if (parents[k] >= 0) this.size[parents[k]] += this.size[k]
+    const first = new Int32Array(n)
+    const size = new Int32Array(n).fill(1)
+    for (let k = n - 1; k >= 0; k--) if (parents[k] >= 0) size[parents[k]] += size[k]
     const free = new Int32Array(n)
     let roots = 0
     for (let k = 0; k < n; k++) {
       const parent = parents[k]
-      this.first[k] = parent < 0 ? roots : free[parent]
-      if (parent < 0) roots += this.size[k]
-      else free[parent] += this.size[k]
-      free[k] = this.first[k] + 1
+      first[k] = parent < 0 ? roots : free[parent]
+      if (parent < 0) roots += size[k]
+      else free[parent] += size[k]
+      free[k] = first[k] + 1
+    }
+    this.numbers = new Int32Array(nextId).fill(-1)
+    this.sizes = new Int32Array(nextId)
+    for (let k = 0; k < n; k++) {
+      this.numbers[order[k].id] = first[k]
+      this.sizes[order[k].id] = size[k]
     }
   }
 
@@ -69,10 +78,10 @@ export class DominatorTree {
 
   /** True if a dominates b; every block dominates itself. */
   dominates(a: Block, b: Block): boolean {
-    const [x, y] = [this.position(a), this.position(b)]
-    if (x < 0 || y < 0) return false
-    const inside = this.first[y] - this.first[x]
-    return inside >= 0 && inside < this.size[x]
+    // Of a block made since, there is no number, and no comparison holds.
+    const root = this.numbers[a.id]
+    const inside = this.numbers[b.id] - root
+    return root >= 0 && inside >= 0 && inside < this.sizes[a.id]
   }
 
   strictlyDominates(a: Block, b: Block): boolean {

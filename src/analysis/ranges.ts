@@ -49,11 +49,15 @@ export class Ranges {
   protected readonly facts = new Map<Instr, { yes?: Facts; no?: Facts }>()
   /** For each value, the conditions that may say something about it, where they are settled. */
   private readonly mentions: (Settled[] | undefined)[]
+  /** Those of them that are settled somewhere. */
+  private readonly guards: (Settled[] | undefined)[]
   private widened = false
   /** Values whose users must be looked at again: 1 by id. Those of the round before stand in the other array. */
   private stale: Uint8Array
   private staleBefore: Uint8Array
   private anyStale = false
+  /** By id, 1 for what later rounds look at. */
+  private readonly late: Uint8Array
   private readonly bitsHint: NonNullable<RangeOptions['bits']>
 
   constructor(func: Func, options: RangeOptions = {}) {
@@ -61,6 +65,8 @@ export class Ranges {
     this.tree = options.tree ?? dominators(func)
     this.known = Array(func.nextId)
     this.mentions = Array(func.nextId)
+    this.guards = Array(func.nextId)
+    this.late = new Uint8Array(func.nextId)
     this.stale = new Uint8Array(func.nextId)
     this.staleBefore = new Uint8Array(func.nextId)
     const { order } = this.tree
@@ -91,11 +97,11 @@ export class Ranges {
       const entry = target.preds.length === 1 ? target : undefined
       return { cond: term.cond, outcome: k === 0, entry, values }
     })
+    const guards = settled.filter(({ entry }) => entry)
     for (const value of values) {
       if (value.op === 'const') continue
-      const list = this.mentions[value.id]
-      if (list) list.push(...settled)
-      else this.mentions[value.id] = [...settled]
+      enter(this.mentions, value, settled)
+      enter(this.guards, value, guards)
       if (value.type === 'i1' && opInfo(value.op).fold) for (const a of value.args) values.add(a)
       if (value.op === 'sub') values.add(value.args[0])
     }
@@ -109,10 +115,10 @@ export class Ranges {
   /** What the value can be while `block` is executed. */
   at(value: Instr, block: Block): Interval {
     let range = this.of(value)
-    const mentions = this.mentions[value.id]
-    if (!mentions) return range
-    for (const { cond, outcome, entry } of mentions)
-      if (entry && this.tree.dominates(entry, block)) range = this.refine(range, value, cond, outcome)
+    const guards = this.guards[value.id]
+    if (!guards) return range
+    for (const { cond, outcome, entry } of guards)
+      if (this.tree.dominates(entry!, block)) range = this.refine(range, value, cond, outcome)
     return range
   }
 
@@ -195,8 +201,9 @@ export class Ranges {
   }
 
   /**
-   * One pass over the function; true if something changed. Round 0 evaluates everything, later ones what depends on
-   * values that changed; round < 0 narrows.
+   * One pass over the function; true if something changed that was looked at before. Round 0 evaluates everything, round
+   * 1 the phis that had to do without an operand, and all later ones what depends on values that changed; round < 0
+   * narrows.
    */
   private round(order: readonly Block[], round: number): boolean {
     const [before, stale] = [this.stale, this.staleBefore.fill(0)]
@@ -204,11 +211,19 @@ export class Ranges {
     this.staleBefore = before
     this.anyStale = false
     this.facts.clear()
-    const isStale = ({ id }: Instr): boolean => before[id] + stale[id] > 0
     for (const block of order)
       for (const i of block.instrs) {
-        const due = round === 0 || (round < 0 && i.op === 'phi')
-        if (!due && !i.args.some(isStale)) continue
+        if (round === 0) {
+          this.known[i.id] = this.evaluate(i, block)
+          if (i.op === 'phi' && !i.args.every(a => this.known[a.id])) this.late[i.id] = 1
+          continue
+        }
+        // What took part in no loop stays as round 0 found it.
+        let due = i.op === 'phi' && this.late[i.id] === 1 && (round < 0 || round === 1)
+        const { args } = i
+        for (let k = 0; k < args.length && !due; k++) due = before[args[k].id] + stale[args[k].id] > 0
+        if (!due) continue
+        this.late[i.id] = 1
         const was = this.known[i.id]
         let now = this.evaluate(i, block)
         if (round >= 0 && was && i.op === 'phi') now = this.widen(was, union(was, now), round, i)
@@ -265,6 +280,13 @@ export class Ranges {
     const range = transfer(i, this.argsOf(i, block))
     return (known !== undefined && intersect(range, interval(0n, (1n << BigInt(known)) - 1n))) || range
   }
+}
+
+/** Adds to the list of a value. */
+function enter(lists: (Settled[] | undefined)[], { id }: Instr, settled: readonly Settled[]): void {
+  const list = lists[id]
+  if (list) list.push(...settled)
+  else if (settled.length) lists[id] = [...settled]
 }
 
 function hasLoop(order: readonly Block[]): boolean {

@@ -3,8 +3,10 @@
 // where the build has left no such script. Read dispatch.ts next.
 
 import { openBundle } from '../bundle.js'
+import { setShortRunFlags } from '../v8-flags.js'
 import { cacheFolder } from './cache-folder.js'
 
+setShortRunFlags()
 const args = process.argv.slice(2)
 const bundle = openBundle(cacheFolder())
 const commands = bundle ? bundle.load('cli/dispatch.js') : await import('./dispatch.js')

@@ -16,11 +16,14 @@ export async function compileProgram(
   options: Pick<CompileOptions, 'recovery' | 'hybrid' | 'ways'> = {},
 ): Promise<Compiled> {
   const text = readText(file, 'program')
+  const { startChecker, stopChecker } = await import('../lang/beside.js')
+  startChecker(cacheFolder())
   const { compile } = await import('../compile.js')
   const { keepTypeScriptCode, loadTypeScript } = await import('../lang/typescript.js')
   loadTypeScript(cacheFolder())
   const { compiled, diagnostics } = compile(file, text, options)
-  keepTypeScriptCode()
+  // A thread that checked has more of TypeScript's code, and has kept it.
+  if (!stopChecker()) keepTypeScriptCode()
   if (diagnostics.length) {
     const { renderDiagnostics } = await import('../diagnostics/render.js')
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)

@@ -14,12 +14,16 @@ import { hintFor } from './hints.js'
 import { loadTypeScript, ts } from './typescript.js'
 import type { Ts } from './typescript.js'
 
-export interface Checked {
+export interface Parsed {
   readonly sourceFile: Ts.SourceFile
-  readonly checker: Ts.TypeChecker
-  readonly diagnostics: readonly Diagnostic[]
   /** The text does not parse: its tree is a guess, and only these diagnostics mean anything. */
   readonly malformed: boolean
+  /** Of the syntax. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export interface Checked extends Parsed {
+  readonly checker: Ts.TypeChecker
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -27,9 +31,39 @@ const prelude = join(here, 'prelude.d.ts')
 const ambientFile = join(here, 'ambient.d.ts')
 const libraries = new Map<string, Ts.SourceFile | undefined>()
 
+const main = '/program.ts'
+
 /** Parses and checks `text`. The name is used in messages only; no file of that name is read. */
 export function check(file: string, text: string): Checked {
+  const parsed = parseProgram(file, text)
+  const { sourceFile, malformed } = parsed
+  const program = programOf(sourceFile)
+  const diagnostics = malformed ? parsed.diagnostics : typeErrors(file, program, sourceFile)
+  return { sourceFile, malformed, diagnostics, checker: program.getTypeChecker() }
+}
+
+/** Parses `text`. Parents are set for a tree that no checker will see, and else left to it. */
+export function parseProgram(file: string, text: string, parents = false): Parsed {
   loadTypeScript()
+  const sourceFile = parse(main, text, parents)
+  // TypeScript's own way to them takes a program of all files.
+  const { parseDiagnostics: found } = sourceFile as unknown as { parseDiagnostics: readonly Ts.Diagnostic[] }
+  return {
+    sourceFile,
+    malformed: found.length > 0,
+    diagnostics: found.map(d => convert(d, file, sourceFile)),
+  }
+}
+
+/** What TypeScript says about the types in a program that parses. */
+export const typeErrors = (
+  file: string,
+  program: Ts.Program,
+  sourceFile: Ts.SourceFile,
+): readonly Diagnostic[] => program.getSemanticDiagnostics(sourceFile).map(d => convert(d, file, sourceFile))
+
+/** A parsed program and what it imports. */
+export function programOf(sourceFile: Ts.SourceFile): Ts.Program {
   const options: Ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,
@@ -42,8 +76,6 @@ export function check(file: string, text: string): Checked {
     noFallthroughCasesInSwitch: false,
     types: [],
   }
-  const main = '/program.ts'
-  const sourceFile = parse(main, text)
   const host: Ts.CompilerHost = {
     getSourceFile: name => (name === main ? sourceFile : library(name)),
     getDefaultLibFileName: () => ambientFile,
@@ -57,36 +89,34 @@ export function check(file: string, text: string): Checked {
     directoryExists: () => true,
     resolveModuleNameLiterals: (literals, containing) =>
       literals.map(({ text: name }) => {
-        const path = resolve(name, containing, main)
+        const path = resolve(name, containing)
         return {
           resolvedModule:
             path === undefined ? undefined : { resolvedFileName: path, extension: ts.Extension.Dts },
         }
       }),
   }
-  const program = ts.createProgram({ rootNames: [main, ambientFile], options, host })
-  const syntax = program.getSyntacticDiagnostics(sourceFile)
-  const malformed = syntax.length > 0
-  const found = malformed ? syntax : program.getSemanticDiagnostics(sourceFile)
-  return {
-    sourceFile,
-    checker: program.getTypeChecker(),
-    diagnostics: found.map(d => convert(d, file, sourceFile)),
-    malformed,
-  }
+  return ts.createProgram({ rootNames: [main, ambientFile], options, host })
 }
 
-function resolve(name: string, containing: string, main: string): string | undefined {
+function resolve(name: string, containing: string): string | undefined {
   if (containing === main) return name === 'hairpin' ? prelude : undefined
   return name.startsWith('.') ? join(dirname(containing), name.replace(/\.js$/, '.d.ts')) : undefined
 }
 
-/** Comments are not looked into, and parents are left to the binder, which sets them in any case. */
-const parse = (name: string, text: string): Ts.SourceFile =>
-  ts.createSourceFile(name, text, {
-    languageVersion: ts.ScriptTarget.ES2022,
-    jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
-  })
+/** Comments are not looked into; the binder of the checker sets parents in any case. */
+const parse = (name: string, text: string, parents = false): Ts.SourceFile =>
+  ts.createSourceFile(
+    name,
+    text,
+    { languageVersion: ts.ScriptTarget.ES2022, jsDocParsingMode: ts.JSDocParsingMode.ParseNone },
+    parents,
+  )
+
+/** Parses what every program imports, which is otherwise done when the first one is checked. */
+export function parseLibraries(): void {
+  programOf(parse(main, "import 'hairpin'"))
+}
 
 function library(name: string): Ts.SourceFile | undefined {
   if (!libraries.has(name)) {

@@ -11,7 +11,8 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js'
 import { lineStarts, positionAt } from '../diagnostics/lines.js'
 import type { Program } from '../ir/types.js'
 import type { StateObject } from '../state/declaration.js'
-import { check } from './check.js'
+import { askChecker } from './beside.js'
+import { parseProgram, programOf, typeErrors } from './check.js'
 import { staleEntries } from './handles.js'
 import { Lowering } from './lower/lowering.js'
 import { lowerModule } from './lower/module.js'
@@ -23,31 +24,58 @@ export interface CompiledSource {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+/** A program on its way through the front end. */
+export interface Begun {
+  /** Lowered; absent if there are errors, as far as they are known yet. Its types may not have been checked. */
+  readonly program?: Program<StateObject>
+  /** Waits for the checker; the program is good if none of these is an error. */
+  finish(): readonly Diagnostic[]
+}
+
 /** Compiles a program's text; `file` is its name in messages. */
 export function compileSource(file: string, text: string): CompiledSource {
-  const checked = check(file, text)
-  if (checked.malformed) return { diagnostics: sortDiagnostics(checked.diagnostics) }
-  const refused = checkSubset(file, checked.sourceFile)
-  const earlier = [...checked.diagnostics.filter(d => !refused.some(r => covers(r, d))), ...refused]
-  const l = new Lowering(file, checked.sourceFile, checked.checker)
-  const facts = lowerModule(l, checked.sourceFile)
+  const { program, finish } = beginSource(file, text)
+  const diagnostics = finish()
+  return program && !diagnostics.some(isError) ? { program, diagnostics } : { diagnostics }
+}
+
+export const isError = (d: Diagnostic): boolean => d.severity === 'error'
+
+/** As compileSource; where a thread checks types beside (beside.ts), it goes on while the program is used. */
+export function beginSource(file: string, text: string): Begun {
+  const beside = askChecker(file, text)
+  const parsed = parseProgram(file, text, beside !== undefined)
+  const { sourceFile } = parsed
+  if (parsed.malformed) return { finish: () => sortDiagnostics(parsed.diagnostics) }
+  const typed = once(() => programOf(sourceFile))
+  const ask = once(() => beside?.() ?? typeErrors(file, typed(), sourceFile))
+  // Here the checker comes first: it sets the parents in the tree.
+  if (!beside) ask()
+  const refused = checkSubset(file, sourceFile)
+  const l = new Lowering(file, sourceFile, () => typed().getTypeChecker())
+  const facts = lowerModule(l, sourceFile)
   const func = l.builder.finish()
-  const own = l.diagnostics.filter(d => !earlier.some(e => overlaps(d, e)))
-  const stale = earlier.length + own.length === 0 ? staleEntries(func) : []
-  const diagnostics = sortDiagnostics([
-    ...earlier,
-    ...own,
-    ...stale.map(s =>
-      diagnose('staleEntry', file, s.use, { object: s.object }, [
-        { message: `this may insert into or remove from ${s.object}`, span: s.kill },
-      ]),
-    ),
-  ])
-  if (diagnostics.some(d => d.severity === 'error')) return { diagnostics }
-  if (l.lostAt || !facts) {
-    const at = positionAt(lineStarts(text), l.lostAt?.getStart() ?? 0)
-    throw new Error(`${file}:${at.line}:${at.column}: lowering lost a value and reported nothing`)
-  }
+  const stale = once(() => staleEntries(func))
+  const finish = once(() => {
+    const earlier = [...ask().filter(d => !refused.some(r => covers(r, d))), ...refused]
+    const own = l.diagnostics.filter(d => !earlier.some(e => overlaps(d, e)))
+    const diagnostics = sortDiagnostics([
+      ...earlier,
+      ...own,
+      ...(earlier.length + own.length === 0 ? stale() : []).map(s =>
+        diagnose('staleEntry', file, s.use, { object: s.object }, [
+          { message: `this may insert into or remove from ${s.object}`, span: s.kill },
+        ]),
+      ),
+    ])
+    if (!diagnostics.some(isError) && (l.lostAt || !facts)) {
+      const at = positionAt(lineStarts(text), l.lostAt?.getStart() ?? 0)
+      throw new Error(`${file}:${at.line}:${at.column}: lowering lost a value and reported nothing`)
+    }
+    return diagnostics
+  })
+  if (refused.length + l.diagnostics.length > 0 || l.lostAt || !facts || stale().length) return { finish }
+  if (!beside && finish().some(isError)) return { finish }
   const program: Program<StateObject> = {
     ...facts,
     file,
@@ -57,7 +85,7 @@ export function compileSource(file: string, text: string): CompiledSource {
     counters: l.counters,
     functions: [func],
   }
-  return { program, diagnostics }
+  return { program, finish }
 }
 
 /** An import from elsewhere is refused as such; that TypeScript cannot find it adds nothing. */
@@ -66,3 +94,9 @@ const covers = (r: Diagnostic, d: Diagnostic): boolean =>
 
 const overlaps = (a: Diagnostic, b: Diagnostic): boolean =>
   a.span.start <= b.span.end && b.span.start <= a.span.end
+
+/** What `make` makes, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}

@@ -48,17 +48,26 @@ export function inline(
   l.frames.push(frame)
   node.parameters.forEach((parameter, k) => bindParameter(l, node, parameter, args[k]))
   if (node.body) block(l, node.body.statements)
-  frame.exits.push({ block: l.builder.here, value: endsWithout(l, node) ? { kind: 'never' } : voidValue })
+  frame.exits.push({
+    block: l.builder.here,
+    value: endsWithout(l, node, result) ? { kind: 'never' } : voidValue,
+  })
   l.frames.pop()
   l.scope = outer
   return l.merge(frame.exits)
 }
 
-/** True if TypeScript has proved that the end of the body is never reached: each path returns a value. */
-function endsWithout(l: Lowering, node: Ts.FunctionDeclaration): boolean {
-  const signature = l.checker.getSignatureFromDeclaration(node)
+/**
+ * True if TypeScript has proved that the end of the body is never reached: each path returns a value. If a value is
+ * declared that is not optional, it proves that or complains.
+ */
+function endsWithout(l: Lowering, node: Ts.FunctionDeclaration, result: Frame['result']): boolean {
+  if (node.type?.kind === ts.SyntaxKind.VoidKeyword) return false
+  if (result) return result.kind !== 'optional'
+  const checker = l.checker()
+  const signature = checker.getSignatureFromDeclaration(node)
   if (!signature) return false
-  const type = l.checker.getReturnTypeOfSignature(signature)
+  const type = checker.getReturnTypeOfSignature(signature)
   const parts = type.isUnion() ? type.types : [type]
   return parts.every(t => (t.flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Void)) === 0)
 }

@@ -40,7 +40,8 @@ export interface Frame {
 
 export class Lowering {
   readonly file: string
-  readonly checker: Ts.TypeChecker
+  /** For what no annotation tells. To ask takes a checked program, which may not be there yet. */
+  readonly checker: () => Ts.TypeChecker
   readonly builder: FunctionBuilder
   /** The current version of the packet's bytes. */
   readonly memory: Variable
@@ -71,7 +72,7 @@ export class Lowering {
   private readonly roots = new Set<Block>()
   private node: Ts.Node
 
-  constructor(file: string, sourceFile: Ts.SourceFile, checker: Ts.TypeChecker) {
+  constructor(file: string, sourceFile: Ts.SourceFile, checker: () => Ts.TypeChecker) {
     this.file = file
     this.checker = checker
     this.node = sourceFile

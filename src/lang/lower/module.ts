@@ -49,7 +49,7 @@ export function lowerModule(l: Lowering, file: Ts.SourceFile): ModuleFacts | und
   const packet: Value = { kind: 'view', view: rootView(l.context) }
   const [parameter, second] = main.parameters
   if (second) l.report('packetFunctionType', { what: 'takes one parameter' }, second)
-  else if (parameter && l.checker.getTypeAtLocation(parameter).symbol?.name !== 'Packet')
+  else if (parameter && !takesPacket(l, parameter))
     l.report('packetFunctionType', { what: 'takes a Packet' }, parameter)
   l.at(main, () => {
     const result = inline(l, main, name, [packet])
@@ -63,6 +63,13 @@ export function lowerModule(l: Lowering, file: Ts.SourceFile): ModuleFacts | und
   for (const s of file.statements)
     if (ts.isFunctionDeclaration(s) && s.body && !l.used.has(s)) checkUnused(l, s, packet)
   return { name, ...(licence !== undefined && { licence }) }
+}
+
+function takesPacket(l: Lowering, parameter: Ts.ParameterDeclaration): boolean {
+  const { type } = parameter
+  if (type && ts.isTypeReferenceNode(type) && ts.isIdentifier(type.typeName))
+    if (l.imports.get(type.typeName.text) === 'Packet') return true
+  return l.checker().getTypeAtLocation(parameter).symbol?.name === 'Packet'
 }
 
 const has = (node: Ts.Node, kind: Ts.SyntaxKind): boolean =>
