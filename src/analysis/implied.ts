@@ -22,6 +22,7 @@ export function implied(cond: Instr, known: Iterable<Known>): boolean | undefine
   if (!asked) return undefined
   let { lo, hi } = { lo: 0n, hi: maxOf(asked.value.type) }
   for (const k of known) {
+    if (!speaksOf(k.cond, asked.value)) continue
     const fact = boundOf(k.cond, k.value)
     if (fact?.value !== asked.value) continue
     if (fact.lo > lo) lo = fact.lo
@@ -29,6 +30,13 @@ export function implied(cond: Instr, known: Iterable<Known>): boolean | undefine
   }
   if (lo > asked.hi || hi < asked.lo) return false
   return lo >= asked.lo && hi <= asked.hi ? true : undefined
+}
+
+/** Whether a value stands on either side of a comparison. */
+function speaksOf(cond: Instr, value: Instr): boolean {
+  let c = cond
+  while (c.op === 'not') c = c.args[0]
+  return c.args.length === 2 && (c.args[0] === value || c.args[1] === value)
 }
 
 /** Whether a condition is one that `implied` can say anything about. */

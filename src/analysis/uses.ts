@@ -24,9 +24,10 @@ export class Uses {
         for (let operand = 0; operand < args.length; operand++)
           if (!left?.[args[operand].id]) this.add(args[operand], { block, instr, operand })
       }
-      terminatorArgs(block).forEach((a, operand) => {
-        if (!left?.[a.id]) this.add(a, { block, operand })
-      })
+      if (block.term.op === 'jump') continue
+      const args = terminatorArgs(block)
+      for (let operand = 0; operand < args.length; operand++)
+        if (!left?.[args[operand].id]) this.add(args[operand], { block, operand })
     }
   }
 

@@ -38,6 +38,7 @@ export function resolve(replaced: ReadonlyMap<Instr, Instr>, value: Instr): Inst
 
 /** Puts the replacements into an instruction's operands; most have none to replace, and keep their list. */
 export function replaceOperands(i: Instr, replaced: ReadonlyMap<Instr, Instr>): void {
+  if (replaced.size === 0) return
   const { args } = i
   for (let k = 0; k < args.length; k++)
     if (replaced.has(args[k])) {

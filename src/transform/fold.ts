@@ -42,7 +42,7 @@ for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder, d
 export function fold(func: Func, facts?: Facts): boolean {
   let changed = false
   const ranges = new Ranges(func, { bits: fieldBitsOf(facts) })
-  const made = new Map<Instr, Interval>()
+  const made: (Interval | undefined)[] = []
   for (let round = 0; round < maxRounds; round++) {
     const folded = new Folding(func, ranges, made).run()
     const branches = foldBranches(func)
@@ -69,21 +69,23 @@ function foldBranches(func: Func): boolean {
   return dropTrivialPhis(func) || changed
 }
 
+const isConst = (i: Instr): boolean => i.op === 'const'
+
 /** One round over a function. */
 class Folding implements Site {
   private readonly func: Func
   private readonly ranges: Ranges
   private readonly uses: Users
   private readonly replaced = new Map<Instr, Instr>()
-  /** Of the instructions that folding made; those of the others hold on, since values only change their form. */
-  private readonly made: Map<Instr, Interval>
+  /** Of the instructions that folding made, by id; those of the others hold on, since values only change their form. */
+  private readonly made: (Interval | undefined)[]
   private block: Block
   /** The instruction being folded; what is made for it comes from the same place in the source. */
   private origin: Instr | undefined
   private out: Instr[] = []
   private changed = false
 
-  constructor(func: Func, ranges: Ranges, made: Map<Instr, Interval>) {
+  constructor(func: Func, ranges: Ranges, made: (Interval | undefined)[]) {
     this.func = func
     this.ranges = ranges
     this.made = made
@@ -107,7 +109,7 @@ class Folding implements Site {
           this.changed ||= earlier
           this.out.push(i)
         } else {
-          if (i.name !== undefined && better.name === undefined && this.made.has(better)) better.name = i.name
+          if (i.name !== undefined && better.name === undefined && this.made[better.id]) better.name = i.name
           this.replaced.set(i, better)
           this.changed = true
         }
@@ -134,9 +136,10 @@ class Folding implements Site {
     if (i.op === 'phi') return undefined
     this.canonical(i)
     const info = opInfo(i.op)
-    const values = info.fold && i.args.map(constOf)
-    if (values?.every(v => v !== undefined))
-      return this.const(i.type, info.fold!(values, i.type, i.args[0].type, i.attrs))
+    if (info.fold && i.args.every(isConst)) {
+      const values = i.args.map(a => BigInt(a.attrs.value))
+      return this.const(i.type, info.fold(values, i.type, i.args[0].type, i.attrs))
+    }
     for (const rule of rulesOf.get(i.op) ?? []) {
       const better = rule(i, this)
       if (better) return better
@@ -188,7 +191,7 @@ class Folding implements Site {
   private place(i: Instr): Instr {
     if (this.origin?.span) i.span = this.origin.span
     this.out.push(i)
-    this.made.set(i, this.computed(i))
+    this.made[i.id] = this.computed(i)
     return i
   }
 
@@ -203,7 +206,7 @@ class Folding implements Site {
   }
 
   range(value: Instr): Interval {
-    return this.made.get(value) ?? this.ranges.at(value, this.block)
+    return this.made[value.id] ?? this.ranges.at(value, this.block)
   }
 
   users(value: Instr): readonly (Instr | undefined)[] {

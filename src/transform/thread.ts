@@ -49,9 +49,10 @@ export function threadWhere(func: Func, isWanted: (cond: Instr) => boolean): boo
     if (candidates.length === 0) break
     // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
     const settled = new SettledBranches(func, tree)
-    const escapes = escaping(func)
+    let found: Uint8Array | undefined
+    const escapes = (): Uint8Array => (found ??= escaping(func))
     for (const block of candidates) {
-      if (copies >= maxCopies || copiedFrom(block) > maxCopied) continue
+      if (copies >= maxCopies || !isCopied(block)) continue
       const made = threadBlock(func, block, settled, escapes, isZero)
       if (made === undefined) continue
       copies += made
@@ -64,9 +65,12 @@ export function threadWhere(func: Func, isWanted: (cond: Instr) => boolean): boo
   return changed
 }
 
-/** Instructions that a copy repeats; constants cost nothing. */
-const copiedFrom = (block: Block): number =>
-  block.instrs.filter(i => i.op !== 'phi' && i.op !== 'const').length
+/** Whether a copy of the block repeats few enough instructions; constants cost nothing. */
+function isCopied({ instrs }: Block): boolean {
+  let count = 0
+  for (const { op } of instrs) if (op !== 'phi' && op !== 'const' && ++count > maxCopied) return false
+  return true
+}
 
 /** Whether a value is 0, where that is known. */
 type IsZero = (i: Instr) => boolean | undefined
@@ -76,7 +80,7 @@ function threadBlock(
   func: Func,
   block: Block,
   settled: SettledBranches,
-  escapes: Uint8Array,
+  escapes: () => Uint8Array,
   isZero: IsZero,
 ): number | undefined {
   const groups: [number[], number[]] = [[], []]
@@ -90,7 +94,7 @@ function threadBlock(
       return 0
     }
   if (groups[0].length + groups[1].length === 0) return undefined
-  redirect(func, block, groups, escapes)
+  redirect(func, block, groups, escapes())
   return groups.filter(g => g.length).length
 }
 
@@ -102,47 +106,70 @@ function outcome(
   isZero: IsZero,
 ): 0 | 1 | undefined {
   if (block.term.op !== 'branch') return undefined
-  const { term } = block.preds[pred]
-  const edge: Known[] =
-    term.op === 'branch' && term.targets[0] !== term.targets[1]
-      ? [{ cond: term.cond, value: term.targets[0] === block }]
-      : []
-  const impliedBy = (i: Instr): bigint | undefined => {
+  const value = new Arrival(block, pred, settled, isZero).valueOf(block.term.cond)
+  return value === undefined ? undefined : value ? 0 : 1
+}
+
+/** What is known where control enters a block on one way. */
+class Arrival {
+  private readonly block: Block
+  private readonly pred: number
+  private readonly settled: () => readonly KnownCondition[]
+  private readonly isZero: IsZero
+  /** What the branch that control comes from has decided. */
+  private readonly edge: Known | undefined
+
+  constructor(block: Block, pred: number, settled: () => readonly KnownCondition[], isZero: IsZero) {
+    this.block = block
+    this.pred = pred
+    this.settled = settled
+    this.isZero = isZero
+    const { term } = block.preds[pred]
+    if (term.op === 'branch' && term.targets[0] !== term.targets[1])
+      this.edge = { cond: term.cond, value: term.targets[0] === block }
+  }
+
+  valueOf(i: Instr): bigint | undefined {
+    if (i.op === 'const') return constOf(i)
+    const isOwn = this.block.instrs.includes(i)
+    if (isOwn && i.op === 'phi') return this.valueOf(i.args[this.pred])
+    if (isOwn)
+      return this.evaluated(i) ?? this.comparedWithZero(i) ?? this.impliedBy(i) ?? this.comparedWithKnown(i)
+    if (i.type !== 'i1') return undefined
+    if (this.edge?.cond === i) return this.edge.value ? 1n : 0n
+    for (const { cond, value } of this.settled()) if (cond === i) return value ? 1n : 0n
+    return this.impliedBy(i)
+  }
+
+  private evaluated(i: Instr): bigint | undefined {
+    return opInfo(i.op).fold ? evaluate(i, a => this.valueOf(a)) : undefined
+  }
+
+  private impliedBy(i: Instr): bigint | undefined {
     if (!isBound(i)) return undefined
-    const known = implied(i, [...edge, ...settled()])
+    const known = implied(i, this.edge ? [this.edge, ...this.settled()] : this.settled())
     return known === undefined ? undefined : known ? 1n : 0n
   }
+
   /** Of `x = 0` and `x != 0`, where x is a phi of the block. */
-  const comparedWithZero = ({ op, args: [a, b] }: Instr): bigint | undefined => {
-    if ((op !== 'eq' && op !== 'ne') || a.op !== 'phi' || !block.instrs.includes(a)) return undefined
+  private comparedWithZero({ op, args: [a, b] }: Instr): bigint | undefined {
+    if ((op !== 'eq' && op !== 'ne') || a.op !== 'phi' || !this.block.instrs.includes(a)) return undefined
     if (b.op !== 'const' || constOf(b) !== 0n) return undefined
-    const zero = isZero(a.args[pred])
+    const zero = this.isZero(a.args[this.pred])
     return zero === undefined ? undefined : zero === (op === 'eq') ? 1n : 0n
   }
+
   /** Of a comparison with a number that is constant on this way. */
-  const comparedWithKnown = (i: Instr): bigint | undefined => {
+  private comparedWithKnown(i: Instr): bigint | undefined {
     if (i.op !== 'leu' && i.op !== 'ltu') return undefined
-    const values = i.args.map(valueOf)
+    const values = i.args.map(a => this.valueOf(a))
     if (values.every(v => v === undefined)) return undefined
     const args = i.args.map((a, k) => {
       const value = values[k]
       return value === undefined ? a : { ...a, op: 'const', args: [], attrs: { value } }
     })
-    return impliedBy({ ...i, args })
+    return this.impliedBy({ ...i, args })
   }
-  const valueOf = (i: Instr): bigint | undefined => {
-    if (i.op === 'const') return constOf(i)
-    if (i.op === 'phi' && block.instrs.includes(i)) return valueOf(i.args[pred])
-    if (block.instrs.includes(i))
-      return evaluate(i, valueOf) ?? comparedWithZero(i) ?? impliedBy(i) ?? comparedWithKnown(i)
-    if (i.type !== 'i1') return undefined
-    if (term.op === 'branch' && term.cond === i && term.targets[0] !== term.targets[1])
-      return term.targets[0] === block ? 1n : 0n
-    const known = settled().find(s => s.cond === i)
-    return known ? (known.value ? 1n : 0n) : impliedBy(i)
-  }
-  const value = valueOf(block.term.cond)
-  return value === undefined ? undefined : value ? 0 : 1
 }
 
 function evaluate(i: Instr, valueOf: (i: Instr) => bigint | undefined): bigint | undefined {
