@@ -33,6 +33,7 @@ import type { SteeringFields } from './strategy/steering.js'
 import { factsOf } from './transform/expand/facts.js'
 import { copyOf } from './transform/expand/rewrite.js'
 import { finish, optimise } from './transform/optimise.js'
+import type { OptimiseOptions } from './transform/optimise.js'
 import { expand, valueField } from './transform/expand/expand.js'
 import { expandAtomics, expandKeyLock, withNaps } from './transform/expand/shared.js'
 
@@ -62,6 +63,8 @@ export interface Compilation {
 export interface CompileOptions {
   /** Passes to leave out, by name (transform/optimise.ts): to measure what they gain. */
   readonly without?: readonly string[]
+  /** Told of every pass that was run, and on what: to count what a compile costs. */
+  readonly observe?: OptimiseOptions['observe']
   /** Also make the form of shared state that does without any lock, safe or not: tests show what locks are for. */
   readonly unlocked?: boolean
   /** Put naps before what shared forms write, so that workers meet in the middle of packets even on one CPU. */
