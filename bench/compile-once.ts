@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openBundle } from '../src/bundle.js'
 import { threadTime } from '../src/sys/thread-time.js'
-import { setShortRunFlags } from '../src/v8-flags.js'
+import { setLongRunFlags, setShortRunFlags } from '../src/v8-flags.js'
 
 /** Milliseconds: on the clock, of the thread that compiles, and of all threads of the process. */
 export interface Took {
@@ -41,7 +41,7 @@ function timed<T>(work: () => T): { took: Took; result: T } {
 }
 
 const [name, target, count, codeFolder] = process.argv.slice(2)
-if (!process.env.NOFLAGS) setShortRunFlags()
+setShortRunFlags()
 // The compiler as the command line takes it (src/cli/main.ts).
 const bundle = openBundle(codeFolder)
 const { compile } = (
@@ -80,7 +80,9 @@ for (let k = 0; k < Number(count); k++) {
   const { took, result } = timed(() => build(file, text, target))
   compiles.push(took)
   bytes = result
+  setLongRunFlags()
 }
+setShortRunFlags()
 if (!stopChecker()) keepTypeScriptCode()
 bundle?.keep(target)
 process.stdout.write(

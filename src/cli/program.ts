@@ -8,6 +8,7 @@ import { Failure } from './command.js'
 import type { Io } from './command.js'
 import { exit } from './exit.js'
 import { readText } from './inputs.js'
+import { setLongRunFlags } from '../v8-flags.js'
 
 /** Compiles a program file; diagnostics go to standard error, errors end the command. */
 export async function compileProgram(
@@ -24,6 +25,7 @@ export async function compileProgram(
   const { compiled, diagnostics } = compile(file, text, options)
   // A thread that checked has more of TypeScript's code, and has kept it.
   if (!stopChecker()) keepTypeScriptCode()
+  setLongRunFlags()
   if (diagnostics.length) {
     const { renderDiagnostics } = await import('../diagnostics/render.js')
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
