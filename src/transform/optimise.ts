@@ -37,6 +37,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   checksums: mergeChecksums,
   'dead-stores': dropDeadStores,
   'length-checks': mergeLengthChecks,
+  'length-threads': func => threadWhere(func, isLengthCheck),
   narrow,
   sink,
   split,
@@ -90,7 +91,7 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   run('split')
   if (run('length-checks')) {
     for (const name of ['dce', 'cse', 'fold', 'dce']) run(name)
-    threadWhere(func, isLengthCheck)
+    run('length-threads')
     for (const name of ['cse', 'fold', 'dce']) run(name)
   }
   run('sink')
