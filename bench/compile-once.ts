@@ -84,7 +84,7 @@ for (let k = 0; k < Number(count); k++) {
 }
 setShortRunFlags()
 if (!stopChecker()) keepTypeScriptCode()
-bundle?.keep(target)
+bundle?.keep(target, 4)
 process.stdout.write(
   JSON.stringify({ import: imported, compiles, bundled: bundle !== undefined, bytes } satisfies Once),
 )

@@ -10,8 +10,11 @@ import { loadWithCode } from './lang/code-cache.js'
 export interface Bundle {
   /** A module's exports, by its path under src; it runs when it is first loaded. */
   load(module: string): unknown
-  /** Leaves compiled code for later processes under the name of what was done. Without a name, nothing. */
-  keep(label: string | undefined): void
+  /**
+   * Leaves compiled code for later processes under the name of what was done, until that was left so many times (default
+   * 1). Without a name, nothing.
+   */
+  keep(label: string | undefined, times?: number): void
 }
 
 /** What tells builds apart: the record that the TypeScript compiler leaves. An installed package has none. */
@@ -39,7 +42,7 @@ export function openBundle(
   if (codeFolder === undefined) return undefined
   const { exports, keep } = loadWithCode(script, codeFolder)
   const { load } = exports as Pick<Bundle, 'load'>
-  return { load, keep: label => void (label !== undefined && keep(label)) }
+  return { load, keep: (label, times) => void (label !== undefined && keep(label, times)) }
 }
 
 /** The first line of a file of which at most 200 bytes are looked at. */

@@ -123,9 +123,14 @@ const io: Io = {
   columns: process.stderr.columns ?? 80,
 }
 
-/** What the arguments had done, as a label for the code that it compiled (bundle.ts); undefined if that is no command. */
-export const workOf = ([name]: readonly string[]): string | undefined =>
-  name !== undefined && Object.hasOwn(commands, name) ? `${name}${ts ? ' with a compile' : ''}` : undefined
+/**
+ * What the arguments had done, as a label for the code that it compiled, and how many times that is worth to be kept
+ * (bundle.ts): programs differ in what they need of the compiler. Nothing if that is no command.
+ */
+export function workOf([name]: readonly string[]): [label?: string, times?: number] {
+  if (name === undefined || !Object.hasOwn(commands, name)) return []
+  return ts ? [`${name} with a compile`, 4] : [name]
+}
 
 async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args

@@ -13,4 +13,5 @@ const commands = bundle ? bundle.load('cli/dispatch.js') : await import('./dispa
 const { workOf, start } = commands as typeof import('./dispatch.js')
 process.exitCode = await start(args)
 setShortRunFlags()
-bundle?.keep(workOf(args))
+const [label, times] = workOf(args)
+bundle?.keep(label, times)

@@ -17,10 +17,10 @@ export interface Loaded {
   /** Whether compiled code was there and V8 took it. */
   readonly taken: boolean
   /**
-   * Writes what is compiled by now, if nothing was taken, or nothing kept under this label yet: what one kind of work
-   * has compiled is added to what others have. Does nothing where the folder cannot be written.
+   * Writes what is compiled by now, if nothing was taken, or less than `times` (default 1) were kept under this label:
+   * what one kind of work has compiled is added to what others have. Does nothing where the folder cannot be written.
    */
-  keep(label?: string): void
+  keep(label?: string, times?: number): void
 }
 
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
@@ -80,9 +80,9 @@ export function loadWithCode(path: string, folder: string): Loaded {
   return {
     exports: module.exports,
     taken,
-    keep(label = '') {
+    keep(label = '', times = 1) {
       const labels = taken && kept ? kept.labels : []
-      if (labels.includes(label)) return
+      if (labels.filter(l => l === label).length >= times) return
       try {
         mkdirSync(folder, { recursive: true })
         const bytes = pack({ code: script.createCachedData(), labels: [...labels, label] })
