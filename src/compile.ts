@@ -38,7 +38,8 @@ import { expand, valueField } from './transform/expand/expand.js'
 import { expandAtomics, expandKeyLock, withNaps } from './transform/expand/shared.js'
 
 /** Expanded functions for a backend. */
-export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice'>
+/** `shared`: the packet function in each form that CPUs can share state in, if it was compiled to be shared. */
+export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice' | 'shared'>
 
 export interface Compiled {
   /** As the front end made it: the oracle interprets this. */
@@ -161,7 +162,13 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ...(options.hybrid && { hybrid: true }),
     shared: forms,
   }
-  const kernel = once(() => (mapped.size ? expanded(layout.all.filter(l => !mapped.has(l.name))) : functions))
+  const kernel = once((): KernelFunctions => {
+    if (mapped.size === 0) return { ...functions, shared: forms }
+    const own = layout.all.filter(l => !mapped.has(l.name))
+    const left = expanded(own)
+    const shared = runs('shared') ? sharedForms(main, left.main, sharing(), shapes, own, options) : forms
+    return { ...left, shared }
+  })
   const artifact: Artifact = {
     name: program.name,
     file: program.file,

@@ -5,14 +5,17 @@ import type { Item } from '../../src/backend/ebpf/asm.js'
 import { debugInfo } from '../../src/backend/ebpf/debug.js'
 import { commits, commitsDeclaration, commitsMap } from '../../src/backend/ebpf/locked.js'
 import { lockDeclaration, lockMap, lockedFrame, underLock } from '../../src/backend/ebpf/locked.js'
+import { evidence, evidenceDeclaration, evidenceMap, record } from '../../src/backend/ebpf/evidence.js'
 import { environment } from '../../src/backend/ebpf/maps.js'
 import type { Environment } from '../../src/backend/ebpf/maps.js'
 import { encode, link } from '../../src/backend/ebpf/encode.js'
 import { compileFunctions, isRefusal } from '../../src/backend/ebpf/program.js'
 import type { BpfCode } from '../../src/backend/ebpf/program.js'
+import { inSection, sectionDeclaration, sectionFrame } from '../../src/backend/ebpf/section.js'
 import { counterStride, mapNames, runtime } from '../../src/backend/ebpf/target.js'
 import type { CpuLevel, LoopForm } from '../../src/backend/ebpf/target.js'
 import type { Compiled } from '../../src/compile.js'
+import { readsInput } from '../../src/engine/kernel/sharing.js'
 import { createTable } from '../../src/engine/kernel/tables.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
 import type { Func } from '../../src/ir/types.js'
@@ -24,6 +27,7 @@ import { loadBtf } from '../../src/sys/btf.js'
 import type { Btf } from '../../src/sys/btf.js'
 import { errno } from '../../src/sys/errno.js'
 import { SystemError } from '../../src/sys/failure.js'
+import { possibleCpus } from '../../src/sys/cpus.js'
 import { createMap, mapFlags } from '../../src/sys/map.js'
 import type { BpfMap } from '../../src/sys/map.js'
 import { mapMemory } from '../../src/sys/map-memory.js'
@@ -67,11 +71,14 @@ export interface MachineOptions {
   readonly loops?: LoopForm
   /** One lock around every packet, and the order in which packets held it; `broken`: without the lock itself. */
   readonly locked?: 'whole' | 'broken'
+  /** Packets of all CPUs in the state together, with evidence of their order; `broken`: without the locks of keys. */
+  readonly section?: { readonly form: 'atomics' | 'key-lock'; readonly broken?: boolean }
 }
 
 /** Bytecode of a compiled program that takes time and the like from memory. */
 export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = {}) {
   const { artifact, kernel } = compiled
+  const { section } = options
   const env = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     tables: kernelMapsOf(artifact.rules),
@@ -83,10 +90,20 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
     cpu: options.cpu ?? 'v3',
     loops: options.loops ?? 'may_goto',
   })
-  const above = options.locked ? lockedFrame : 0
-  const code = compileFunctions([...kernel.callees, kernel.main], env.target, above)
+  const above = options.locked ? lockedFrame : section ? sectionFrame : 0
+  const main = section ? kernel.shared!.get(section.form)! : kernel.main
+  const shared = { cpus: possibleCpus(), time: false, numbers: readsInput(main, 'sequence'), checking: true }
+  const target = section ? { ...env.target, section: shared } : env.target
+  const code = compileFunctions([...kernel.callees, main], target, above)
   if (isRefusal(code))
     throw new StackRefusal(`${code.function} needs ${code.bytes} bytes of stack: ${code.variables.join()}`)
+  if (section) {
+    const more = { ...shared, ordered: process.arch === 'x64', broken: section.broken ?? false }
+    const functions = inSection(code.functions, main, more)
+    const all = functions.flatMap(f => f.code)
+    const maps = [...env.maps, sectionDeclaration(shared.cpus), evidenceDeclaration]
+    return { env: { ...env, maps }, code: { functions, code: all, encoded: encode(all) } }
+  }
   return options.locked ? lockedCode(env, code, kernel.main, options.locked === 'broken') : { env, code }
 }
 
@@ -122,7 +139,13 @@ export class KernelMachine {
       const debug = debugInfo(
         code.functions,
         [...compiled.kernel.callees, compiled.kernel.main],
-        { file: program.file, text: program.source, name: program.name, local: options.locked !== undefined },
+        {
+          file: program.file,
+          text: program.source,
+          name: program.name,
+          local: options.locked !== undefined,
+          apart: options.section !== undefined,
+        },
         env.maps,
       )
       this.btf = loadBtf(debug.btf)
@@ -190,6 +213,25 @@ export class KernelMachine {
     return Array.from({ length: Number(view.getBigUint64(commits.count, true)) }, (_, k) => {
       const at = commits.first + k * commits.stride
       return { packet: view.getUint32(at, true), verdict: view.getUint32(at + 4, true) }
+    })
+  }
+
+  /** What packets left behind, in no particular order; `packet` by its first four bytes. */
+  evidence() {
+    const view = this.view(evidenceMap)
+    return Array.from({ length: Number(view.getBigUint64(evidence.count, true)) }, (_, k) => {
+      const at = evidence.first + k * evidence.stride
+      const word = (offset: number): number => view.getUint32(at + offset, true)
+      return {
+        packet: word(record.packet),
+        verdict: word(record.verdict),
+        begin: word(record.begin),
+        end: word(record.end),
+        place: word(record.place),
+        before: view.getBigUint64(at + record.before, true),
+        amount: view.getBigUint64(at + record.amount, true),
+        sequence: view.getBigUint64(at + record.sequence, true),
+      }
     })
   }
 

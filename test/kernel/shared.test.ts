@@ -1,19 +1,18 @@
 /** One state for all CPUs under one lock: verified, equal to the interpreter, and linearizable with CPUs contending. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Worker } from 'node:worker_threads'
 import { openCapture } from '../../src/device/capture.js'
 import { loadPackets } from '../../src/engine/packets.js'
 import { Serial } from '../../src/engine/serial.js'
 import { up } from '../../src/lab/lab.js'
 import { onlineCpus } from '../../src/sys/cpus.js'
-import { builtFile, root } from '../../tools/sources.js'
+import { root } from '../../tools/sources.js'
 import { main, run } from '../cli/hairpin.js'
 import { bundledProgram, trialNames } from '../programs.js'
 import { agree } from './agree.js'
+import { contend, numbered } from './contend.js'
 import { KernelMachine, withoutPrograms } from './machine.js'
 import { withoutLab } from './probes.js'
 
@@ -29,69 +28,7 @@ for (const name of trialNames)
     assert.ok(verified <= 560_000, `the verifier walks ${verified} instructions`)
   })
 
-/** Frames whose first four bytes are their number. */
-function numbered(count: number): Uint8Array<ArrayBuffer>[] {
-  return Array.from({ length: count }, (_, k) => {
-    const { bytes } = store.packet((k * 37) % store.count)
-    const frame = new Uint8Array(new ArrayBuffer(Math.max(bytes.length, 60)))
-    frame.set(bytes)
-    new DataView(frame.buffer).setUint32(0, k, true)
-    return frame
-  })
-}
-
-/** Rounds that CPUs begin together, and packets of one in each. */
-const rounds = 20
-const repeat = 200
-const frames = numbered(48)
-
-/** Runs the program on two CPUs at the same time. */
-async function contend(machine: KernelMachine): Promise<number> {
-  const cpus = onlineCpus()
-  const threads = 2
-  const started = new Int32Array(new SharedArrayBuffer(4))
-  const modules = ['src/sys/test-run.ts', 'src/sys/program.ts', 'src/sys/cpus.ts']
-  const script = `
-    const { parentPort, workerData } = require('node:worker_threads')
-    const { frames, fd, cpu, rounds, repeat, first, threads, started } = workerData
-    Promise.all([${modules.map(f => `import(${JSON.stringify(builtFile(f))})`).join(', ')}])
-      .then(([{ testRun }, { BpfProgram }, { pinThread }]) => {
-        pinThread([cpu])
-        const program = new BpfProgram(fd, 'xdp', 'shared')
-        parentPort.postMessage('ready')
-        parentPort.once('message', () => {
-          for (let k = 0; k < rounds; k++) {
-            Atomics.add(started, 0, 1)
-            while (Atomics.load(started, 0) < threads * (k + 1));
-            testRun(program, { data: frames[(first + k * 7) % frames.length], repeat })
-          }
-          parentPort.postMessage('done')
-        })
-      })`
-  const workers = Array.from(
-    { length: threads },
-    (_, k) =>
-      new Worker(script, {
-        eval: true,
-        workerData: {
-          frames,
-          fd: machine.program.fd,
-          cpu: cpus[k % cpus.length],
-          rounds,
-          repeat,
-          first: k,
-          threads,
-          started,
-        },
-      }),
-  )
-  await Promise.all(workers.map(w => once(w, 'message')))
-  const done = Promise.all(workers.map(w => once(w, 'message')))
-  for (const w of workers) w.postMessage('go')
-  await done
-  await Promise.all(workers.map(w => w.terminate()))
-  return threads * rounds * repeat
-}
+const frames = numbered(store, 48)
 
 /** What differs from the serial run in the order in which packets held the lock. */
 function differences(name: string, machine: KernelMachine, packets: number): string[] {
@@ -120,7 +57,7 @@ for (const name of ['ddos-mitigator', 'port-knocking', 'token-bucket'])
   test(`${name}: CPUs contending leave what the order of commits says`, { skip }, async () => {
     const machine = new KernelMachine(bundledProgram(name), { seed, locked: 'whole' })
     try {
-      assert.deepEqual(differences(name, machine, await contend(machine)), [])
+      assert.deepEqual(differences(name, machine, await contend(machine.program.fd, frames)), [])
     } finally {
       machine.close()
     }
@@ -135,7 +72,7 @@ test(
     for (let attempt = 0; attempt < 20 && !lost; attempt++) {
       const machine = new KernelMachine(bundledProgram('ddos-mitigator'), { seed, locked: 'broken' })
       try {
-        const packets = await contend(machine)
+        const packets = await contend(machine.program.fd, frames)
         lost = differences('ddos-mitigator', machine, packets).length > 0
       } finally {
         machine.close()
@@ -168,7 +105,7 @@ test(
       assert.match(refused.err, /b has 2 receive queues.*\n.*--strategy shared/)
       const attached = await hairpin(...counting, '--strategy', 'shared')
       assert.equal(attached.code, 0, attached.err)
-      assert.match(attached.out, /all CPUs share one state: one lock for the program/)
+      assert.match(attached.out, /all CPUs share one state: atomic additions/)
       // The program answers nobody who asks for an address.
       const known = ['ip', 'neigh', 'add', '10.9.1.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'a']
       assert.equal((await lab.run('left', known)).status, 0)

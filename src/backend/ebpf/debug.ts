@@ -8,6 +8,7 @@ import type { Code } from './asm.js'
 import { Btf, linkage, typeName } from './btf.js'
 import type { TypeId } from './btf.js'
 import type { MapDeclaration } from './maps.js'
+import { sectionParameters } from './section.js'
 import { registerArguments } from './select.js'
 
 export interface Source {
@@ -17,6 +18,8 @@ export interface Source {
   readonly name: string
   /** All functions are verified where they are called: under a lock no global function may be. */
   readonly local?: boolean
+  /** The packet function is called by another and verified by itself: its result is then any number. */
+  readonly apart?: boolean
 }
 
 /** What is told of the code, by slot of the whole program; types and strings are in the BTF object given. */
@@ -55,7 +58,7 @@ export function codeInfo(
     const func = functions.find(f => f.name === name)
     found.push({
       slot,
-      type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func, source.local),
+      type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func, source),
     })
     const start = startOf(source.text, name)
     let last = -1
@@ -120,6 +123,16 @@ export function debugInfo(
 /** Line and column as line records hold them. */
 export const lineWord = ({ line, column }: LineInfo): number => (line << 10) | column
 
+/** struct xdp_md: of a function that is verified by itself, the kernel wants to see that it takes one. */
+const contextType = (btf: Btf): TypeId =>
+  btf.struct(
+    'xdp_md',
+    24,
+    ['data', 'data_end', 'data_meta', 'ingress_ifindex', 'rx_queue_index', 'egress_ifindex'].map(
+      (name, k) => ({ name, type: btf.unsigned(4), offset: 4 * k }),
+    ),
+  )
+
 const contextOf = (btf: Btf) => [{ name: 'ctx', type: btf.pointer(btf.forward('xdp_md')) }]
 
 const describeEntry = (btf: Btf, programName: string): TypeId =>
@@ -133,7 +146,21 @@ export const isStatic = (func: Func | undefined): boolean =>
  * Functions that are called take numbers and are global, unless their arguments go through memory; one that is no
  * function of the program takes the context and is verified where it is called.
  */
-function describe(btf: Btf, name: string, func: Func | undefined, local = false): TypeId {
+function describe(
+  btf: Btf,
+  name: string,
+  func: Func | undefined,
+  { local = false, apart = false }: Source,
+): TypeId {
+  const given = sectionParameters(name)
+  if (given) {
+    const params = given.map(p => ({ name: p, type: btf.unsigned(8) }))
+    return btf.function(name, linkage.local, btf.int(), params)
+  }
+  if (name === 'main' && apart) {
+    const context = [{ name: 'ctx', type: btf.pointer(contextType(btf)) }]
+    return btf.function(name, linkage.global, btf.int(), context)
+  }
   if (func === undefined || name === 'main')
     return btf.function(name, linkage.local, btf.int(), contextOf(btf))
   const wide = btf.unsigned(8)

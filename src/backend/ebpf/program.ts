@@ -11,6 +11,7 @@ import { encode } from './encode.js'
 import type { Encoded } from './encode.js'
 import type { Machine } from './machine.js'
 import { stackBytes } from './opcodes.js'
+import { isSectionCall } from './section.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
 
@@ -66,7 +67,15 @@ export function finishFunctions(
   const refusal = overStack(compiled, roots, spilled, above)
   if (refusal) return refusal
   const code = compiled.flatMap(f => f.code)
-  return { functions: compiled, code, encoded: encode(code) }
+  let encoded: Encoded | undefined
+  return {
+    functions: compiled,
+    code,
+    // Whoever adds functions that these call has no use for it.
+    get encoded() {
+      return (encoded ??= encode(code))
+    },
+  }
 }
 
 /** `roots` and what they call, directly or not: the kernel refuses code that cannot be reached. */
@@ -75,7 +84,8 @@ export function called(functions: readonly Func[], roots: readonly Func[]): Func
   for (const f of found)
     for (const b of f.blocks)
       for (const i of b.instrs)
-        if (i.op === 'call') found.add(functionNamed(String(i.attrs.callee), functions))
+        if (i.op === 'call' && !isSectionCall(String(i.attrs.callee)))
+          found.add(functionNamed(String(i.attrs.callee), functions))
   return [...found]
 }
 

@@ -15,11 +15,11 @@ import type { Block as IrBlock, Func, Instr } from '../../ir/types.js'
 import {
   alu32,
   alu64,
-  atomic,
   call,
   callLocal,
   ja,
   jgt,
+  jne,
   ldMapValue,
   ldx,
   mayGoto,
@@ -48,6 +48,7 @@ import {
   targetMaps,
   valueLoad,
 } from './lookup.js'
+import { additionStep, countStep } from './addition.js'
 import { Pointers, extents, pointerStep, stateKey, usesOf, writeLoad, writeStore } from './memory.js'
 import type { Address } from './memory.js'
 import {
@@ -64,6 +65,7 @@ import {
 import { PacketProofs } from './packet-proofs.js'
 import { PointerPhis } from './pointer-phis.js'
 import { splitReturns } from './returns.js'
+import { fromArea, isSectionCall } from './section.js'
 import { counterStride, mapNames, runtime } from './target.js'
 import { searchLimit, slotsPerBucket } from '../../state/format.js'
 import type { KernelMap } from '../../state/kernel-map.js'
@@ -326,7 +328,7 @@ class Selection {
       this.stamp = this.fresh()
       this.step(stampStep(this.stamp, metadata, this.data))
     }
-    if (uses('sequence') && this.target.inputs !== 'frame')
+    if (uses('sequence') && this.target.inputs !== 'frame' && !this.target.section)
       this.step({
         uses: [],
         write: out =>
@@ -439,6 +441,12 @@ class Selection {
           write: out => writeStore(out, value, Number(i.attrs.width), address),
         })
       }
+      case 'state.add': {
+        const dst = this.fresh(i)
+        this.values.set(i, dst)
+        const object = this.target.objects.get(String(i.attrs.object))!
+        return this.step(additionStep(dst, object, this.operand(a), this.operand(b), i, this.target.section))
+      }
       case 'count':
         return this.countStep(i)
       case 'call':
@@ -532,9 +540,11 @@ class Selection {
   private call(i: Instr): void {
     const operands = i.args.map(a => this.operand(a))
     const callee = { label: String(i.attrs.callee) }
+    const mayLeave = isSectionCall(callee.label)
     const write = (out: Out, dst?: Value): void => {
       out.arguments(operands)
       out.push(callLocal(callee))
+      if (mayLeave) out.push(jne.imm(r0, 0, out.trap))
       if (dst) out.write(dst, r0, d => (d === r0 ? undefined : out.push(mov64.reg(d, r0))))
     }
     operands.forEach((o, k) => {
@@ -573,20 +583,7 @@ class Selection {
   private countStep(i: Instr): void {
     const off = 8 * this.target.counters.indexOf(String(i.attrs.counter))
     const amount = this.operand(i.args[0])
-    const base = this.counters()
-    this.step({
-      uses: valuesIn([base, amount]),
-      write: out => {
-        const at = out.read(base, r1)
-        // A spilled pointer and a spilled amount would want the same scratch register.
-        const small = !isValue(amount) && amount <= 0x7fffffffn
-        if (small) out.push(ldx.dw(r0, at, off), alu64.add.imm(r0, Number(amount)), stx.dw(at, off, r0))
-        else {
-          out.into(r0, amount)
-          out.push(atomic.add('dw', at, off, r0))
-        }
-      },
-    })
+    this.step(countStep(this.counters(), off, amount))
   }
 
   private input(i: Instr): void {
@@ -595,6 +592,7 @@ class Selection {
       case 'length':
         return this.length(i)
       case 'sequence':
+        if (this.target.section?.numbers) return this.fromArea(i, 'sequence')
         if (this.item?.sequence) return void this.values.set(i, this.item.sequence)
         return this.fixedLoad(i, mapNames.runtime, runtime.sequence)
       case 'seed':
@@ -607,6 +605,7 @@ class Selection {
         return this.fixedLoad(i, mapNames.runtime, runtime.originalLength)
       case 'timestamp':
         if (this.target.inputs !== 'kernel') return this.fixedLoad(i, mapNames.runtime, runtime.timestamp)
+        if (this.target.section?.time) return this.fromArea(i, 'time')
         return this.define(
           i,
           this.stamp ? [this.stamp] : [],
@@ -619,6 +618,13 @@ class Selection {
       default:
         throw new Error(`there is no input ${name}`)
     }
+  }
+
+  /** What the function before this one has left for the packet (section.ts). */
+  private fromArea(i: Instr, what: 'time' | 'sequence'): void {
+    const { cpus } = this.target.section!
+    const code = (out: Out, d: Register): void => out.push(...fromArea(what, d, cpus, out.trap))
+    this.define(i, [], (out, dst) => out.write(dst, r0, d => code(out, d)), true)
   }
 
   /** The length as a number; where it is only compared with what is loaded, nothing. */

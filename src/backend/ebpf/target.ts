@@ -67,6 +67,17 @@ export interface Target {
   readonly inputs: 'kernel' | 'memory' | 'frame'
   /** With inputs from the kernel: which clock stamps packets; `exact` if absent. */
   readonly clock?: Clock
+  /** Packets of all CPUs are in one state together (section.ts). */
+  readonly section?: {
+    /** With inputs from the kernel: packets have their times in their CPU's area. */
+    readonly time: boolean
+    /** Packets have their numbers there. */
+    readonly numbers: boolean
+    /** What additions find is kept, for tests. */
+    readonly checking: boolean
+    /** CPUs that have areas. */
+    readonly cpus: number
+  }
   readonly cpu: CpuLevel
   readonly loops: LoopForm
 }

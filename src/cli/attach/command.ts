@@ -4,8 +4,10 @@ import { isPinned, pinProgram, preparePins } from '../../engine/kernel/attached.
 import { driverCounts } from '../../engine/kernel/driver.js'
 import { clocks } from '../../backend/ebpf/target.js'
 import type { Clock } from '../../backend/ebpf/target.js'
-import { kernelSharing } from '../../engine/kernel/load.js'
-import type { KernelSharing, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
+import type { Loadable, LoadOptions, LoadedProgram } from '../../engine/kernel/load.js'
+import { kernelForm } from '../../engine/kernel/form.js'
+import { kernelSharing, kernelSharings, whyNotShared } from '../../engine/kernel/sharing.js'
+import type { KernelSharing } from '../../engine/kernel/sharing.js'
 import { sharingText } from '../../strategy/shared.js'
 import { programInfo } from '../../sys/info.js'
 import { attachXdp } from '../../sys/xdp.js'
@@ -34,6 +36,7 @@ export const command: Command = {
     mode: { type: 'string', short: 'm' },
     pin: { type: 'string' },
     strategy: { type: 'string', short: 's' },
+    sharing: { type: 'string' },
     set: { type: 'string', multiple: true },
     table: { type: 'string', multiple: true },
     seed: { type: 'string' },
@@ -57,15 +60,16 @@ export const command: Command = {
     const clock = clockOf(flags)
     if (strategy === 'shared' && clock !== 'exact')
       throw new UsageError(`--clock ${clock} goes with --strategy single`)
-    const options: LoadOptions = {
+    const asked = sharingOf(flags, strategy)
+    const wanted: LoadOptions = {
       settings: settings ?? new Map(),
       seed,
       clock,
       rows,
-      ...(strategy === 'shared' && { sharing: kernelSharing(compiled) }),
       ...(rules && { rules }),
     }
     return withKernel(() => {
+      const options = strategy === 'shared' ? { ...wanted, sharing: sharingFor(compiled, asked) } : wanted
       if (!dry)
         checkDevices(devices, strategy === 'single' && compiled.artifact.stateLayout.objects.length > 0, io)
       if (pin !== undefined) {
@@ -92,6 +96,30 @@ function strategyOf(flags: Flags): (typeof strategyNames)[number] {
   const found = strategyNames.find(s => s === given)
   if (found) return found
   throw new UsageError(`--strategy takes ${strategyNames.join(' or ')} here, not ${given}`)
+}
+
+/** The form of sharing asked for. */
+function sharingOf(flags: Flags, strategy: (typeof strategyNames)[number]): KernelSharing | undefined {
+  const given = text(flags, 'sharing')
+  if (given === undefined) return undefined
+  const found = kernelSharings.find(s => s === given)
+  if (!found) throw new UsageError(`--sharing takes ${kernelSharings.join(', ')}, not ${given}`)
+  if (strategy !== 'shared')
+    throw new UsageError(`--sharing is of strategy shared; strategy ${strategy} shares nothing`)
+  return found
+}
+
+/** The form asked for, or the least that is safe. */
+function sharingFor(subject: Loadable, asked: KernelSharing | undefined): KernelSharing {
+  const form = kernelForm()
+  if (asked === undefined) return kernelSharing(subject, form)
+  const why = whyNotShared(subject, asked, form)
+  if (why === undefined) return asked
+  const safe = kernelSharings.filter(s => whyNotShared(subject, s, form) === undefined)
+  throw new Failure(
+    `${subject.artifact.name} cannot be shared with ${asked}: ${why}\nIt is safe with --sharing ${safe.join(' or ')}.`,
+    exit.program,
+  )
 }
 
 function argumentsOf({ positionals }: Flags, dry: boolean): { file: string; devices: string[] } {

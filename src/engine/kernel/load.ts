@@ -17,6 +17,7 @@ import { environment } from '../../backend/ebpf/maps.js'
 import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { compileFunctions, isRefusal } from '../../backend/ebpf/program.js'
 import type { CompiledFunction, StackRefusal } from '../../backend/ebpf/program.js'
+import { inSection, sectionDeclaration, sectionFrame } from '../../backend/ebpf/section.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { Clock } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
@@ -41,12 +42,14 @@ import type { Description } from './description.js'
 import { explainLoops, kernelForm, newest } from './form.js'
 import type { KernelForm } from './form.js'
 import { missingFeature } from './needs.js'
+import { isSection, readsInput } from './sharing.js'
+import type { KernelSharing } from './sharing.js'
 import { createTable } from './tables.js'
 
 /** What is loaded: of a compilation, what concerns the kernel. */
 export interface Loadable {
   readonly artifact: Artifact
-  readonly kernel: Pick<BatchSource, 'callees' | 'main'>
+  readonly kernel: Pick<BatchSource, 'callees' | 'main' | 'shared'>
   readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
 }
 
@@ -72,17 +75,6 @@ export interface LoadOptions {
   readonly verboseLog?: boolean
 }
 
-/** What CPUs that share one state are kept apart with. */
-export type KernelSharing = 'none' | 'program-lock'
-
-/** The least that is safe: whatever a packet leaves behind, its number included, wants the lock. */
-export function kernelSharing({ artifact, kernel }: Loadable): KernelSharing {
-  const numbered = kernel.main.blocks.some(b =>
-    b.instrs.some(i => i.op === 'input' && i.attrs.name === 'sequence'),
-  )
-  return artifact.sharing.forms.includes('none') && !numbered ? 'none' : 'program-lock'
-}
-
 /** The program needs more stack than the kernel has. */
 export class StackExceeded extends Error {}
 
@@ -91,6 +83,9 @@ export class StateExceeded extends Error {}
 
 /** Bytes of a map's value that a program can reach with an offset it computes: the verifier's own bound. */
 export const mostBytes = 2 ** 29
+
+/** Whether every CPU sees the stores of another in their order: so x86 does, whatever the instruction. */
+const storesAreOrdered = process.arch === 'x64'
 
 /** Variables of a refusal that are named. */
 const namedVariables = 8
@@ -159,20 +154,36 @@ export function bytecodeOf(
     clock,
     ...form,
   })
+  const main = kernel.shared?.get(sharing) ?? kernel.main
+  const section = isSection(sharing) && {
+    time: sharing === 'key-lock' && inputs === 'kernel' && readsInput(main, 'timestamp'),
+    numbers: readsInput(main, 'sequence'),
+    checking: false,
+    cpus,
+  }
   const compiled = compileFunctions(
-    [...kernel.callees, kernel.main],
-    locked ? { ...target, cpus: 1 } : target,
-    locked ? lockedFrame : 0,
+    [...kernel.callees, main],
+    locked ? { ...target, cpus: 1 } : section ? { ...target, section } : target,
+    locked ? lockedFrame : section ? sectionFrame : 0,
   )
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
-  const bodies = locked ? underLock(compiled.functions, kernel.main, { inputs }) : compiled.functions
+  const bodies = locked
+    ? underLock(compiled.functions, main, { inputs })
+    : section
+      ? inSection(compiled.functions, main, { ...section, ordered: storesAreOrdered })
+      : compiled.functions
   const functions = inputs === 'kernel' ? withEntry(bodies, cpus, targetMaps(target.tables)) : bodies
   const code = functions.flatMap(f => f.code)
   return {
     functions,
     encoded: encode(code),
     lines: linesOf(code, program),
-    maps: [...maps, verdictsDeclaration(cpus), ...(locked ? [lockDeclaration] : [])],
+    maps: [
+      ...maps,
+      verdictsDeclaration(cpus),
+      ...(locked ? [lockDeclaration] : []),
+      ...(section ? [sectionDeclaration(cpus)] : []),
+    ],
     cpus,
   }
 }
@@ -237,6 +248,7 @@ export function install(
       text: source.source,
       name: artifact.name,
       local: options.sharing === 'program-lock',
+      apart: isSection(options.sharing ?? 'none'),
     },
     made.maps,
   )

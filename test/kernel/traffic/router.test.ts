@@ -6,8 +6,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { kernelSharing, load } from '../../../src/engine/kernel/load.js'
+import { newest } from '../../../src/engine/kernel/form.js'
+import { load } from '../../../src/engine/kernel/load.js'
 import { loadReplicated } from '../../../src/engine/kernel/replicated.js'
+import { kernelSharing } from '../../../src/engine/kernel/sharing.js'
 import { ip } from '../../../src/lab/ip.js'
 import { up } from '../../../src/lab/lab.js'
 import type { Lab } from '../../../src/lab/lab.js'
@@ -234,7 +236,7 @@ test(
   { skip },
   () => {
     const subject = bundledProgram('router')
-    assert.equal(kernelSharing(subject), 'none')
+    assert.equal(kernelSharing(subject, newest), 'none')
     load(subject, { ...options, sharing: 'none' }).close()
     // Under a lock no helper may be called, and a replica's items come from a sequencer.
     assert.throws(
