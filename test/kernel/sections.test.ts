@@ -118,9 +118,9 @@ test(
   'entries that come and go all the time, in a table that is nearly full, are linearizable',
   { skip },
   async () => {
-    // Every packet inserts its key or removes it, an odd number of times each: in the end the table is full, and refuses.
+    // Every packet inserts its key or removes it, in two buckets: who inserts is alone, who removes has the key's lock.
     const text = `import { type Packet, Verdict, table, u32 } from 'hairpin'
-    const there = table({ key: u32, value: u32, capacity: 10 })
+    const there = table({ key: u32, value: u32, capacity: 8 })
     export default function toggle(packet: Packet): Verdict {
       const key = packet.u32(0) ?? 0
       if (there.has(key)) { there.delete(key); return Verdict.Drop }
@@ -130,10 +130,10 @@ test(
     assert.ok(compiled, JSON.stringify(diagnostics))
     const machine = new KernelMachine(compiled, { seed, section: { form: 'key-lock' } })
     try {
-      const packets = await contend(machine.program.fd, frames, 201)
+      const packets = await contend(machine.program.fd, frames.slice(0, 13), 1501)
       assert.deepEqual(differences(compiled, 'key-lock', machine, packets).slice(0, 5), [])
       const verdicts = new Set(machine.evidence().map(r => r.verdict))
-      assert.deepEqual([...verdicts].toSorted(), [1, 2, 3])
+      assert.ok(verdicts.has(1) && verdicts.has(2), 'entries come and go')
     } finally {
       machine.close()
     }
