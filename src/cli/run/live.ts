@@ -1,8 +1,9 @@
 // hairpin run --iface: a program on live interfaces, for every strategy that the kernel has. README.md beside this file
 // is the help; docs/live.md says how such a run works.
 
-import { kernelSharing } from '../../engine/kernel/load.js'
+import { kernelForm } from '../../engine/kernel/form.js'
 import { frameFormat } from '../../engine/kernel/replicated.js'
+import { kernelSharing } from '../../engine/kernel/sharing.js'
 import { liveBalance } from '../../engine/live/figures.js'
 import type { LiveFigures, LiveRun } from '../../engine/live/figures.js'
 import { planLive } from '../../engine/live/plan.js'
@@ -126,7 +127,7 @@ function open(
       throw new UsageError(
         `--record is of strategy replicated, whose sequencer sees all packets in their order`,
       )
-    const sharing = strategy === 'shared' ? kernelSharing(expanded) : undefined
+    const sharing = strategy === 'shared' ? kernelSharing(expanded, kernelForm()) : undefined
     const run = new SoloRun(expanded, { ...common, interfaces: names, mode, ...(sharing && { sharing }) })
     return { run, started: { ...begun, mode: run.attachments[0].mode, ...(sharing && { sharing }) } }
   }
