@@ -4,6 +4,8 @@
 // Frames of one worker come in order; which worker is next is drawn. Workers are loaded once and used for many cases.
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { openCapture } from '../../src/device/capture.js'
 import { framesMap } from '../../src/backend/ebpf/frame.js'
 import { logsMap, recoveryContents, recoveryMap } from '../../src/backend/ebpf/logs.js'
 import { mapNames, runtime } from '../../src/backend/ebpf/target.js'
@@ -13,6 +15,7 @@ import type { KernelRecovery } from '../../src/engine/kernel/recovery.js'
 import { loadReplicated } from '../../src/engine/kernel/replicated.js'
 import type { ReplicatedOptions, ReplicatedProgram } from '../../src/engine/kernel/replicated.js'
 import type { LoadedProgram } from '../../src/engine/kernel/load.js'
+import { loadPackets } from '../../src/engine/packets.js'
 import { Serial } from '../../src/engine/serial.js'
 import type { Loss } from '../../src/engine/transport.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
@@ -22,8 +25,25 @@ import type { Draw } from '../property/draw.js'
 import type { Subject } from './agree.js'
 import { assertState, runFrame, stateOf } from './replicas.js'
 import { Sequencer } from './sequencer.js'
+import { root } from '../../tools/sources.js'
 
 export const entries = 1024
+
+const store = loadPackets((memory, workspace) =>
+  openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
+)
+const captured = Array.from({ length: store.count }, (_, k) => store.packet(k)).filter(
+  p => p.bytes.length >= 14 && p.bytes.length < 2500,
+)
+
+/** So many packets, the bundled capture again and again, with times that go on. */
+export function packetsOf(count: number): LossyCase['packets'] {
+  const long = captured[captured.length - 1].timestamp + 1_000_000n
+  return Array.from({ length: count }, (_, k) => {
+    const p = captured[k % captured.length]
+    return { ...p, timestamp: p.timestamp + BigInt(Math.floor(k / captured.length)) * long }
+  })
+}
 
 /** Says which of `count` queues, some of them empty, is served next. */
 export type Turn = (waiting: readonly number[]) => number
@@ -83,6 +103,11 @@ export class LossyWorkers {
   close(): void {
     for (const memory of this.#memory) for (const m of memory.values()) m.unmap()
     this.#replicas.close()
+  }
+
+  /** The end of a stream: nothing is parked afterwards, except where a worker gave up. */
+  finish(): KernelRecovery {
+    return this.#replicas.finish()
   }
 
   /** Everything as it was when it was loaded. */
@@ -168,7 +193,7 @@ export class LossyWorkers {
       assert.equal(verdict, verdicts[k]!.verdict, `${where}: verdict of packet ${k}`)
       assert.deepEqual(Buffer.from(bytes), Buffer.from(verdicts[k]!.bytes), `${where}: bytes of packet ${k}`)
     }
-    const { pending } = this.#replicas.finish()
+    const { pending } = this.finish()
     assert.equal(pending, 0, where)
     const figures = this.assertRight(which, survived, where)
     const { recovering, unrecoverable, late } = figures.drops
