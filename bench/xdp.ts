@@ -1,6 +1,6 @@
 /**
  * Each of the paper's programs as XDP against hand-written C, in nanoseconds a packet:
- * `node dist/bench/xdp.js [--mode one,many,live|history] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
+ * `node dist/bench/xdp.js [--mode one,many,live|history [--recovery]] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
  *
  * The C is compiled by `clang -O2 -target bpf -mcpu=v3`, once over BPF_MAP_TYPE_HASH as one would write it, and once
  * over our own table layout. All run the same packets over state that is already there, in turn, in one run; every
@@ -10,7 +10,8 @@
  * The program under test is what `attach` loads: it also counts verdicts, which the C does not.
  *
  * `--mode history`, by itself, measures workers of the replicated strategy for 2 to 14 of them, on frames of one flow and
- * of 16,384: what a packet costs (c1) and an item of its history (c2), by least squares.
+ * of 16,384: what a packet costs (c1) and an item of its history (c2), by least squares. With `--recovery` each stands
+ * beside the same worker with loss recovery, of which nothing is lost.
  */
 
 import { parseArgs } from 'node:util'
@@ -36,6 +37,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '11' },
     repeat: { type: 'string', default: '500000' },
     json: { type: 'boolean', default: false },
+    recovery: { type: 'boolean', default: false },
   },
 })
 if (values.mode === 'history') {
@@ -120,15 +122,17 @@ async function measureWorkers(names: readonly string[]): Promise<void> {
     // Time stands still in these frames: no bucket may run empty.
     const still = name === 'token-bucket' ? [['burst', 4_000_000_000n] as const] : []
     const packets = { ...found, settings: new Map([...found.settings, ...still]) }
-    const options = { rounds: Number(values.rounds), repeat: Number(values.repeat) }
-    const { figures, jitedBytes, verifiedInstructions } = await measureHistory(
-      compileBundled(name),
-      packets,
-      options,
-    )
+    const { recovery } = values
+    const options = { rounds: Number(values.rounds), repeat: Number(values.repeat), recovery }
+    const { figures, sizes } = await measureHistory(compileBundled(name), packets, options)
     all.push(...figures.flatMap(f => f.records))
-    const costs = figures.flatMap(({ c1, c2 }) => [c1.toFixed(1), c2.toFixed(2)])
-    cells.push([name, ...costs, String(jitedBytes), String(verifiedInstructions)])
+    sizes.forEach(({ jitedBytes, verifiedInstructions }, k) => {
+      const costs = figures
+        .filter(f => f.recovery === (k === 1))
+        .flatMap(({ c1, c2 }) => [c1.toFixed(1), c2.toFixed(2)])
+      const what = k === 0 ? name : '  with recovery'
+      cells.push([what, ...costs, String(jitedBytes), String(verifiedInstructions)])
+    })
   }
   if (values.json) console.log(JSON.stringify(all, null, 1))
   else process.stdout.write(`${formatTable(cells, 'lrrrrrr')}\n\nns; sizes are those of 14 workers\n`)

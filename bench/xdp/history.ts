@@ -5,6 +5,7 @@
 
 import { exit, mov64, r0 } from '../../src/backend/ebpf/asm.js'
 import { encode } from '../../src/backend/ebpf/encode.js'
+import { columnAt, recoveryMap } from '../../src/backend/ebpf/logs.js'
 import { mapNames, runtime } from '../../src/backend/ebpf/target.js'
 import type { Compiled } from '../../src/compile.js'
 import { compare } from '../../src/measure/compare.js'
@@ -12,6 +13,7 @@ import type { BenchmarkRecord } from '../../src/measure/record.js'
 import { loadReplicated } from '../../src/engine/kernel/replicated.js'
 import { mapMemory } from '../../src/sys/map-memory.js'
 import { programInfo } from '../../src/sys/info.js'
+import type { ProgramInfo } from '../../src/sys/info.js'
 import { loadProgram } from '../../src/sys/program.js'
 import type { BpfProgram } from '../../src/sys/program.js'
 import { testRun } from '../../src/sys/test-run.js'
@@ -41,14 +43,21 @@ export function loadWorker(
   compiled: Compiled,
   packets: PacketSet,
   workers: number,
+  recovery = false,
 ): Worker & { frames: (hot: boolean) => FrameSet } {
   const { settings } = packets
-  const loaded = loadReplicated(compiled, { workers: 1, slots: workers - 1, settings, seed: 1n })
+  const loaded = loadReplicated(compiled, { workers: 1, slots: workers - 1, settings, seed: 1n, recovery })
   const { format } = loaded
   const [{ program, maps }] = loaded.workers
   const words = mapMemory(maps.get(mapNames.runtime)!)
   const view = new DataView(words.bytes.buffer, words.bytes.byteOffset)
-  const reset = (): void => view.setBigUint64(runtime.sequence, 0n, true)
+  const kept = recovery ? mapMemory(maps.get(recoveryMap)!) : undefined
+  const reset = (): void => {
+    view.setBigUint64(runtime.sequence, 0n, true)
+    if (!kept) return
+    const columns = new DataView(kept.bytes.buffer, kept.bytes.byteOffset)
+    for (const name of ['last', 'logged'] as const) columns.setBigUint64(columnAt(name), 0n, true)
+  }
   const nothing = Array.from({ length: packets.before.length }, () => ({
     effect: false,
     bytes: new Uint8Array(format.itemBytes),
@@ -66,6 +75,7 @@ export function loadWorker(
     frames: hot => framesOf(packets, items, format, hot),
     close() {
       words.unmap()
+      kept?.unmap()
       loaded.close()
     },
   }
@@ -116,38 +126,51 @@ export function line(points: readonly { readonly workers: number; readonly cost:
 
 export interface HistoryFigures {
   readonly hot: boolean
+  /** Whether workers keep logs for recovery from lost frames; none is lost here. */
+  readonly recovery: boolean
   readonly c1: number
   readonly c2: number
   readonly records: readonly BenchmarkRecord[]
 }
 
-/** Measures a program's workers, all counts of them in turn, in one run. */
+/** Measures a program's workers, all counts of them in turn, in one run; with `recovery`, each without and with it. */
 export async function measureHistory(
   compiled: Compiled,
   packets: PacketSet,
-  { rounds, repeat }: { readonly rounds: number; readonly repeat: number },
-): Promise<{ figures: HistoryFigures[]; jitedBytes: number; verifiedInstructions: number }> {
+  {
+    rounds,
+    repeat,
+    recovery = false,
+  }: { readonly rounds: number; readonly repeat: number; readonly recovery?: boolean },
+): Promise<{ figures: HistoryFigures[]; sizes: ProgramInfo[] }> {
   const { name } = compiled.artifact
-  const loaded = workerCounts.map(workers => ({ workers, worker: loadWorker(compiled, packets, workers) }))
+  const forms = recovery ? [false, true] : [false]
+  const loaded = workerCounts.flatMap(workers =>
+    forms.map(form => ({ workers, form, worker: loadWorker(compiled, packets, workers, form) })),
+  )
   const figures: HistoryFigures[] = []
   for (const hot of [true, false]) {
-    const jobs = loaded.map(({ workers, worker }) => ({
+    const jobs = loaded.map(({ workers, form, worker }) => ({
       workers,
+      form,
       worker,
       mode: frameMode(worker.frames(hot), workers, repeat),
     }))
     const { records } = await compare(
-      jobs.map(({ workers, worker, mode }) => ({
-        name: `${workers} workers`,
+      jobs.map(({ workers, form, worker, mode }) => ({
+        name: `${workers} workers${form ? ', recovery' : ''}`,
         run: () => mode.measure(worker),
       })),
       { rounds, warmup: 1, unit: 'ns/packet', parameters: { program: name, mode: 'history', hot, repeat } },
     )
-    const points = records.map((r, k) => ({ workers: jobs[k].workers, cost: r.summary.median }))
-    figures.push({ hot, ...line(points), records })
+    for (const form of forms) {
+      const own = records.filter((_, k) => jobs[k].form === form)
+      const points = own.map((r, k) => ({ workers: workerCounts[k], cost: r.summary.median }))
+      figures.push({ hot, recovery: form, ...line(points), records: own })
+    }
     for (const { mode } of jobs) mode.close()
   }
-  const { jitedBytes, verifiedInstructions } = programInfo(loaded.at(-1)!.worker.program)
+  const sizes = forms.map(form => programInfo(loaded.findLast(l => l.form === form)!.worker.program))
   for (const { worker } of loaded) worker.close()
-  return { figures, jitedBytes, verifiedInstructions }
+  return { figures, sizes }
 }
