@@ -1,5 +1,6 @@
 /** A figure of a report: charts or a table, the numbers behind them, and what the paper claims about it. */
 
+import type { BenchmarkRecord } from '../measure/record.js'
 import type { Chart } from './chart.js'
 
 export interface Claim {
@@ -26,9 +27,23 @@ export interface Figure {
   readonly claims: readonly Claim[]
   /** Settings worth knowing: trace, packets, repetitions. */
   readonly notes: readonly string[]
-  /** Rows of which something is measured, and those that are unstable. */
-  readonly stability: { readonly rows: number; readonly unstable: number; readonly disturbed: number }
+  /** Every point that has samples. */
+  readonly records: readonly BenchmarkRecord[]
 }
+
+export interface Stability {
+  readonly rows: number
+  readonly unstable: number
+  /** Repetitions that others disturbed and that were kept. */
+  readonly disturbed: number
+}
+
+/** How sure the points of a figure are. */
+export const stabilityOf = ({ records }: Pick<Figure, 'records'>): Stability => ({
+  rows: records.length,
+  unstable: records.filter(r => r.unstable).length,
+  disturbed: records.reduce((sum, r) => sum + (r.disturbed?.kept ?? 0), 0),
+})
 
 /** The numbers of a figure, a row for each point or table row. */
 export function csvOf({ charts, table }: Figure): string {

@@ -2,6 +2,7 @@
 
 import { formatEnvironment } from '../measure/environment.js'
 import type { Environment } from '../measure/environment.js'
+import { stabilityOf } from './figure.js'
 import type { Claim, Figure, Table } from './figure.js'
 import { drawChart, escape } from './svg.js'
 
@@ -33,9 +34,9 @@ const classes: Readonly<Record<Claim['holds'], string>> = {
 
 export function reportHtml(report: Report): string {
   const { environment, figures } = report
-  const rows = figures.reduce((sum, f) => sum + f.stability.rows, 0)
-  const unstable = figures.reduce((sum, f) => sum + f.stability.unstable, 0)
-  const disturbed = figures.reduce((sum, f) => sum + f.stability.disturbed, 0)
+  const [rows, unstable, disturbed] = (['rows', 'unstable', 'disturbed'] as const).map(what =>
+    figures.reduce((sum, figure) => sum + stabilityOf(figure)[what], 0),
+  )
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',

@@ -63,7 +63,17 @@ const figure: Figure = {
   charts: [chart([line('measured', 'one, two', 2)])],
   claims: [{ paper: 'It holds.', holds: 'no', here: 'it does not.' }],
   notes: ['3 packets'],
-  stability: { rows: 10, unstable: 2, disturbed: 1 },
+  records: [1, 1.01, 1.3].map((high, i) =>
+    makeRecord({
+      name: `point ${i}`,
+      unit: 'Mpps',
+      better: 'higher',
+      parameters: {},
+      environment: readEnvironment(),
+      samples: [1, high],
+      disturbed: { rejected: 0, kept: i },
+    }),
+  ),
 }
 
 test('numbers are kept as CSV', () => {
@@ -83,7 +93,7 @@ test('the report is one file that says what holds and how sure it is', () => {
     figures: [figure],
   })
   assert.doesNotMatch(html, /<(script|link|img)\b|https?:(?!\/\/www\.w3\.org)/)
-  assert.match(html, /2 of them \(20 %\) are unstable/)
+  assert.match(html, /3 points have samples; 1 of them \(33 %\) are unstable.*3 repetitions were disturbed/)
   assert.match(html, /It holds\. <b class="no">no:<\/b> it does not\./)
   assert.ok(html.includes(environment.kernel) && html.includes('wall clock'))
 })

@@ -3,7 +3,6 @@
 import type { BenchmarkRecord } from '../measure/record.js'
 import type { Kind, Sequencer, Study } from '../measure/study.js'
 import type { Point, Series } from './chart.js'
-import type { Figure } from './figure.js'
 
 /** The names that a reader of the paper knows strategies by. */
 export const shortNames: Readonly<Record<string, string>> = {
@@ -80,14 +79,6 @@ export function growthOf(records: readonly BenchmarkRecord[]): Growth | undefine
     workers: Number(last.parameters.workers),
     monotone: steps.every(([a, b]) => b.median >= a.median * 0.97 || b.max >= a.min),
     best: Math.max(...records.map(r => r.summary.median)),
-  }
-}
-
-export function stabilityOf(records: readonly BenchmarkRecord[]): Figure['stability'] {
-  return {
-    rows: records.length,
-    unstable: records.filter(r => r.unstable).length,
-    disturbed: records.reduce((sum, r) => sum + (r.disturbed?.kept ?? 0), 0),
   }
 }
 

@@ -129,6 +129,8 @@ test('figures: files and a report that says what holds', async () => {
   for (const name of ['report.html', 'table-1.csv', 'figure-5-01.svg', 'figure-5.csv', 'figure-8-02.svg'])
     assert.ok(files.includes(name), files.join())
   assert.match(readFileSync(join(out, 'table-1.csv'), 'utf8'), /^port-knocking,5,8,/m)
+  const records = parseRecords(readFileSync(join(out, 'records.json'), 'utf8'))
+  assert.ok(!('problem' in records) && records.length === 9)
   assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /What of the paper holds here/)
 })
 

@@ -4,9 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isSlice } from '../../analysis/slice.js'
+import { identityOf } from '../../measure/difference.js'
 import { readEnvironment } from '../../measure/environment.js'
 import type { CostSubject } from '../../measure/veth-cost.js'
-import { csvOf } from '../../report/figure.js'
+import { csvOf, stabilityOf } from '../../report/figure.js'
 import type { Figure } from '../../report/figure.js'
 import { figures } from '../../report/figures/all.js'
 import { reportHtml } from '../../report/html.js'
@@ -78,6 +79,8 @@ async function make(flags: Flags, io: Io): Promise<number> {
     ...chosen.map(n => `--only ${n}`),
   ].join(' ')
   const report = join(folder, 'report.html')
+  const records = new Map(made.flatMap(f => f.records).map(r => [identityOf(r), r]))
+  if (records.size > 0) write(join(folder, 'records.json'), `${JSON.stringify([...records.values()])}\n`)
   write(
     report,
     reportHtml({
@@ -143,11 +146,14 @@ function write(path: string, content: string): void {
 const jsonOf = (report: string, seconds: number, made: readonly Figure[]): object => ({
   report,
   seconds,
-  figures: made.map(({ id, title, charts, claims, stability }) => ({
-    id,
-    title,
-    charts: charts.length,
-    claims,
-    ...stability,
-  })),
+  figures: made.map(figure => {
+    const { id, title, charts, claims } = figure
+    return {
+      id,
+      title,
+      charts: charts.length,
+      claims,
+      ...stabilityOf(figure),
+    }
+  }),
 })

@@ -13,7 +13,7 @@ import { takeRounds } from '../../measure/rounds.js'
 import { single } from '../../strategy/single.js'
 import { writePcap } from '../../traffic/pcapfile.js'
 import type { Figure } from '../figure.js'
-import { pointOf, stabilityOf } from '../series.js'
+import { pointOf } from '../series.js'
 import type { Workbench } from '../workbench.js'
 
 const sizes = [64, 128, 256, 512, 1024, 1500]
@@ -117,7 +117,7 @@ export async function figure2(bench: Workbench): Promise<Figure> {
       notes: [
         `${packets.toLocaleString('en')} packets a size, ${rounds} repetitions in turn, times are ${clock.kind}.`,
       ],
-      stability: stabilityOf([...rates, ...receive, ...compute]),
+      records: [...rates, ...receive, ...compute],
     }
   } finally {
     rmSync(folder, { recursive: true })

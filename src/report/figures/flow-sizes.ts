@@ -67,6 +67,6 @@ export function figure5(): Figure {
     notes: [
       shown.map(([law, flows]) => `${law}: ${flows.toLocaleString('en')} flows`).join(', ') + '; seed 1.',
     ],
-    stability: { rows: 0, unstable: 0, disturbed: 0 },
+    records: [],
   }
 }

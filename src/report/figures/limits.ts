@@ -12,7 +12,7 @@ import { sharded } from '../../strategy/sharded.js'
 import { wireBits } from '../../traffic/wire-rate.js'
 import type { Chart, Series } from '../chart.js'
 import type { Figure } from '../figure.js'
-import { pointOf, seriesOf, stabilityOf } from '../series.js'
+import { pointOf, seriesOf } from '../series.js'
 import type { Workbench } from '../workbench.js'
 import { notes } from './scaling.js'
 
@@ -75,10 +75,7 @@ export async function figure10(bench: Workbench): Promise<Figure> {
       recovery.claim,
     ],
     notes: [notes(bench)],
-    stability: stabilityOf([
-      ...study.records.filter(r => r.parameters.strategy === 'replicated'),
-      ...recovery.records,
-    ]),
+    records: [...study.records.filter(r => r.parameters.strategy === 'replicated'), ...recovery.records],
   }
 }
 

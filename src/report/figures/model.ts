@@ -7,7 +7,7 @@ import type { ModelFit, Study } from '../../measure/study.js'
 import type { TraceName } from '../../measure/traces.js'
 import type { Chart } from '../chart.js'
 import type { Figure } from '../figure.js'
-import { seriesOf, stabilityOf } from '../series.js'
+import { seriesOf } from '../series.js'
 import type { Workbench } from '../workbench.js'
 import { notes } from './scaling.js'
 
@@ -77,7 +77,7 @@ export async function figure11(bench: Workbench): Promise<Figure> {
       },
     ],
     notes: [notes(bench)],
-    stability: stabilityOf([]),
+    records: [],
   }
 }
 
@@ -116,9 +116,7 @@ export async function table4(bench: Workbench): Promise<Figure> {
       },
     ],
     notes: [notes(bench)],
-    stability: stabilityOf(
-      all.flatMap(f => f.study.records.filter(r => r.parameters.strategy === 'replicated')),
-    ),
+    records: all.flatMap(f => f.study.records.filter(r => r.parameters.strategy === 'replicated')),
   }
 }
 
@@ -164,6 +162,6 @@ export async function table1(bench: Workbench): Promise<Figure> {
       },
     ],
     notes: [`This machine has ${availableParallelism()} CPUs.`],
-    stability: stabilityOf([]),
+    records: [],
   }
 }

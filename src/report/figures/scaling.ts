@@ -4,7 +4,7 @@ import type { TraceName } from '../../measure/traces.js'
 import type { Study } from '../../measure/study.js'
 import type { Chart, Series } from '../chart.js'
 import type { Claim, Figure } from '../figure.js'
-import { curve, growthOf, measuredSeries, projectedSeries, stabilityOf, times } from '../series.js'
+import { curve, growthOf, measuredSeries, projectedSeries, times } from '../series.js'
 import type { Growth } from '../series.js'
 import type { Workbench } from '../workbench.js'
 
@@ -120,7 +120,7 @@ export async function figure1(bench: Workbench): Promise<Figure> {
       lockClaim('Sharing state degrades beyond two cores (figure 1).', [study], cpus),
     ],
     notes: [notes(bench)],
-    stability: stabilityOf(study.records),
+    records: study.records,
   }
 }
 
@@ -151,7 +151,7 @@ export async function figure6(bench: Workbench): Promise<Figure> {
       notes(bench),
       'Traces are drawn from published flow sizes (docs/traffic.md); the paper’s captures are not public.',
     ],
-    stability: stabilityOf(studies.flatMap(s => s.records)),
+    records: studies.flatMap(s => s.records),
   }
 }
 
@@ -169,7 +169,7 @@ export async function figure7(bench: Workbench): Promise<Figure> {
       elephantClaim('Sharding does not (figure 7).', [study]),
     ],
     notes: [notes(bench)],
-    stability: stabilityOf(study.records),
+    records: study.records,
   }
 }
 
