@@ -18,6 +18,10 @@ const sound: readonly Shape[] = [
   // All workers take turns on one CPU, a frame at a time: nobody waits for one that cannot run.
   { workers: 2, packets: 7, ...roomy, oneCpu: true },
   { workers: 3, packets: 5, ...tight, oneCpu: true },
+  // As in the kernel: a frame has a worker look at so many numbers, and no more.
+  { workers: 2, packets: 7, ...tight, most: 1 },
+  { workers: 3, packets: 5, ...roomy, coarse: true, most: 2 },
+  { workers: 3, packets: 5, ...tight, oneCpu: true, most: 1 },
 ]
 
 /** What goes wrong if it is done otherwise, the paper's pseudo-code as printed included. */
@@ -33,9 +37,9 @@ const faulty: readonly (readonly [Shape, RegExp])[] = [
   [{ workers: 2, packets: 4, ...roomy, variant: 'early' }, /not what it was taken for/],
 ]
 
-const name = ({ workers, packets, entries, skew, oneCpu, variant }: Shape): string =>
+const name = ({ workers, packets, entries, skew, most, oneCpu, variant }: Shape): string =>
   `${variant ?? 'as built'}, ${workers} workers, ${packets} packets, ${entries} entries` +
-  `${skew ? `, at most ${skew} apart` : ''}${oneCpu ? ', one CPU' : ''}`
+  `${skew ? `, at most ${skew} apart` : ''}${most ? `, ${most} at a frame` : ''}${oneCpu ? ', one CPU' : ''}`
 
 for (const shape of sound)
   test(`${name(shape)}: safe, and without deadlock`, t => {

@@ -22,6 +22,11 @@ export interface Shape {
    * by that where no entry of the log is ever written again.
    */
   readonly coarse?: boolean
+  /**
+   * Numbers that a frame has a worker look at, at most, as in the kernel; the rest is left for its next frame. Without
+   * it, all.
+   */
+  readonly most?: number
   /** Workers share a CPU that leaves a worker only when it has done with a frame. */
   readonly oneCpu?: boolean
   /** What is done differently. */
@@ -61,11 +66,13 @@ const field = {
   copiedItem: 11,
   copiedTag: 12,
   stopped: 13,
+  /** Numbers looked at with this frame, if that is bounded. */
+  rounds: 14,
 } as const
-const fields = 14
+const fields = 15
 
 export function recoveryModel(shape: Shape): Model {
-  const { workers, packets, entries, unsettled, skew = packets + 1, variant } = shape
+  const { workers, packets, entries, unsettled, skew = packets + 1, most, variant } = shape
   const { oneCpu = false, coarse = false } = shape
   if (coarse && entries < packets + unsettled) throw new Error('coarse steps are for logs that do not wrap')
   const merged = coarse ? silent : new Set<number>()
@@ -105,6 +112,7 @@ export function recoveryModel(shape: Shape): Model {
       const next = s[b + field.applied] + 1
       if (s[b + field.stopped] || next > limit + (printed && s[b + field.frame] <= packets ? 1 : 0))
         return void finish(s, w)
+      if (most !== undefined && s[b + field.rounds] === most) return void finish(s, w)
       if (printed && next > s[b + field.logged]) {
         s[b + field.k] = next
         s[b + field.at] = at.item
@@ -112,6 +120,7 @@ export function recoveryModel(shape: Shape): Model {
       }
       if ((s[slot(w, next) + 1] & 3) !== lost) {
         apply(s, w, next, s[slot(w, next)])
+        looked(s, w)
         continue
       }
       s[b + field.k] = next
@@ -128,8 +137,15 @@ export function recoveryModel(shape: Shape): Model {
         return
       }
       if (gone) s[b + field.stopped] = 1
-      else s[b + field.applied] = next
+      else {
+        s[b + field.applied] = next
+        looked(s, w)
+      }
     }
+  }
+
+  function looked(s: Uint8Array, w: number): void {
+    if (most !== undefined) s[base(w) + field.rounds]++
   }
 
   function apply(s: Uint8Array, w: number, n: number, found: number): void {
@@ -146,6 +162,7 @@ export function recoveryModel(shape: Shape): Model {
     if (n > 0 && n <= packets && !s[b + field.stopped] && s[b + field.applied] === n - 1) apply(s, w, n, n)
     s[b + field.at] = at.idle
     s[b + field.frame] = s[b + field.k] = s[b + field.other] = s[b + field.pending] = s[b + field.gone] = 0
+    s[b + field.rounds] = 0
   }
 
   /** A frame has arrived: what to write first. */
@@ -225,6 +242,7 @@ export function recoveryModel(shape: Shape): Model {
         } else {
           s[b + field.other] = s[b + field.pending] = s[b + field.gone] = 0
           apply(s, w, k, found)
+          looked(s, w)
         }
         return `looks again how far worker ${other} is, for ${k}`
       }
