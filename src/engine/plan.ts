@@ -54,6 +54,8 @@ export const mostWorkers = 16
 const slabsInFlight = 4
 const defaultSlabPackets = 16_384
 const defaultSlabBytes = 2 ** 20
+/** By value every packet is written a second time, behind its history: a slab of frames should stay in a core's cache. */
+const valueSlabPackets = 1_024
 /**
  * With loss recovery workers may not be further apart than their logs are long: by the slabs in flight one ahead of
  * the other, by as many again a worker that waits for one behind. So slabs are short and logs four times what is in flight.
@@ -128,7 +130,8 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
   const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
   const withItems = strategy.name === 'replicated' || strategy.replicatesHeavy === true
-  const slabPackets = options.slabPackets ?? (strategy.recovery ? recoverySlabPackets : defaultSlabPackets)
+  const usual = strategy.recovery ? recoverySlabPackets : byValue ? valueSlabPackets : defaultSlabPackets
+  const slabPackets = options.slabPackets ?? usual
   const slabDataBytes = options.slabDataBytes ?? defaultSlabBytes
   const map = mapMemory({
     workers: cores,
