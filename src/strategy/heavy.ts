@@ -23,7 +23,7 @@ export const lightBelow = 0.125
 /** Keys that are replicated at the same time: their items travel to everybody. */
 export const mostHeavy = 64
 /** A change must take off this share of the busiest worker's load: less is noise, and a hand-over costs something too. */
-export const leastGain = 0.05
+export const leastGain = 0.03
 /** Sets that are tried beyond the best one so far, each with one key more. */
 const patience = 3
 
