@@ -13,14 +13,14 @@ import { storeSource } from '../src/engine/packets.js'
 import { plan } from '../src/engine/plan.js'
 import { start } from '../src/engine/run.js'
 import { formatTable } from '../src/measure/table.js'
+import { standardTrace, traceStore } from '../src/measure/traces.js'
+import type { TraceName } from '../src/measure/traces.js'
 import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { replicated } from '../src/strategy/replicated.js'
 import { sharded } from '../src/strategy/sharded.js'
 import type { Strategy } from '../src/strategy/strategy.js'
-import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram } from '../test/programs.js'
-import { traceStore } from '../test/trace-store.js'
 
 const { values } = parseArgs({
   options: {
@@ -33,17 +33,12 @@ const { values } = parseArgs({
 const packets = Number(values.packets)
 const workers = values.workers.split(',').map(Number)
 const paper = ['ddos-mitigator', 'heavy-hitter', 'port-knocking', 'token-bucket', 'connection-tracker']
-const specifications: Readonly<Record<string, TraceSpecification>> = {
-  uniform: { law: 'uniform', flows: Math.ceil(packets / 100) },
-  university: { law: 'university-1', flows: Math.ceil(packets / 50), udp: 0.2 },
-  backbone: { law: 'backbone', flows: Math.ceil(packets / 20) },
-  'single flow': { law: 'single', flows: 1 },
-}
+const traces: readonly TraceName[] = ['uniform', 'university', 'backbone', 'single flow']
 
 const rows = [['trace, program', ...workers.map(n => `${n} workers`)]]
 let worst = Infinity
-for (const trace of values.trace ?? Object.keys(specifications)) {
-  const store = traceStore(trace, { seed: 1, ...specifications[trace] }, packets)
+for (const trace of (values.trace ?? traces) as TraceName[]) {
+  const store = traceStore(trace, { seed: 1, ...standardTrace(trace, packets) }, packets)
   for (const name of values.program ?? paper) {
     const { artifact, rules } = bundledProgram(name)
     const busiest = async (strategy: Strategy, cores: number) => {

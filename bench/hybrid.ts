@@ -18,15 +18,15 @@ import type { RunResult } from '../src/engine/run.js'
 import { formatEnvironment, readEnvironment } from '../src/measure/environment.js'
 import { summarise } from '../src/measure/statistics.js'
 import { formatTable } from '../src/measure/table.js'
+import { standardTrace, traceStore } from '../src/measure/traces.js'
+import type { TraceName } from '../src/measure/traces.js'
 import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { replicatedByValue } from '../src/strategy/replicated-by-value.js'
 import { sharded } from '../src/strategy/sharded.js'
 import type { Strategy } from '../src/strategy/strategy.js'
-import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram } from '../test/programs.js'
 import type { BundledProgram } from '../test/programs.js'
-import { traceStore } from '../src/measure/traces.js'
 
 const { values } = parseArgs({
   options: {
@@ -41,12 +41,7 @@ const packets = Number(values.packets)
 const rounds = Number(values.rounds)
 const groups = 5
 const paper = ['ddos-mitigator', 'heavy-hitter', 'port-knocking', 'token-bucket', 'connection-tracker']
-const specifications: Readonly<Record<string, TraceSpecification>> = {
-  uniform: { law: 'uniform', flows: Math.ceil(packets / 100) },
-  university: { law: 'university-1', flows: Math.ceil(packets / 50), udp: 0.2 },
-  backbone: { law: 'backbone', flows: Math.ceil(packets / 20) },
-  'single flow': { law: 'single', flows: 1 },
-}
+const traces: readonly TraceName[] = ['uniform', 'university', 'backbone', 'single flow']
 
 /** One strategy on some packets: the least time of every slab at every worker, and of its preparation, by group. */
 class Contestant {
@@ -116,8 +111,8 @@ const text = (samples: readonly number[], digits = 1): string => {
 const ways = [sharded, replicatedByValue, rebalanced, hybrid]
 console.log(formatEnvironment(readEnvironment()))
 console.log(`${packets} packets, ${rounds} rounds in ${groups} groups; medians with lowest and highest\n`)
-for (const trace of values.trace ?? Object.keys(specifications)) {
-  const store = traceStore(trace, { seed: 1, ...specifications[trace] }, packets)
+for (const trace of (values.trace ?? traces) as TraceName[]) {
+  const store = traceStore(trace, { seed: 1, ...standardTrace(trace, packets) }, packets)
   for (const name of values.program ?? paper) {
     const program = bundledProgram(name)
     const rows = [['workers', ...ways.map(s => s.name), 'hybrid / best', 'software', 'hand-overs']]

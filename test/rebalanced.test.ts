@@ -79,6 +79,23 @@ test('the more of a packet its state transition is, the more an item is taken to
   assert.ok(shares[0] > 0 && shares[4] < 1, shares.join(' '))
 })
 
+test('on even traffic hybrid replays nothing, and its busiest worker has no more than under sharding', async () => {
+  const { artifact } = bundledProgram('heavy-hitter')
+  const even = traceStore('uniform', { law: 'uniform', flows: 200, seed: 1 }, 20_000)
+  for (const cores of [2, 14]) {
+    const options = { cores, virtual: true, epoch: { packets: 4_000 } }
+    const [alone, mixed] = [
+      await observe(artifact, even, { ...options, strategy: sharded }),
+      await observe(artifact, even, { ...options, strategy: hybrid }),
+    ]
+    assert.ok(!('error' in alone) && !('error' in mixed))
+    const busiest = (found: typeof alone): number =>
+      Math.max(...found.result.workers.map(w => w.packets + w.replayed))
+    assert.ok(mixed.heavy.every(h => h === 0))
+    assert.ok(busiest(mixed) <= 1.02 * busiest(alone), `${busiest(mixed)} packets, sharded ${busiest(alone)}`)
+  }
+})
+
 test('load is spread more evenly than by hashing alone, on threads too', async () => {
   const { artifact } = bundledProgram('heavy-hitter')
   const most: number[] = []
