@@ -1,7 +1,7 @@
 /**
  * Hybrid beside its rivals, slab by slab:
  *
- *     node dist/bench/hybrid.js [--packets n] [--rounds n] [--workers 2,4,7,14] [--program NAME] [--trace NAME]
+ *     node dist/bench/hybrid.js [--packets n] [--rounds n] [--epoch n] [--workers 2,4,7,14] [--program NAME] [--trace NAME]
  *
  * A run is the same in every round, so the time of each slab at each worker is taken as its least over some rounds: what an
  * interruption added is left out, and what the worker's own core would need stays. Rounds are taken in turn and in
@@ -32,6 +32,7 @@ const { values } = parseArgs({
   options: {
     packets: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '25' },
+    epoch: { type: 'string', default: '16384' },
     workers: { type: 'string', default: '2,4,7,14' },
     program: { type: 'string', multiple: true },
     trace: { type: 'string', multiple: true },
@@ -67,7 +68,7 @@ class Contestant {
       ...rules,
     })
     if ('error' in planned) throw new Error(planned.error)
-    const input = { open: storeSource(store), epoch: { packets: 16_384 } }
+    const input = { open: storeSource(store), epoch: { packets: Number(values.epoch) } }
     this.run = () => start(program.artifact, planned, timed, input, program.rules)
   }
 
