@@ -37,8 +37,9 @@ for (const name of programNames) {
     assert.ok(!('error' in found))
     const { migrations, entries, epochs } = found.result.rebalancing!
     assert.ok(epochs >= packets / 600 && migrations > 0, `${epochs} epochs, ${migrations} migrations`)
-    // Forwarders have no state that could move.
-    if (subject.artifact.stateLayout.objects.length) assert.ok(entries > 0, 'state moved')
+    // Forwarders have no state that could move, and nobody asks for names in this trace.
+    if (subject.artifact.stateLayout.objects.length && name !== 'dns-flood')
+      assert.ok(entries > 0, 'state moved')
   })
 }
 
