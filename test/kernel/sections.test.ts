@@ -217,6 +217,15 @@ test('a program that is seen before it comes to its key does not begin again', (
   assert.equal(mayRepeat(made(`ip.ttl -= 1; ${touch}`)), false)
 })
 
+test('what a kernel lacks leaves the next form, with the reason', () => {
+  const counting = bundledProgram('ddos-mitigator')
+  for (const old of [{ loops: 'bounded', cpu: 'v3' } as const, { loops: 'may_goto', cpu: 'v2' } as const]) {
+    assert.equal(kernelSharing(counting, old), 'program-lock')
+    assert.match(whyNotShared(counting, 'atomics', old)!, /needs Linux 6\.9/)
+  }
+  assert.match(whyNotShared(bundledProgram('forwarder'), 'atomics', newest)!, /is not safe so/)
+})
+
 test(
   'attach --sharing: what is safe is taken, and what is not is refused with what is',
   { skip },
