@@ -2,7 +2,9 @@
  * The live sequencer: `sudo node dist/bench/sequencer.js [--mode recipe,break-even] [--rounds n] [--packets n] [--json]`.
  *
  * `recipe`: sequencer, CPU map and one worker, compiled, against the same written by hand, in turn, each on a veth pair of
- * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. Million packets a second that reach the worker.
+ * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. Million packets a second that reach the worker;
+ * and the time of each of the two programs as the kernel counts it, with the 21 ns that it counts of an empty one: that holds
+ * where others use the CPUs too, because neither is interrupted by processes.
  *
  * `break-even`: a program whose verdict takes more and more time, but whose state takes little, on one CPU
  * (`single`, in the driver) and as one of N workers behind a sequencer. What one worker of N takes is measured; what N on
@@ -21,6 +23,8 @@ import type { Candidate } from '../src/measure/compare.js'
 import type { BenchmarkRecord } from '../src/measure/record.js'
 import { median } from '../src/measure/statistics.js'
 import { formatTable } from '../src/measure/table.js'
+import { enableStatistics, programInfo } from '../src/sys/info.js'
+import type { BpfProgram } from '../src/sys/program.js'
 import { pinThread } from '../src/sys/cpus.js'
 import { attachXdp } from '../src/sys/xdp.js'
 import { openLiveSender } from '../src/traffic/live.js'
@@ -94,15 +98,30 @@ const cable = {
 /** Something that counts what it has handled, on a veth pair of its own. */
 interface Station {
   readonly name: string
+  /** Sequencer and worker. */
+  readonly programs: readonly BpfProgram[]
   handled(): number
   close(): void
 }
 
-/** Mpps that a station handles of what comes as fast as possible. */
-function candidate(lab: Lab, station: Station): Candidate & { close(): void } {
+/** Mpps that a station handles of what comes as fast as possible, and ns of each of its programs at a rate it keeps up with. */
+interface Timed extends Candidate {
+  readonly times: readonly (() => Promise<number>)[]
+  close(): void
+}
+
+function candidate(lab: Lab, station: Station): Timed {
   const sender = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a' }))
+  const paced = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a', rate: 200_000 }))
+  const time = (program: BpfProgram) => async (): Promise<number> => {
+    const before = programInfo(program)
+    await paced.send(count / 10)
+    const after = programInfo(program)
+    return Number(after.runTime - before.runTime) / Number(after.runCount - before.runCount)
+  }
   return {
     name: station.name,
+    times: station.programs.map(time),
     async run() {
       const before = station.handled()
       const begun = performance.now()
@@ -111,6 +130,7 @@ function candidate(lab: Lab, station: Station): Candidate & { close(): void } {
     },
     close() {
       sender.close()
+      paced.close()
       station.close()
       lab.down()
     },
@@ -138,6 +158,7 @@ function replicated(name: string, subject: Compiled, slots: number, settings: Re
   )
   return candidate(lab, {
     name,
+    programs: [run.sequencer.packets.program, run.workers.workers[0].program],
     handled: () => Number(run.figures().workers[0].packets),
     close: () => run.close(),
   })
@@ -151,6 +172,7 @@ function single(name: string, subject: Compiled, settings: ReadonlyMap<string, b
   )
   return candidate(lab, {
     name,
+    programs: [],
     handled: () => Number(run.figures().sequenced),
     close: () => run.close(),
   })
@@ -160,7 +182,8 @@ function recipe() {
   const lab = up(cable)
   const loaded = loadRecipe(workerCpu, queueSize)
   lab.inNamespace('box', () => attachXdp(loaded.program, 'b', 'native'))
-  return candidate(lab, { name: 'by hand', handled: loaded.handled, close: loaded.close })
+  const { program, worker, handled, close } = loaded
+  return candidate(lab, { name: 'by hand', programs: [program, worker], handled, close })
 }
 
 const records: BenchmarkRecord[] = []
@@ -172,6 +195,16 @@ if (values.mode.includes('recipe')) {
     const comparison = await compare(all, { ...options, parameters: { items: 3, packets: count } })
     records.push(...comparison.records)
     if (!values.json) process.stdout.write(`${formatComparison(comparison)}\n`)
+    const statistics = enableStatistics()
+    for (const [k, what] of ['sequencer', 'worker'].entries()) {
+      const timed = await compare(
+        all.map(c => ({ name: `${what} ${c.name}`, run: c.times[k] })),
+        { ...options, unit: 'ns/packet', better: 'lower', parameters: { items: 3, rate: 200_000 } },
+      )
+      records.push(...timed.records)
+      if (!values.json) process.stdout.write(`${formatComparison(timed)}\n`)
+    }
+    statistics.close()
   } finally {
     for (const c of all) c.close()
   }

@@ -49,6 +49,7 @@ const ringAt = 16
 
 export interface Recipe {
   readonly program: BpfProgram
+  readonly worker: BpfProgram
   /** Packets that the worker has handled. */
   handled(): number
   close(): void
@@ -81,6 +82,7 @@ export function loadRecipe(cpu: number, queueSize: number): Recipe {
   const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset)
   return {
     program,
+    worker,
     handled: () => Number(view.getBigUint64(0, true)),
     close() {
       memory.unmap()

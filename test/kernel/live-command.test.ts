@@ -38,8 +38,10 @@ interface Event {
 }
 
 /** A command that runs until it is told to end. */
-async function begin(lab: Lab, ...args: string[]) {
-  const child = lab.start('box', [process.execPath, main, 'run', ...args, '--json'], {
+const begin = (lab: Lab, ...args: string[]) => beginOn(lab, 'box', ...args)
+
+async function beginOn(lab: Lab, namespace: string, ...args: string[]) {
+  const child = lab.start(namespace, [process.execPath, main, 'run', ...args, '--json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -195,6 +197,56 @@ test('a recorded live run comes to the same verdicts and state from its file', {
       '3',
     ])
     assert.equal(proved, 0)
+  } finally {
+    lab.down()
+  }
+})
+
+test('frames of a sequencer on another host, sprayed over queues with a worker each', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, switch: {}, box: {} },
+    pairs: [
+      {
+        ends: [
+          { namespace: 'left', device: 'a' },
+          { namespace: 'switch', device: 'in' },
+        ],
+      },
+      {
+        queues: 2,
+        mtu: 1600,
+        ends: [
+          { namespace: 'switch', device: 'out' },
+          { namespace: 'box', device: 'b' },
+        ],
+      },
+    ],
+  })
+  try {
+    const workers = await beginOn(lab, 'box', knocking, '--iface', 'b', '--sequenced', '--cores', '2')
+    const sequencer = await beginOn(lab, 'switch', knocking, '--iface', 'in', '--to', 'out', '--cores', '2')
+    const packets = Array.from({ length: 256 }, (_, k) => {
+      const bytes = new Uint8Array(60)
+      bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 6])
+      bytes.set([10, 0, 0, k, 10, 0, 0, 2, 0x9c, 0x40, 0x1b, 0x59 + (k % 3)], 26)
+      bytes[46] = 0x50
+      return bytes
+    })
+    const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 20_000 }))
+    const { sent } = await sender.send(20_000)
+    sender.close()
+    const there = (await sequencer.end('SIGINT')).last
+    const here = (await workers.end('SIGINT')).last
+    assert.ok(there.sequenced + there.drops.workerQueue >= sent, JSON.stringify(there))
+    assert.deepEqual([there.unaccounted, here.unaccounted], [0, 0])
+    assert.equal(here.drops.flushes, 2)
+    const queues = lab.inNamespace('box', () => handedByQueue('b'))
+    // With one CPU for all, frames leave by one queue.
+    if (queues.every(n => n > 0))
+      for (const worker of here.workers) {
+        assert.equal(worker.gaps, 0)
+        assert.equal(worker.last, there.sequenced)
+      }
   } finally {
     lab.down()
   }

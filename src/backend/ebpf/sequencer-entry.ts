@@ -188,6 +188,9 @@ function header(frame: FrameShape, flush: boolean): Code {
           ldx.w(r1, r9, kept.outer + 8),
           stx.w(r2, 8, r1),
           st.h(r2, outerBytes - 2, swapped(historyEtherType)),
+          // The source address ends in the worker's number: something a NIC can tell frames apart by.
+          ldx.dw(r1, r9, kept.turn),
+          stx.b(r2, outerBytes - 3, r1),
         ]
       : []),
     mov64.reg(r1, r7),

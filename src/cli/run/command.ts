@@ -59,6 +59,9 @@ export const command: Command = {
     mode: { type: 'string', short: 'm' },
     queue: { type: 'string' },
     record: { type: 'string' },
+    slots: { type: 'string' },
+    to: { type: 'string' },
+    sequenced: { type: 'boolean' },
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)

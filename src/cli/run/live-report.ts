@@ -22,12 +22,20 @@ export interface Started {
   readonly funnel?: number
   /** File that packets are recorded in. */
   readonly record?: string
+  /** The interface that frames leave by for workers elsewhere. */
+  readonly to?: string
+  /** Receive queues that have a worker each, of frames that come from a sequencer elsewhere. */
+  readonly queues?: number
 }
 
 export function startText(started: Started, why?: string): string {
   const { program, strategy, interfaces, mode, workers, headerBytes, funnel, sharing } = started
   const where = `${program} on ${interfaces.join(' and ')}, ${mode} mode: ${strategy}`
   const because = why === undefined ? '' : ` (auto: ${why})`
+  if (started.to !== undefined)
+    return `${where}; frames with ${headerBytes} bytes of history leave by ${started.to}, for workers elsewhere`
+  if (started.queues !== undefined)
+    return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each`
   if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
   const one =
     funnel === undefined
@@ -116,19 +124,22 @@ function historyCost(headerBytes: number, now: LiveBalance, before: LiveBalance,
   return `  history: ${headerBytes} bytes a packet, ${perSecond(packets * headerBytes)} B/s`
 }
 
+const noWorkers = (started: Started): string =>
+  started.to === undefined ? '  no packet yet' : '  workers are elsewhere'
+
 function workerRows(
   started: Started,
   now: LiveFigures,
   before: LiveFigures,
   rate: (a: bigint, b: bigint) => string,
 ): string {
-  if (now.workers.length === 0) return '  no packet yet'
+  if (now.workers.length === 0) return noWorkers(started)
   const mean = Number(now.workers.reduce((sum, w) => sum + w.packets, 0n)) / now.workers.length
   const rows = now.workers.map((w, k) => [
-    started.workers ? String(k) : '',
-    String(w.cpu),
+    started.workers || started.queues ? String(k) : '',
+    started.queues ? '' : String(w.cpu),
     grouped(w.packets),
-    `${rate(w.packets, before.workers.find((b, j) => (started.workers ? j === k : b.cpu === w.cpu))?.packets ?? 0n)}/s`,
+    `${rate(w.packets, before.workers.find((b, j) => (started.workers || started.queues ? j === k : b.cpu === w.cpu))?.packets ?? 0n)}/s`,
     mean > 0 ? (Number(w.packets) / mean).toFixed(2) : '-',
     w.last === undefined ? '' : grouped(w.last),
     w.frames.get('gaps') ? 'stopped at a gap' : '',

@@ -7,11 +7,14 @@ import { kernelSharing } from '../../engine/kernel/sharing.js'
 import { liveBalance } from '../../engine/live/figures.js'
 import type { LiveFigures, LiveRun } from '../../engine/live/figures.js'
 import { planLive } from '../../engine/live/plan.js'
+import type { LiveInterface } from '../../engine/live/plan.js'
+import { QueueRun } from '../../engine/live/queue-run.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
 import { defaultQueueSize } from '../../engine/live/spray.js'
 import { dumpState } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
+import { WireRun } from '../../engine/live/wire-run.js'
 import { kernelMapsOf } from '../../state/kernel-map.js'
 import { stateMemory } from '../../state/memory.js'
 import { onlineCpus } from '../../sys/cpus.js'
@@ -131,33 +134,43 @@ function open(
     const run = new SoloRun(expanded, { ...common, interfaces: names, mode, ...(sharing && { sharing }) })
     return { run, started: { ...begun, mode: run.attachments[0].mode, ...(sharing && { sharing }) } }
   }
-  const format = frameFormat(artifact, cores - 1)
+  const slots = integer(flags, 'slots', { least: cores - 1, most: 63 }) ?? cores - 1
+  const format = frameFormat(artifact, slots)
   if (!kernel.slice || !format)
     throw new Failure(
       `${artifact.name} cannot be replicated; hairpin check ${artifact.file} says why. --strategy shared runs it`,
       exit.program,
     )
-  const online = onlineCpus()
-  const planned = planLive(
-    names.map(deviceNamed).map(d => ({ name: d.name, mtu: d.mtu, queues: queuesOf(d) })),
-    format,
-    cores,
-    online,
-  )
+  const subject = { ...expanded, batch: { slice: kernel.slice } }
+  const parts = { ...common, interfaces: names, workers: cores, slots, mode }
+  const to = text(flags, 'to')
+  if (isSet(flags, 'sequenced')) {
+    if (to !== undefined || record !== undefined)
+      throw new UsageError('--to and --record are of a sequencer, and --sequenced says that it is elsewhere')
+    const run = new QueueRun(subject, parts)
+    return { run, started: { ...begun, mode: run.attachments[0].mode, queues: cores } }
+  }
+  const look = (name: string): LiveInterface => {
+    const device = deviceNamed(name)
+    return { name, mtu: device.mtu, queues: queuesOf(device) }
+  }
+  const out = to === undefined ? undefined : look(to)
+  const place = { interfaces: names.map(look), online: onlineCpus(), ...(out && { out }) }
+  const planned = planLive(place, format, cores)
   if ('error' in planned) throw new Failure(planned.error, exit.program)
-  const run = new ReplicatedRun(
-    { ...expanded, batch: { slice: kernel.slice } },
-    {
-      ...common,
-      ...planned,
-      interfaces: names,
-      workers: cores,
-      queueSize: integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize,
-      clock: 'exact',
-      mode,
-      ...(record !== undefined && { record }),
-    },
-  )
+  const queueSize = integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize
+  if (to !== undefined) {
+    const run = new WireRun(subject, { ...parts, ...planned, queueSize, out: deviceNamed(to).index })
+    const { headerBytes } = planned
+    return { run, started: { ...begun, mode: run.attachments[0].mode, headerBytes, to } }
+  }
+  const run = new ReplicatedRun(subject, {
+    ...parts,
+    ...planned,
+    queueSize,
+    clock: 'exact',
+    ...(record !== undefined && { record }),
+  })
   return {
     run,
     started: {
@@ -298,7 +311,10 @@ class Live {
     const settled = await this.#run.settle()
     const figures = this.#run.figures()
     const balance = liveBalance(figures)
-    const dumps = this.#showState ? stateOf(this.#run, this.#expanded, figures) : undefined
+    const dumps =
+      this.#showState && this.#started.to === undefined
+        ? stateOf(this.#run, this.#expanded, figures)
+        : undefined
     if (this.#json)
       this.#io.out(`${JSON.stringify({ event: 'ended', ...endJson(figures, balance, seconds, dumps) })}\n`)
     else this.#io.out(`${endText(this.#started, figures, balance, seconds, dumps)}\n`)

@@ -1,7 +1,6 @@
 // What a live run counts, as plain data, and the balance of its packets.
 
 import type { FrameCounter } from '../../backend/ebpf/frame.js'
-import type { SequencerCounter } from '../../backend/ebpf/sequencer.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { DriverCounts } from '../kernel/driver.js'
 import type { Passage } from './passages.js'
@@ -29,12 +28,14 @@ export interface LiveFigures {
   readonly start: bigint
   /** What drivers counted since the program came, by interface. */
   readonly drivers: readonly DriverCounts[]
-  readonly sequencerDrops: ReadonlyMap<SequencerCounter, bigint>
+  readonly sequencerDrops: ReadonlyMap<string, bigint>
   /** The queue before the sequencer, where there is one. */
   readonly funnel?: Passage
   /** The queues behind it, by map. */
   readonly sprayed: readonly Passage[]
   readonly workers: readonly WorkerFigures[]
+  /** What drivers receive are frames of a sequencer elsewhere: those without a packet are among them. */
+  readonly frames?: boolean
   /** Of a run that is recorded: packets that found no room, and what went wrong with the file. */
   readonly recording?: { readonly lost: bigint; readonly fault?: string }
 }
@@ -91,18 +92,19 @@ export function liveBalance(figures: LiveFigures): LiveBalance {
     ...sequencerDrops,
     ['queue', sum(sprayed.map(p => p.full))],
     ...frames,
+    ...(figures.frames ? [['flushes', flushes] as const] : []),
     ['noMemory', noMemory],
     ['transmit', transmitLost],
     ['redirect', redirectLost],
   ])
-  const known = {
+  const sentOn = {
     passed: verdict('pass') - noMemory,
     transmitted: verdict('transmit') - transmitLost,
     redirected: verdict('redirect') - redirectLost,
   }
-  const counted = known.passed + known.transmitted + known.redirected + sum([...drops.values()])
+  const counted = sentOn.passed + sentOn.transmitted + sentOn.redirected + sum([...drops.values()])
   const received = handed ?? sequenced + sum([...sequencerDrops.values()]) + (funnel?.full ?? 0n)
-  return { received, ...known, drops, unaccounted: received - counted }
+  return { received, ...sentOn, drops, unaccounted: received - counted }
 }
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)

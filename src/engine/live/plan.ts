@@ -2,7 +2,7 @@
 // workers run, and whether the history fits in front of packets. Plain data in, plain data or a reason out.
 
 import type { HistoryFormat } from '../../wire/history.js'
-import { historyLayout } from '../../wire/history.js'
+import { historyLayout, outerBytes } from '../../wire/history.js'
 
 /** An interface as far as plans depend on it. */
 export interface LiveInterface {
@@ -28,14 +28,22 @@ export const headroom = 256 - 40
 /** Bytes of a frame's page for the packet: the kernel keeps the rest for itself, before and behind. */
 const pageRoom = 4096 - 256 - 320
 
-/** A plan, or why there is none. `online` are the CPUs there are. */
+export interface LivePlace {
+  readonly interfaces: readonly LiveInterface[]
+  /** Where frames leave for workers elsewhere. */
+  readonly out?: LiveInterface
+  /** CPUs that are online. */
+  readonly online: readonly number[]
+}
+
+/** A plan, or why there is none. */
 export function planLive(
-  interfaces: readonly LiveInterface[],
+  { interfaces, out, online }: LivePlace,
   format: HistoryFormat,
   workers: number,
-  online: readonly number[],
 ): LivePlan | { readonly error: string } {
-  const headerBytes = historyLayout(format).packet
+  const outer = out ? outerBytes : 0
+  const headerBytes = outer + historyLayout(format).packet
   if (headerBytes > headroom) {
     const most = mostWorkers(format)
     return {
@@ -50,6 +58,13 @@ export function planLive(
       error:
         `${long.name} has packets of up to ${long.mtu} bytes, and a page has room for ${pageRoom - 14}: ` +
         `ip link set dev ${long.name} mtu ${pageRoom - 14}`,
+    }
+  const needed = headerBytes + Math.max(...interfaces.map(i => i.mtu))
+  if (out && out.mtu < needed)
+    return {
+      error:
+        `frames have up to ${needed} bytes behind their Ethernet header, and ${out.name} takes ${out.mtu}: ` +
+        `ip link set dev ${out.name} mtu ${needed}, and at the other end`,
     }
   const isOne = interfaces.length === 1 && interfaces[0].queues === 1
   // The first CPU is where most interrupts are.

@@ -2,69 +2,55 @@
 // single, where packets come one after the other, or shared, where all CPUs have one state.
 
 import { setTimeout } from 'node:timers/promises'
-import { mapFlags } from '../../sys/map.js'
-import { mapMemory } from '../../sys/map-memory.js'
-import type { MapMemory } from '../../sys/map-memory.js'
-import { attachXdp } from '../../sys/xdp.js'
+import { lockMap } from '../../backend/ebpf/locked.js'
+import type { XdpMode } from '../../sys/link.js'
 import type { Attachment } from '../../sys/xdp.js'
-import { countedSince, driverCounts } from '../kernel/driver.js'
-import type { DriverCounts } from '../kernel/driver.js'
 import { figuresOf } from '../kernel/figures.js'
 import { load } from '../kernel/load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from '../kernel/load.js'
 import type { LiveFigures, LiveRun } from './figures.js'
+import { Places } from './places.js'
+import { MappedMaps, stateOf } from './workers.js'
 
 export interface SoloRunOptions extends LoadOptions {
   readonly interfaces: readonly string[]
-  readonly mode: 'native' | 'generic'
+  readonly mode: XdpMode
 }
 
 export class SoloRun implements LiveRun {
-  readonly attachments: readonly Attachment[]
   readonly #artifact: Loadable['artifact']
   readonly #loaded: LoadedProgram
-  readonly #memory = new Map<string, MapMemory>()
-  readonly #before: readonly DriverCounts[]
-  #after: readonly DriverCounts[] | undefined
+  readonly #maps: MappedMaps
+  readonly #places: Places
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Loadable, options: SoloRunOptions) {
     this.#artifact = subject.artifact
     this.#loaded = load(subject, options)
-    const attachments: Attachment[] = []
-    this.attachments = attachments
     try {
-      for (const [name, map] of this.#loaded.maps)
-        if (map.flags & mapFlags.MMAPABLE && name !== '.lock') this.#memory.set(name, mapMemory(map))
-      const before: DriverCounts[] = []
-      for (const name of options.interfaces) {
-        before.push(driverCounts(name))
-        attachments.push(attachXdp(this.#loaded.program, name, options.mode))
-      }
-      this.#before = before
+      const names = [...this.#loaded.maps.keys()].filter(name => name !== lockMap)
+      this.#maps = new MappedMaps(this.#loaded.maps, names)
+      this.#places = new Places(this.#loaded.program, options.interfaces, options.mode)
     } catch (error) {
-      this.close()
+      this.#loaded.close()
       throw error
     }
   }
 
+  get attachments(): readonly Attachment[] {
+    return this.#places.attachments
+  }
+
   figures(): LiveFigures {
-    const drivers =
-      this.#after ??
-      this.attachments.map((a, k) => countedSince(driverCounts(a.interfaceName), this.#before[k]))
     const { start, cpus } = this.#loaded.description
     const names = this.#artifact.counters.map(c => c.name)
-    const { packets, verdicts, counters, byCpu } = figuresOf(
-      name => this.#memory.get(name)?.bytes,
-      names,
-      cpus,
-    )
+    const { packets, verdicts, counters, byCpu } = figuresOf(name => this.#maps.bytes(name), names, cpus)
     return {
       verdicts,
       counters,
       sequenced: packets,
       start,
-      drivers,
+      drivers: this.#places.counted(),
       sequencerDrops: new Map(),
       sprayed: [],
       workers: byCpu.flatMap((n, cpu) =>
@@ -74,16 +60,11 @@ export class SoloRun implements LiveRun {
   }
 
   state(): Uint8Array {
-    const { objects, size } = this.#artifact.stateLayout
-    const block = new Uint8Array(size)
-    for (const o of objects) block.set(this.#memory.get(o.name)!.bytes.subarray(0, o.size), o.offset)
-    return block
+    return stateOf(this.#maps, this.#artifact)
   }
 
   detach(): void {
-    if (this.#after) return
-    for (const a of this.attachments) a.detach()
-    this.#after = this.attachments.map((a, k) => countedSince(driverCounts(a.interfaceName), this.#before[k]))
+    this.#places.detach()
   }
 
   /** A packet that a CPU is still at has its verdict in a moment. */
@@ -93,9 +74,8 @@ export class SoloRun implements LiveRun {
   }
 
   close(): void {
-    for (const a of this.attachments) a.detach()
-    for (const memory of this.#memory.values()) memory.unmap()
-    this.#memory.clear()
+    this.#places.close()
+    this.#maps.close()
     this.#loaded.close()
   }
 }

@@ -1,0 +1,51 @@
+// One program on the interfaces of a live run, and what their drivers count while it is there.
+
+import type { BpfProgram } from '../../sys/program.js'
+import { attachXdp } from '../../sys/xdp.js'
+import type { Attachment } from '../../sys/xdp.js'
+import type { XdpMode } from '../../sys/link.js'
+import { countedSince, driverCounts } from '../kernel/driver.js'
+import type { DriverCounts } from '../kernel/driver.js'
+
+export class Places {
+  readonly attachments: readonly Attachment[]
+  readonly #before: readonly DriverCounts[]
+  #after: readonly DriverCounts[] | undefined
+
+  /** Attaches to all interfaces or to none. Throws what attaching throws. */
+  constructor(program: BpfProgram, names: readonly string[], mode: XdpMode) {
+    const attachments: Attachment[] = []
+    const before: DriverCounts[] = []
+    try {
+      for (const name of names) {
+        before.push(driverCounts(name))
+        attachments.push(attachXdp(program, name, mode))
+      }
+    } catch (error) {
+      for (const a of attachments) a.detach()
+      throw error
+    }
+    this.attachments = attachments
+    this.#before = before
+  }
+
+  /** What drivers counted since, and until programs came off. */
+  counted(): readonly DriverCounts[] {
+    return this.#after ?? this.#now()
+  }
+
+  /** Takes programs off their interfaces, if those are there. Harmless when repeated. */
+  detach(): void {
+    if (this.#after) return
+    for (const a of this.attachments) a.detach()
+    this.#after = this.#now()
+  }
+
+  close(): void {
+    for (const a of this.attachments) a.detach()
+  }
+
+  #now(): DriverCounts[] {
+    return this.attachments.map((a, k) => countedSince(driverCounts(a.interfaceName), this.#before[k]))
+  }
+}

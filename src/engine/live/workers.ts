@@ -1,0 +1,71 @@
+// Workers of a live run as user space sees them: their maps in memory, what they count, and their state.
+
+import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
+import { mapNames, runtime } from '../../backend/ebpf/target.js'
+import { mapFlags } from '../../sys/map.js'
+import type { BpfMap } from '../../sys/map.js'
+import { mapMemory } from '../../sys/map-memory.js'
+import type { MapMemory } from '../../sys/map-memory.js'
+import type { Artifact } from '../artifact.js'
+import { descriptionMap } from '../kernel/description.js'
+import { figuresOf } from '../kernel/figures.js'
+import type { Figures } from '../kernel/figures.js'
+import type { WorkerFigures } from './figures.js'
+
+/** Of what a worker counts of its frames: what is no packet dropped. */
+const notDrops: readonly string[] = ['flushes', 'gaps']
+
+/** Maps of one program in memory, by name. */
+export class MappedMaps {
+  readonly #memory = new Map<string, MapMemory>()
+
+  /** Those that can be mapped; of `names` only, if there are any. */
+  constructor(maps: ReadonlyMap<string, BpfMap>, names?: readonly string[]) {
+    for (const [name, map] of maps)
+      if (map.flags & mapFlags.MMAPABLE && name !== descriptionMap && (names?.includes(name) ?? true))
+        this.#memory.set(name, mapMemory(map))
+  }
+
+  bytes(name: string): Uint8Array | undefined {
+    return this.#memory.get(name)?.bytes
+  }
+
+  view(name: string): DataView {
+    const { bytes } = this.#memory.get(name)!
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  close(): void {
+    for (const memory of this.#memory.values()) memory.unmap()
+    this.#memory.clear()
+  }
+}
+
+/** Verdicts and counters of each worker. */
+export const figuresOfEach = (workers: readonly MappedMaps[], { counters }: Artifact): Figures[] =>
+  workers.map(w =>
+    figuresOf(
+      name => w.bytes(name),
+      counters.map(c => c.name),
+      1,
+    ),
+  )
+
+export const added = (maps: readonly ReadonlyMap<string, bigint>[]): Map<string, bigint> =>
+  new Map([...(maps[0] ?? [])].map(([name]) => [name, maps.reduce((sum, m) => sum + m.get(name)!, 0n)]))
+
+/** What a worker on this CPU did, of which `packets` got a verdict. */
+export function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): WorkerFigures {
+  const counted = maps.view(framesMap)
+  const frames = new Map(frameCounters.map((name, k) => [name, counted.getBigUint64(8 * k, true)]))
+  const refused = [...frames].reduce((sum, [name, n]) => (notDrops.includes(name) ? sum : sum + n), 0n)
+  const last = maps.view(mapNames.runtime).getBigUint64(runtime.sequence, true)
+  return { cpu, packets, frames, last, handled: packets + refused }
+}
+
+/** A copy of a worker's state block. */
+export function stateOf(maps: MappedMaps, { stateLayout: { objects, size } }: Artifact): Uint8Array {
+  const block = new Uint8Array(size)
+  for (const o of objects) block.set(maps.bytes(o.name)!.subarray(0, o.size), o.offset)
+  return block
+}
