@@ -7,10 +7,13 @@
  * where others use the CPUs too, because neither is interrupted by processes.
  *
  * `break-even`: a program whose verdict takes more and more time, but whose state takes little, on one CPU
- * (`single`, in the driver) and as one of N workers behind a sequencer. What one worker of N takes is measured; what N on
- * CPUs of their own would take is reckoned from it, up to what the sequencer passes on.
+ * (`single`, in the driver) and as one of N workers behind a sequencer, in CPU time a packet: of the thread that sends,
+ * receives and runs the program or the sequencer, and of the worker's thread. From these the rate of N workers on CPUs of
+ * their own is reckoned, up to what the sequencer passes on.
  */
 
+import { readFileSync, readdirSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { compile } from '../src/compile.js'
 import type { Compiled } from '../src/compile.js'
@@ -26,6 +29,7 @@ import { formatTable } from '../src/measure/table.js'
 import { enableStatistics, programInfo } from '../src/sys/info.js'
 import type { BpfProgram } from '../src/sys/program.js'
 import { pinThread } from '../src/sys/cpus.js'
+import { threadTime } from '../src/sys/thread-time.js'
 import { attachXdp } from '../src/sys/xdp.js'
 import { openLiveSender } from '../src/traffic/live.js'
 import { loadRecipe } from './sequencer/recipe.js'
@@ -40,7 +44,7 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 const count = Number(values.packets)
-const queueSize = 2048
+const usualQueue = 2048
 const workerCpu = 1
 pinThread([0])
 
@@ -106,12 +110,14 @@ interface Station {
 
 /** Mpps that a station handles of what comes as fast as possible, and ns of each of its programs at a rate it keeps up with. */
 interface Timed extends Candidate {
+  handled(): number
+  send(packets: number): Promise<unknown>
   readonly times: readonly (() => Promise<number>)[]
   close(): void
 }
 
 function candidate(lab: Lab, station: Station): Timed {
-  const sender = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a' }))
+  const sender = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a', burst: 64 }))
   const paced = lab.inNamespace('gen', () => openLiveSender({ packets, device: 'a', rate: 200_000 }))
   const time = (program: BpfProgram) => async (): Promise<number> => {
     const before = programInfo(program)
@@ -121,6 +127,8 @@ function candidate(lab: Lab, station: Station): Timed {
   }
   return {
     name: station.name,
+    handled: () => station.handled(),
+    send: n => sender.send(n),
     times: station.programs.map(time),
     async run() {
       const before = station.handled()
@@ -137,7 +145,13 @@ function candidate(lab: Lab, station: Station): Timed {
   }
 }
 
-function replicated(name: string, subject: Compiled, slots: number, settings: ReadonlyMap<string, bigint>) {
+function replicated(
+  name: string,
+  subject: Compiled,
+  slots: number,
+  settings: ReadonlyMap<string, bigint>,
+  queueSize = usualQueue,
+) {
   const lab = up(cable)
   const run = lab.inNamespace(
     'box',
@@ -178,7 +192,7 @@ function single(name: string, subject: Compiled, settings: ReadonlyMap<string, b
   })
 }
 
-function recipe() {
+function recipe(queueSize = usualQueue) {
   const lab = up(cable)
   const loaded = loadRecipe(workerCpu, queueSize)
   lab.inNamespace('box', () => attachXdp(loaded.program, 'b', 'native'))
@@ -188,6 +202,44 @@ function recipe() {
 
 const records: BenchmarkRecord[] = []
 const options = { rounds, warmup: 1, unit: 'Mpps', better: 'higher' } as const
+
+/** Frames of a burst: a queue takes them, so that every one is numbered. */
+const burst = 12_000
+const deepQueue = 16_384
+const bursts = 8
+
+/** CPU ns of a packet: of the thread that sends, receives and sequences, and of the worker's. */
+async function costs(station: Timed, workers: readonly string[]): Promise<{ front: number; worker: number }> {
+  const handled = station.handled()
+  let front = 0
+  const before = cpuTime(workers)
+  for (let k = 0; k < bursts; k++) {
+    const began = Number(threadTime())
+    await station.send(burst)
+    front += Number(threadTime()) - began
+    for (let n = 0; n < 500 && station.handled() < handled + (k + 1) * burst; n++) await setTimeout(2)
+  }
+  if (station.handled() < handled + bursts * burst)
+    throw new Error(`${station.handled() - handled} of ${bursts * burst} packets of bursts arrived`)
+  const packets = bursts * burst
+  return { front: front / packets, worker: (cpuTime(workers) - before) / packets }
+}
+
+/** ns on a CPU, of threads by their number. */
+const onCpu = (path: string): number => Number(readFileSync(path, 'utf8').split(' ')[0])
+const cpuTime = (threads: readonly string[]): number =>
+  threads.reduce((sum, pid) => sum + onCpu(`/proc/${pid}/schedstat`), 0)
+
+/** Threads that empty queues of CPU maps. */
+const queueThreads = (): string[] =>
+  readdirSync('/proc').filter(pid => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('cpumap/')
+    } catch {
+      return false
+    }
+  })
 
 if (values.mode.includes('recipe')) {
   const all = [recipe(), replicated('compiled', compiled(source), 3, new Map())]
@@ -208,6 +260,29 @@ if (values.mode.includes('recipe')) {
   } finally {
     for (const c of all) c.close()
   }
+  const known = queueThreads()
+  const byHand = recipe(deepQueue)
+  const between = queueThreads()
+  const made = replicated('compiled', compiled(source), 3, new Map(), deepQueue)
+  const crews = [
+    { name: 'by hand', station: byHand, threads: between.filter(pid => !known.includes(pid)) },
+    { name: 'compiled', station: made, threads: queueThreads().filter(pid => !between.includes(pid)) },
+  ]
+  try {
+    for (const part of ['front', 'worker'] as const) {
+      const spent = await compare(
+        crews.map(c => ({
+          name: `${part} ${c.name}`,
+          run: async () => (await costs(c.station, c.threads))[part],
+        })),
+        { ...options, unit: 'CPU ns/packet', better: 'lower', parameters: { items: 3, burst } },
+      )
+      records.push(...spent.records)
+      if (!values.json) process.stdout.write(`${formatComparison(spent)}\n`)
+    }
+  } finally {
+    for (const { station } of crews) station.close()
+  }
 }
 
 if (values.mode.includes('break-even')) {
@@ -215,40 +290,57 @@ if (values.mode.includes('break-even')) {
   const rows: string[][] = [
     [
       'rounds',
-      'single Mpps',
-      ...crews.flatMap(n => [`1 of ${n}`, `${n} CPUs, reckoned`]),
-      'sequencer wins from',
+      'single',
+      'sequencer',
+      ...crews.map(n => `worker of ${n}`),
+      'Mpps: single',
+      ...crews.map(n => `${n} workers`),
     ],
   ]
-  let passedOn: number | undefined
-  for (const iterations of [0, 32, 64, 128, 256, 512]) {
+  for (const iterations of [0, 16, 32, 64, 128, 256, 512]) {
     const settings = new Map([['iterations', BigInt(iterations)]])
     const subject = compiled(source)
+    const others = queueThreads()
     const all = [
-      single('single', subject, settings),
-      ...crews.map(n => replicated(`1 of ${n}`, subject, n - 1, settings)),
+      { station: single('single', subject, settings), threads: [] as string[] },
+      ...crews.map(n => {
+        const known = queueThreads()
+        const station = replicated(`1 of ${n}`, subject, n - 1, settings, deepQueue)
+        return {
+          station,
+          threads: queueThreads().filter(pid => !known.includes(pid) && !others.includes(pid)),
+        }
+      }),
     ]
+    const found: { front: number[]; worker: number[] }[] = all.map(() => ({ front: [], worker: [] }))
     try {
-      const { records: found } = await compare(all, {
-        ...options,
-        parameters: { iterations, packets: count },
-      })
-      records.push(...found)
-      const [alone, ...each] = found.map(r => median(r.samples))
-      // With nothing to do for the worker, the sequencer is the slower of the two, or close to it.
-      passedOn ??= Math.max(...each)
-      const reckoned = each.map((rate, k) => Math.min(passedOn!, crews[k] * rate))
-      const from = crews.find((_, k) => reckoned[k] > alone)
-      rows.push([
-        String(iterations),
-        alone.toFixed(2),
-        ...each.flatMap((rate, k) => [rate.toFixed(2), reckoned[k].toFixed(2)]),
-        from === undefined ? 'never' : `${from} workers`,
-      ])
+      for (let k = 0; k <= rounds; k++)
+        for (const [n, { station, threads }] of all.entries()) {
+          const { front, worker } = await costs(station, threads)
+          // The first round warms up.
+          if (k === 0) continue
+          found[n].front.push(front)
+          found[n].worker.push(worker)
+        }
     } finally {
-      for (const c of all) c.close()
+      for (const { station } of all) station.close()
     }
+    const [alone, ...each] = found.map(f => ({ front: median(f.front), worker: median(f.worker) }))
+    const rate = (n: number, { front, worker }: { front: number; worker: number }): number =>
+      Math.min(1e3 / front, (n * 1e3) / worker)
+    rows.push([
+      String(iterations),
+      alone.front.toFixed(0),
+      each[0].front.toFixed(0),
+      ...each.map(e => e.worker.toFixed(0)),
+      (1e3 / alone.front).toFixed(2),
+      ...each.map((e, k) => rate(crews[k], e).toFixed(2)),
+    ])
   }
-  if (!values.json) process.stdout.write(`${formatTable(rows, 'rrrrrrrrl')}\n`)
+  if (!values.json)
+    process.stdout.write(
+      `${formatTable(rows, 'rrrrrrrrrr')}\n\nns of CPU time a packet, medians of ${rounds}; with the sender's, about 45, in single and sequencer.\n` +
+        'Rates are reckoned from them: a CPU for the sequencer and one for each worker.\n',
+    )
 }
 if (values.json) console.log(JSON.stringify(records, null, 1))
