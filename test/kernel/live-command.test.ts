@@ -37,6 +37,15 @@ interface Event {
   readonly workers: readonly { readonly packets: number; readonly last: number; readonly gaps: number }[]
 }
 
+interface Top {
+  readonly programs: readonly {
+    readonly packets: number
+    readonly interfaces: readonly { readonly name: string }[]
+    readonly cpus: readonly object[]
+    readonly replicated: object
+  }[]
+}
+
 /** A command that runs until it is told to end. */
 const begin = (lab: Lab, ...args: string[]) => beginOn(lab, 'box', ...args)
 
@@ -133,8 +142,14 @@ test(
 
       const again = await begin(lab, ...args)
       await flood(200, 10)
+      const { stdout } = await lab.run('box', [process.execPath, main, 'top', '--json', '-n', '1', 'l'])
+      const [seen] = (JSON.parse(stdout) as Top).programs
+      assert.deepEqual(seen.interfaces.map(({ name }) => name).toSorted(), ['l', 'r'])
       const { code, last } = await again.end('SIGINT')
       assert.equal(code, 130, again.errors())
+      assert.equal(seen.cpus.length, 3)
+      assert.ok(seen.packets >= 4000 && seen.packets <= last.sequenced)
+      assert.deepEqual(seen.replicated, { headerBytes: again.events[0].headerBytes, stopped: [] })
       assert.notEqual(again.events[0].funnel, undefined)
       const queues = lab.inNamespace('box', () => ['l', 'r'].map(handedByQueue))
       assert.ok(

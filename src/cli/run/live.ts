@@ -238,6 +238,7 @@ class Live {
 
   #look(): void {
     try {
+      this.#run.tend()
       const figures = this.#run.figures()
       const at = performance.now()
       if (this.#json) this.#io.out(`${JSON.stringify({ event: 'figures', ...figuresJson(figures) })}\n`)

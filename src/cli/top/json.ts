@@ -33,6 +33,7 @@ function programJson(change: Change, sample: Sample, time: boolean): object {
     counters: numbers(figures.counters),
     cpus: figures.byCpu.flatMap((n, cpu) => (n > 0n ? [{ cpu, packets: Number(n) }] : [])),
     tables: now.tables,
+    ...(now.replicated && { replicated: now.replicated }),
     ...(time && { nanosecondsPerPacket: timePerRun(change) ?? null }),
   }
 }

@@ -72,6 +72,7 @@ function programLines(
     `  ${summary.join('  ')}`,
     ...verdictLines(change, columns, style),
     ...cpuLines(change, columns, style),
+    ...replicatedLines(change, packets, style),
     ...tableLines(change, columns, style),
     ...counterLines(change, columns, style),
     ...devices.flatMap(d => deviceLine(now.devices.get(d.name), before?.devices.get(d.name), change.seconds)),
@@ -131,7 +132,8 @@ function verdictLines(change: Change, columns: number, style: Styles): string[] 
 }
 
 function cpuLines(change: Change, columns: number, style: Styles): string[] {
-  const { byCpu, packets } = change.now.figures
+  const { figures, replicated } = change.now
+  const { byCpu, packets } = figures
   const busy = byCpu
     .map((n, cpu) => ({ cpu, n, each: rate(n, change.before?.figures.byCpu[cpu], change.seconds) }))
     .filter(c => c.n > 0n)
@@ -143,7 +145,7 @@ function cpuLines(change: Change, columns: number, style: Styles): string[] {
     busy.length > 1 && mean > 0 ? `, busiest ${(Math.max(...rates) / mean).toFixed(2)} × the mean` : ''
   const rest = busy.length - shown.length
   return [
-    heading('cpu', columns, style),
+    heading(replicated ? 'worker' : 'cpu', columns, style),
     ...shown
       .toSorted((a, b) => a.cpu - b.cpu)
       .map(({ cpu, n, each }) =>
@@ -156,8 +158,23 @@ function cpuLines(change: Change, columns: number, style: Styles): string[] {
         ),
       ),
     ...(rest > 0 || skew
-      ? [style.dim(`  ${busy.length} CPUs${skew}${rest > 0 ? `; ${rest} less busy ones are not shown` : ''}`)]
+      ? [
+          style.dim(
+            `  ${busy.length} ${replicated ? 'workers' : 'CPUs'}${skew}${rest > 0 ? `; ${rest} less busy ones are not shown` : ''}`,
+          ),
+        ]
       : []),
+  ]
+}
+
+/** What the history costs, and workers that stopped. */
+function replicatedLines({ now }: Change, packets: number | undefined, style: Styles): string[] {
+  if (!now.replicated) return []
+  const { headerBytes, stopped } = now.replicated
+  const cost = packets === undefined ? '' : `, ${perSecond(packets * headerBytes)} B/s`
+  return [
+    style.dim(`  history: ${headerBytes} bytes in front of each packet${cost}`),
+    ...stopped.map(k => style.red(`  worker ${k} stopped: frames to it were lost`)),
   ]
 }
 

@@ -23,6 +23,8 @@ export interface ProgramSample {
   readonly age: bigint
   readonly figures: Figures
   readonly tables: readonly Occupancy[]
+  /** Of a replicated program: bytes of history in front of each packet, and workers that stopped at a gap. */
+  readonly replicated?: { readonly headerBytes: number; readonly stopped: readonly number[] }
   /** Runs and nanoseconds that the kernel counted while statistics were on. */
   readonly runs: { readonly count: bigint; readonly time: bigint }
 }
@@ -91,6 +93,9 @@ export class Sampler {
       age: reading.age(),
       figures: reading.figures(),
       tables: reading.occupancies(),
+      ...(description.workers && {
+        replicated: { headerBytes: description.headerBytes ?? 0, stopped: reading.stopped },
+      }),
       runs: { count, time },
     }
   }

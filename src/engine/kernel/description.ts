@@ -25,6 +25,10 @@ export interface Description {
   readonly cpus: number
   /** The kernel's monotonic clock at the start, ns. */
   readonly start: bigint
+  /** Of a sequencer: ids of its workers' maps by name, in their turn. Verdicts, counters and state are theirs. */
+  readonly workers?: readonly ReadonlyMap<string, number>[]
+  /** Of a sequencer: bytes of history in front of each packet. */
+  readonly headerBytes?: number
 }
 
 const key = new Uint8Array(new ArrayBuffer(4))

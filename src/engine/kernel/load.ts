@@ -229,6 +229,10 @@ export interface Installable {
   readonly attachType?: AttachType
   /** First contents of maps, beyond those that every program's have. */
   readonly contents?: ReadonlyMap<string, Uint8Array>
+  /** What its description says besides. */
+  readonly described?: Pick<Description, 'workers' | 'headerBytes'>
+  /** It is part of another program, and does not say what it is. */
+  readonly isPart?: boolean
   /** The number of the last packet before the first; -1 if left out, because such a program counts up first. */
   readonly last?: bigint
 }
@@ -304,8 +308,9 @@ export function install(
       maps: new Map([...maps].flatMap(([key, map]) => (key === lockMap ? [] : [[key, mapInfo(map).id]]))),
       cpus: made.cpus,
       start,
+      ...made.described,
     }
-    if ((options.inputs ?? 'kernel') === 'kernel') {
+    if (!made.isPart && (options.inputs ?? 'kernel') === 'kernel') {
       const described = writeDescription(description)
       maps.set(described.name, described)
       for (const map of maps.values()) bindMap(program, map)

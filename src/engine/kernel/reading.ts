@@ -5,6 +5,7 @@
 // entries to make room one may be seen twice or be missed. A dump notices such moves, by the version in the table's
 // header, and begins again; what is still unsure after that is named. Read description.ts first.
 
+import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
 import { dumpObject } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { poolHeader, tableHeader } from '../../state/format.js'
@@ -62,11 +63,18 @@ export class Reading {
   readonly description: Description
   readonly #layouts: readonly StateObjectLayout[]
   readonly #memory: ReadonlyMap<string, MapMemory>
+  /** Of a sequencer's program. */
+  readonly #workers: readonly ReadonlyMap<string, MapMemory>[]
 
   /** Use `openReading`. */
-  constructor(description: Description, memory: ReadonlyMap<string, MapMemory>) {
+  constructor(
+    description: Description,
+    memory: ReadonlyMap<string, MapMemory>,
+    workers: readonly ReadonlyMap<string, MapMemory>[] = [],
+  ) {
     this.description = description
     this.#memory = memory
+    this.#workers = workers
     const laid = layoutState(description.objects)
     this.#layouts = laid.ok ? laid.layout.objects : []
   }
@@ -78,7 +86,17 @@ export class Reading {
 
   figures(): Figures {
     const { counters, cpus } = this.description
-    return figuresOf(name => this.#memory.get(name)?.bytes, counters, cpus)
+    if (this.#workers.length === 0) return figuresOf(name => this.#memory.get(name)?.bytes, counters, cpus)
+    return ofWorkers(this.#workers.map(w => figuresOf(name => w.get(name)?.bytes, counters, 1)))
+  }
+
+  /** Workers that stopped because frames to them were lost. */
+  get stopped(): number[] {
+    return this.#workers.flatMap((w, k) => {
+      const bytes = w.get(framesMap)?.bytes
+      const at = 8 * frameCounters.indexOf('gaps')
+      return bytes && new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at, true) > 0n ? [k] : []
+    })
   }
 
   /** Names of the state objects, in the program's order. */
@@ -134,27 +152,44 @@ export class Reading {
   }
 
   close(): void {
-    for (const memory of this.#memory.values()) memory.unmap()
+    for (const maps of [this.#memory, ...this.#workers]) for (const memory of maps.values()) memory.unmap()
   }
 
   #stateOf({ name }: StateObjectLayout): StateMemory | undefined {
-    const bytes = this.#memory.get(name)?.bytes
+    const bytes = (this.#workers[0] ?? this.#memory).get(name)?.bytes
     return bytes && { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
   }
 }
 
 /** Maps what a program has into memory. What has gone meanwhile reads as nothing. */
 export function openReading(description: Description): Reading {
-  const memory = new Map<string, MapMemory>()
-  try {
-    for (const [name, id] of description.maps) {
+  const opened: Map<string, MapMemory>[] = []
+  const open = (maps: ReadonlyMap<string, number>): Map<string, MapMemory> => {
+    const memory = new Map<string, MapMemory>()
+    opened.push(memory)
+    for (const [name, id] of maps) {
       const map = openMap(id)
       if (map && map.flags & mapFlags.MMAPABLE) memory.set(name, mapMemory(map))
       map?.close()
     }
+    return memory
+  }
+  try {
+    return new Reading(description, open(description.maps), description.workers?.map(open))
   } catch (error) {
-    for (const mapped of memory.values()) mapped.unmap()
+    for (const maps of opened) for (const mapped of maps.values()) mapped.unmap()
     throw error
   }
-  return new Reading(description, memory)
+}
+
+/** Added up over workers, and packets by worker. */
+function ofWorkers(each: readonly Figures[]): Figures {
+  const added = (of: (f: Figures) => ReadonlyMap<string, bigint>): Map<string, bigint> =>
+    new Map([...of(each[0])].map(([name]) => [name, each.reduce((sum, f) => sum + of(f).get(name)!, 0n)]))
+  return {
+    packets: each.reduce((sum, f) => sum + f.packets, 0n),
+    verdicts: added(f => f.verdicts),
+    counters: added(f => f.counters),
+    byCpu: each.map(f => f.packets),
+  }
 }

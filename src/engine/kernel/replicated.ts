@@ -148,6 +148,8 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     last,
     ...(logs && { logs }),
     attachType,
+    // An entry of a CPU map is one of several, which their sequencer describes.
+    ...(attachType === 'xdp_cpumap' && { isPart: true }),
     format,
     outer,
     form,

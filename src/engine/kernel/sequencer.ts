@@ -23,6 +23,7 @@ import {
 import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import type { Func } from '../../ir/types.js'
+import { mapInfo } from '../../sys/info.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
@@ -153,7 +154,18 @@ export function loadSequencer(
   const made = sequencerCode(subject, shape, { ...plan, layers })
   onLines?.(made.lines)
   const contents = new Map([[sequencerMap, firstKept(plan, creditOf(workers, plan.queueSize))]])
-  const packets = install(subject, { ...plan, form: made.form }, { ...made, contents }, known)
+  const described = {
+    headerBytes: made.frame.packet,
+    workers: replicated.workers.map(
+      ({ maps }) => new Map([...maps].map(([name, map]) => [name, mapInfo(map).id] as const)),
+    ),
+  }
+  const packets = install(
+    subject,
+    { ...plan, form: made.form },
+    { ...made, contents, described, isPart: plan.attachType === 'xdp_cpumap' },
+    known,
+  )
   try {
     const flush = install(
       subject,

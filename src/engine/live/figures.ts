@@ -45,6 +45,8 @@ export interface LiveRun {
   readonly attachments: readonly Attachment[]
   /** Everything counted so far. */
   figures(): LiveFigures
+  /** Does what must be done from time to time, every few hours at least. */
+  tend(): void
   /** The state block of a worker, as it is. */
   state(worker: number): Uint8Array
   /** Takes programs off their interfaces, if those are there. Harmless when repeated. */

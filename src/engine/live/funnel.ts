@@ -3,10 +3,13 @@
 
 import { call, exit, ldMap, mov64, r1, r2, r3 } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
+import { bindMap } from '../../sys/bind.js'
 import { createMap } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
+import { writeDescription } from '../kernel/description.js'
+import type { LoadedProgram } from '../kernel/load.js'
 import { seat } from './spray.js'
 
 /** Frames that its queue takes. */
@@ -17,7 +20,9 @@ export class Funnel {
   readonly map: BpfMap
   readonly program: BpfProgram
 
-  constructor(cpu: number, sequencer: BpfProgram) {
+  readonly #description: BpfMap
+
+  constructor(cpu: number, { program: sequencer, description }: LoadedProgram) {
     this.map = createMap({ type: 'cpumap', name: 'funnel', keySize: 4, valueSize: 8, maxEntries: cpu + 1 })
     try {
       seat(this.map, cpu, queueSize, sequencer)
@@ -30,6 +35,9 @@ export class Funnel {
       ]
       const instructions = link(encode(code), new Map([['funnel', this.map.fd]]))
       this.program = loadProgram({ type: 'xdp', name: 'hairpin_funnel', instructions, licence: 'Apache-2.0' })
+      // It is what stands on the interfaces: it says what is behind it.
+      this.#description = writeDescription(description)
+      bindMap(this.program, this.#description)
     } catch (error) {
       this.map.close()
       throw error
@@ -37,6 +45,7 @@ export class Funnel {
   }
 
   close(): void {
+    this.#description.close()
     this.program.close()
     this.map.close()
   }

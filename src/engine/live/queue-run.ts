@@ -21,6 +21,7 @@ import {
   stx,
 } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
+import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import { loadProgram } from '../../sys/program.js'
@@ -31,6 +32,7 @@ import type { LoadOptions } from '../kernel/load.js'
 import { loadReplicated } from '../kernel/replicated.js'
 import type { Replicable } from '../kernel/replicated.js'
 import type { LiveFigures, LiveRun } from './figures.js'
+import { Clocks } from './clocks.js'
 import { Places } from './places.js'
 import { added, figuresOfEach, MappedMaps, stateOf, workerFigures } from './workers.js'
 
@@ -50,6 +52,7 @@ export class QueueRun implements LiveRun {
   readonly #memory: readonly MappedMaps[]
   readonly #other: MappedMaps
   readonly #places: Places
+  readonly #clocks: Clocks
   readonly #made: { close(): void }[] = []
   readonly #start = process.hrtime.bigint()
 
@@ -68,6 +71,8 @@ export class QueueRun implements LiveRun {
       )
       this.#memory = workers.map(w => keep(new MappedMaps(w.maps)))
       this.#other = other
+      const views = this.#memory.map(maps => maps.view(mapNames.runtime))
+      this.#clocks = new Clocks(views, runtime.timestamp, process.hrtime.bigint())
       this.#places = keep(new Places(program, options.interfaces, options.mode))
     } catch (error) {
       this.close()
@@ -94,6 +99,10 @@ export class QueueRun implements LiveRun {
       workers,
       frames: true,
     }
+  }
+
+  tend(): void {
+    this.#clocks.look(process.hrtime.bigint())
   }
 
   state(worker: number): Uint8Array {

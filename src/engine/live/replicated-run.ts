@@ -24,6 +24,7 @@ import type { LoadedSequencer } from '../kernel/sequencer.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Funnel } from './funnel.js'
 import { Passages } from './passages.js'
+import { Clocks } from './clocks.js'
 import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
@@ -59,6 +60,7 @@ export class ReplicatedRun implements LiveRun {
   readonly sequencer: LoadedSequencer
   readonly #artifact: Replicable['artifact']
   readonly #places: Places
+  readonly #clocks: Clocks
   readonly #passages: Passages
   readonly #memory: readonly MappedMaps[]
   readonly #own: MappedMaps
@@ -95,11 +97,13 @@ export class ReplicatedRun implements LiveRun {
         }),
       )
       const { packets } = this.sequencer
-      const funnel = this.#funnelled ? keep(new Funnel(options.funnelCpu, packets.program)) : undefined
+      const funnel = this.#funnelled ? keep(new Funnel(options.funnelCpu, packets)) : undefined
       this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
       this.#memory = this.workers.workers.map(w => keep(new MappedMaps(w.maps)))
       this.#own = keep(new MappedMaps(packets.maps, own))
       this.#recording = record === undefined ? undefined : keep(this.#record(record, names))
+      const views = this.#memory.map(maps => maps.view(mapNames.runtime))
+      this.#clocks = new Clocks(views, runtime.timestamp, process.hrtime.bigint())
       this.#places = keep(new Places(funnel?.program ?? packets.program, names, mode))
     } catch (error) {
       this.close()
@@ -131,6 +135,10 @@ export class ReplicatedRun implements LiveRun {
       sprayed,
       workers: this.#memory.map((maps, w) => workerFigures(maps, this.seats[w].cpu, each[w].packets)),
     }
+  }
+
+  tend(): void {
+    this.#clocks.look(process.hrtime.bigint())
   }
 
   state(worker: number): Uint8Array {

@@ -59,6 +59,8 @@ export class SoloRun implements LiveRun {
     }
   }
 
+  tend(): void {}
+
   state(): Uint8Array {
     return stateOf(this.#maps, this.#artifact)
   }

@@ -107,7 +107,7 @@ export class WireRun implements LiveRun {
         ),
       )
       const { packets } = this.#sequencer
-      const funnel = this.#funnelled ? keep(new Funnel(funnelCpu, packets.program)) : undefined
+      const funnel = this.#funnelled ? keep(new Funnel(funnelCpu, packets)) : undefined
       this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
       this.#own = keep(new MappedMaps(packets.maps, [sequencerMap, mapNames.runtime]))
       this.#places = keep(new Places(funnel?.program ?? packets.program, interfaces, mode))
@@ -139,6 +139,8 @@ export class WireRun implements LiveRun {
       workers: [],
     }
   }
+
+  tend(): void {}
 
   state(): Uint8Array {
     return new Uint8Array(0)
