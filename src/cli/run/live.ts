@@ -155,7 +155,7 @@ function open(
     return { name, mtu: device.mtu, queues: queuesOf(device) }
   }
   const out = to === undefined ? undefined : look(to)
-  const place = { interfaces: names.map(look), online: onlineCpus(), ...(out && { out }) }
+  const place = { interfaces: names.map(look), mode, online: onlineCpus(), ...(out && { out }) }
   const planned = planLive(place, format, cores)
   if ('error' in planned) throw new Failure(planned.error, exit.program)
   const queueSize = integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize

@@ -7,6 +7,13 @@ import type { XdpMode } from '../../sys/link.js'
 import { countedSince, driverCounts } from '../kernel/driver.js'
 import type { DriverCounts } from '../kernel/driver.js'
 
+const nothing: DriverCounts = {
+  handed: undefined,
+  transmitLost: undefined,
+  lost: undefined,
+  sendLost: undefined,
+}
+
 export class Places {
   readonly attachments: readonly Attachment[]
   readonly #before: readonly DriverCounts[]
@@ -45,7 +52,10 @@ export class Places {
     for (const a of this.attachments) a.detach()
   }
 
+  /** In generic mode no driver is asked. */
   #now(): DriverCounts[] {
-    return this.attachments.map((a, k) => countedSince(driverCounts(a.interfaceName), this.#before[k]))
+    return this.attachments.map(({ interfaceName, mode }, k) =>
+      mode === 'native' ? countedSince(driverCounts(interfaceName), this.#before[k]) : nothing,
+    )
   }
 }

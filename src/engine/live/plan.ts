@@ -30,6 +30,8 @@ const pageRoom = 4096 - 256 - 320
 
 export interface LivePlace {
   readonly interfaces: readonly LiveInterface[]
+  /** Generic: packets of one queue come on any CPU, so that they need a funnel. */
+  readonly mode: 'native' | 'generic'
   /** Where frames leave for workers elsewhere. */
   readonly out?: LiveInterface
   /** CPUs that are online. */
@@ -38,7 +40,7 @@ export interface LivePlace {
 
 /** A plan, or why there is none. */
 export function planLive(
-  { interfaces, out, online }: LivePlace,
+  { interfaces, mode, out, online }: LivePlace,
   format: HistoryFormat,
   workers: number,
 ): LivePlan | { readonly error: string } {
@@ -66,7 +68,7 @@ export function planLive(
         `frames have up to ${needed} bytes behind their Ethernet header, and ${out.name} takes ${out.mtu}: ` +
         `ip link set dev ${out.name} mtu ${needed}, and at the other end`,
     }
-  const isOne = interfaces.length === 1 && interfaces[0].queues === 1
+  const isOne = mode === 'native' && interfaces.length === 1 && interfaces[0].queues === 1
   // The first CPU is where most interrupts are.
   const cpus = online.toReversed()
   return { queue: isOne ? 0 : undefined, funnelCpu: online[0], cpus, headerBytes }
