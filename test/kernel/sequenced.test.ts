@@ -89,7 +89,8 @@ function meaning(frame: Uint8Array, { itemBytes }: HistoryFormat, outer: boolean
   return {
     ...history,
     index: fields.index,
-    outer: outer && Buffer.from(frame.subarray(0, outerBytes)),
+    // The last byte of the source address is the worker's number.
+    outer: outer && [...frame.subarray(0, outerBytes)].map((b, k) => (k === outerBytes - 3 ? '' : b)),
     items: history.items.map(({ effect, bytes }) => effect && Buffer.from(bytes)),
     packet: Buffer.from(frame.subarray(next)),
   }
