@@ -2,6 +2,7 @@
 
 import { differencesOf, LEAST_DIFFERENCE } from '../../measure/difference.js'
 import type { Difference, Differences } from '../../measure/difference.js'
+import type { BenchmarkRecord } from '../../measure/record.js'
 import { formatQuantity } from '../../measure/table.js'
 import { UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
@@ -38,7 +39,7 @@ function textOf(found: Differences): string {
     d.after.unit,
     ratioText(d),
     `±${(100 * d.noise).toFixed(1)} %`,
-    d.verdict + (d.before.unstable || d.after.unstable ? ' (unstable)' : ''),
+    [d.verdict, ...doubts(d)].join(', '),
   ])
   const count = (verdict: string): number => differences.filter(d => d.verdict === verdict).length
   const kinds = ['better', 'worse', 'same', 'too few samples'].filter(v => count(v) > 0)
@@ -66,6 +67,16 @@ function textOf(found: Differences): string {
   ].join('\n')
 }
 
+/** Why a verdict may be the machine's doing. */
+function doubts({ before, after }: Difference): string[] {
+  const busy = [before, after].some(isDisturbed)
+  return [...(before.unstable || after.unstable ? ['unstable'] : []), ...(busy ? ['disturbed'] : [])]
+}
+
+/** More than half of the repetitions were taken while others used the CPUs. */
+const isDisturbed = ({ disturbed, repetitions }: BenchmarkRecord): boolean =>
+  disturbed !== null && 2 * disturbed.kept > repetitions
+
 function ratioText({ ratio, interval }: Difference): string {
   const range = interval ? ` (${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : ''
   return `${ratio.toFixed(3)}${range}`
@@ -85,6 +96,7 @@ const jsonOf = ({ differences, onlyBefore, onlyAfter, surroundings }: Difference
     interval: interval ?? null,
     noise,
     unstable: before.unstable || after.unstable,
+    disturbed: isDisturbed(before) || isDisturbed(after),
     verdict,
   })),
   onlyBefore: onlyBefore.map(titleOf),
