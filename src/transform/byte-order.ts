@@ -106,6 +106,15 @@ const swapShifted: Rule = (i, s) => {
   return s.make('shru', [s.make(i.op, [x.args[0]]), x.args[1]])
 }
 
+/** swap(c ? swap(x) : swap(y)) = c ? x : y, whoever else uses the swaps. */
+const swapSelected: Rule = (i, s) => {
+  const [x] = i.args
+  if (x.op !== 'select') return undefined
+  const [c, ...choices] = x.args
+  if (!choices.every(a => a.op === i.op && reorders(a, a.args[0], s))) return undefined
+  return s.make('select', [c, ...choices.map(a => a.args[0])])
+}
+
 const swapTwice: Rule = (i, s) => {
   const [x] = i.args
   if (x.op !== i.op) return undefined
@@ -136,7 +145,7 @@ export const byteOrder: Rules = {
   xor: first(swapOnce, maskRaw),
   shru: topByte,
   select: selectRaw,
-  bswap16: first(swapTwice, swapParts),
-  bswap32: first(swapTwice, swapParts, swapShifted),
-  bswap64: first(swapTwice, swapParts, swapShifted),
+  bswap16: first(swapTwice, swapSelected, swapParts),
+  bswap32: first(swapTwice, swapSelected, swapParts, swapShifted),
+  bswap64: first(swapTwice, swapSelected, swapParts, swapShifted),
 }

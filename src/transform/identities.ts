@@ -134,8 +134,22 @@ export const bitwise: Rules = {
     if (c.op === 'not') return s.make('select', [c.args[0], y, x])
     if (i.type === 'i1') return truthSelect(c, x, y, s)
     if (isConst(x, 1n) && isConst(y, 0n)) return s.make('zext', [c], i.type)
-    return undefined
+    return sameChoice(c, x, y, s)
   },
+}
+
+/**
+ * c ? a : (d ? a : b) = (c | d) ? a : b, and c ? (d ? a : b) : b = (c & d) ? a : b, where the conditions choose
+ * more values than this one: those become choices by the same condition.
+ */
+function sameChoice(c: Instr, x: Instr, y: Instr, s: Site): Instr | undefined {
+  const alone = (inner: Instr): boolean =>
+    inner.op === 'select' &&
+    s.users(inner).length === 1 &&
+    [c, inner.args[0]].every(v => s.users(v).length > 2)
+  if (alone(y) && y.args[1] === x) return s.make('select', [s.make('or', [c, y.args[0]]), x, y.args[2]])
+  if (alone(x) && x.args[2] === y) return s.make('select', [s.make('and', [c, x.args[0]]), x.args[1], y])
+  return undefined
 }
 
 /** A part that is known to be true here does not matter; one that is false decides. */

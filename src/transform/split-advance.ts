@@ -184,6 +184,7 @@ class Early {
       return found
     }
     const { first, rest } = this.frontier()
+    for (const field of this.sharedFields([...first, ...rest])) note(field)
     for (const c of first)
       if (cost(c) <= cheap) compute(c)
       else note(c)
@@ -196,6 +197,30 @@ class Early {
       else note(c)
     }
     return noted
+  }
+
+  /** Fields of the item that several values are cheap to compute from: they are noted instead of the values. */
+  private sharedFields(wanted: readonly Instr[]): Instr[] {
+    const users = new Map<Instr, number>()
+    for (const c of wanted) {
+      const fields = this.fieldsOf(c)
+      for (const field of fields?.size === 1 ? fields : []) users.set(field, (users.get(field) ?? 0) + 1)
+    }
+    return [...users].filter(([, n]) => n > 1).map(([field]) => field)
+  }
+
+  /** The fields that a value depends on, if it is cheap to compute from them. */
+  private fieldsOf(c: Instr): ReadonlySet<Instr> | undefined {
+    const fields = new Set<Instr>()
+    let cost = 0
+    const visit = (x: Instr): void => {
+      if (this.fixed.has(x)) return
+      if (x.op === 'item.load') return void fields.add(x)
+      cost += x.op === 'zext' ? 0 : 1
+      this.argsOf(x).forEach(visit)
+    }
+    visit(c)
+    return cost <= cheap ? fields : undefined
   }
 
   /** Classes that something late uses, in program order: in the first blocks, and elsewhere. */

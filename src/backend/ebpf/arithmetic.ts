@@ -206,6 +206,17 @@ export function comparison(i: Instr, a: Operand, b: Operand, cpu: CpuLevel): Con
   }
 }
 
+/** Whether any of the bits of `mask`, below 2^31, is set in `x`. */
+export const bitTest = (x: Operand, mask: bigint, wanted: boolean): Condition => ({
+  uses: valuesIn([x]),
+  jump(out: Out, target: Label, sense: boolean): void {
+    const register = out.read(x, r0)
+    if (sense === wanted) return out.push(jmp64.jset.imm(register, Number(mask), target))
+    const over = out.label()
+    out.push(jmp64.jset.imm(register, Number(mask), over), ja(target), over)
+  },
+})
+
 /** A comparison of 32 bits for machines that compare 64 only: unsigned ones need no help, signed ones the sign. */
 function narrow(out: Out, jump: Jump, signed: boolean, a: Operand, b: Operand, target: Label): void {
   const extended = (operand: Operand, register: Register): Register => {

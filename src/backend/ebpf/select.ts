@@ -30,10 +30,18 @@ import {
   stx,
 } from './asm.js'
 import type { Register } from './asm.js'
-import { comparison, isComparison, truth, writeBinary, writeSigned, writeUnary } from './arithmetic.js'
+import {
+  bitTest,
+  comparison,
+  isComparison,
+  truth,
+  writeBinary,
+  writeSigned,
+  writeUnary,
+} from './arithmetic.js'
 import { dropUnused } from './unused.js'
 import { Answers } from './fib.js'
-import { fusedIn } from './fused.js'
+import { bitsTested, fusedIn } from './fused.js'
 import { itemAddress, touch } from './item.js'
 import type { ItemPlace } from './item.js'
 import { isValue, valuesIn } from './machine.js'
@@ -525,6 +533,7 @@ class Selection {
       dst,
       uses: valuesIn([...condition.uses, x, y]),
       ...(!isValue(x) && !isValue(y) && { choice: { condition, yes: x, no: y } }),
+      // One jump less, where an operand is in place, has the verifier remember less and walk half as much again.
       write: out => {
         const [yes, end] = [out.label(), out.label()]
         condition.jump(out, yes, true)
@@ -686,6 +695,11 @@ class Selection {
     const check = lengthCheck(c, this.real)
     if (check && this.isPointerCheck(c))
       return reaches(this.packetPointer(check.place.base), check.place.offset, this.dataEnd!, check.sense)
+    const bits = bitsTested(c)
+    if (bits && bits.by.every(i => this.fused.has(i))) {
+      const value = this.operand(bits.value)
+      if (isValue(value)) return bitTest(value, bits.mask, bits.set)
+    }
     return comparison(c, this.operand(c.args[0]), this.operand(c.args[1]), this.target.cpu)
   }
 
