@@ -25,7 +25,7 @@ const seed = 1n
  */
 const ceilings: Readonly<Record<string, { slots: number; verified: number; jited: number }>> = {
   'busy-forwarder': { slots: 70, verified: 90, jited: 340 },
-  'connection-tracker': { slots: 2215, verified: 97_000, jited: 10_700 },
+  'connection-tracker': { slots: 2215, verified: 104_000, jited: 10_700 },
   'ddos-mitigator': { slots: 540, verified: 1000, jited: 2750 },
   'dns-flood': { slots: 985, verified: 2950, jited: 4950 },
   forwarder: { slots: 20, verified: 22, jited: 90 },
@@ -34,7 +34,7 @@ const ceilings: Readonly<Record<string, { slots: number; verified: number; jited
   'port-knocking': { slots: 612, verified: 1800, jited: 3150 },
   'prefix-forwarder': { slots: 460, verified: 1430, jited: 2200 },
   'source-nat': { slots: 2265, verified: 13_900, jited: 11_400 },
-  'token-bucket': { slots: 1012, verified: 3400, jited: 5200 },
+  'token-bucket': { slots: 1012, verified: 3550, jited: 5200 },
 }
 
 const packetsOf = (capture: string): PacketStore =>
@@ -57,8 +57,9 @@ for (const name of trialNames)
 for (const name of readdirSync(scenarioFolder)) {
   const folder = join(scenarioFolder, name)
   if (!existsSync(join(folder, 'settings.json'))) continue
+  const settings = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as Settings
+  if (!trialNames.includes(settings.program)) continue
   test(`scenario ${name}: equal to the interpreter`, { skip }, () => {
-    const settings = JSON.parse(readFileSync(join(folder, 'settings.json'), 'utf8')) as Settings
     agree(subjectOf(settings), packetsOf(join(folder, 'in.pcap')), seed)
   })
 }
