@@ -696,10 +696,8 @@ class Selection {
     if (check && this.isPointerCheck(c))
       return reaches(this.packetPointer(check.place.base), check.place.offset, this.dataEnd!, check.sense)
     const bits = bitsTested(c)
-    if (bits && bits.by.every(i => this.fused.has(i))) {
-      const value = this.operand(bits.value)
-      if (isValue(value)) return bitTest(value, bits.mask, bits.set)
-    }
+    const tested = bits?.by.every(i => this.fused.has(i)) ? this.operand(bits.value) : 0n
+    if (bits && isValue(tested)) return bitTest(tested, bits.mask, bits.set)
     return comparison(c, this.operand(c.args[0]), this.operand(c.args[1]), this.target.cpu)
   }
 
