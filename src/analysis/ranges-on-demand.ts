@@ -65,7 +65,8 @@ export class RangesOnDemand extends Ranges {
     if (known) return known
     const place = this.places[value.id]
     if (!place) return everything(value.type)
-    if (this.open[value.id] || this.depth >= maxDepth) {
+    // Once something took a loop, the question has no answer; to go on looking can take as long as there are ways.
+    if (this.looped || this.open[value.id] || this.depth >= maxDepth) {
       this.looped = true
       return everything(value.type)
     }
