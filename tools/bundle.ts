@@ -100,12 +100,14 @@ function load(path) {
 }
 exports.load = load`
 
+/** Throws at what modules may say and scripts may not, such as await outside of functions: better here than in a command. */
+const parse = (text: string, filename: string): Script => new Script(text, { filename })
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL('../', import.meta.url)
   const target = fileURLToPath(new URL('bundle.cjs', dist))
   const text = bundle(fileURLToPath(new URL('src', dist)), buildOf(dist))
-  // What modules may say and scripts may not, such as await outside of functions, ends the build and not the command.
-  new Script(text, { filename: target })
+  parse(text, target)
   writeFileSync(`${target}.${process.pid}`, text)
   // Renamed into place, so that a command that starts meanwhile never sees half a script.
   renameSync(`${target}.${process.pid}`, target)
