@@ -41,3 +41,16 @@ test('threads are measured by the wall clock', async () => {
   assert.equal(mpps[0].length, 2)
   assert.ok(mpps[0].every(rate => rate > 0))
 })
+
+test('runs that are over leave no memory behind', async () => {
+  const subject = bundledProgram('connection-tracker')
+  const store = traceStore('uniform', standardTrace('uniform', 2000), 2000)
+  const ways = [{ strategy: replicatedByValue, workers: 14 }]
+  const effort = { rounds: 1, clock: workClock() }
+  await project(subject, store, ways, effort)
+  const before = process.memoryUsage().rss
+  await project(subject, store, ways, { ...effort, rounds: 20 })
+  const grown = (process.memoryUsage().rss - before) / 2 ** 20
+  // One run has some 100 MiB.
+  assert.ok(grown < 500, `${grown.toFixed(0)} MiB more after 20 runs`)
+})

@@ -17,6 +17,7 @@ import type { RunResult } from '../engine/run.js'
 import type { Artifact } from '../engine/artifact.js'
 import type { Loss } from '../engine/transport.js'
 import type { Strategy } from '../strategy/strategy.js'
+import { freeMemories } from './free-memories.js'
 import { takeRounds } from './rounds.js'
 import type { BenchmarkRecord } from './record.js'
 import { median } from './statistics.js'
@@ -83,8 +84,8 @@ export async function project(
   if (WebAssembly.Module.exports(held).length === 0) throw new Error('a module without loops')
   return ways.map((way, i) => {
     const results = samples[i]
-    const slowest = (r: RunResult): number => Math.max(...r.workers.map(w => w.busyMilliseconds))
-    const rate = (r: RunResult, milliseconds: number): number => r.received / 1e3 / milliseconds
+    const slowest = (r: Sample): number => Math.max(...r.workers.map(w => w.busyMilliseconds))
+    const rate = (r: Sample, milliseconds: number): number => r.received / 1e3 / milliseconds
     return {
       way,
       software: results.map(r => rate(r, Math.max(slowest(r), r.sequencerMilliseconds))),
@@ -118,12 +119,15 @@ export async function measure(
   return { mpps: samples.map(list => list.map(r => r.received / 1e6 / r.seconds)), disturbed }
 }
 
+/** What is kept of a run: not its memory, which with the state of every worker may be a gigabyte. */
+type Sample = Pick<RunResult, 'received' | 'seconds' | 'workers' | 'sequencerMilliseconds'>
+
 function runner(
   { artifact, rules, settings }: Subject,
   store: PacketStore,
   way: Way,
   clock?: WorkClock,
-): () => Promise<RunResult> {
+): () => Promise<Sample> {
   const { strategy, workers, loss } = way
   const alone = clock !== undefined
   const values = way.settings ?? settings
@@ -142,5 +146,14 @@ function runner(
     ...(loss && { loss }),
     ...(clock && { clock: clock.now }),
   }
-  return () => start(artifact, planned, strategy, input, rules)
+  return async () => {
+    const {
+      received,
+      seconds,
+      workers: busy,
+      sequencerMilliseconds,
+    } = await start(artifact, planned, strategy, input, rules)
+    freeMemories()
+    return { received, seconds, workers: busy, sequencerMilliseconds }
+  }
 }
