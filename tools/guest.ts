@@ -27,7 +27,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { serialize } from 'node:v8'
-import { bundledProgram, programNames } from '../test/programs.js'
+import { bundledProgram, trialNames } from '../test/programs.js'
 import { root } from './sources.js'
 
 const folder = join(root, 'dist/guest')
@@ -164,7 +164,7 @@ function run(kernel: string, archive: string): Promise<number> {
 mkdirSync(folder, { recursive: true })
 const { values, positionals } = parseArgs({ options: { kernel: { type: 'string' } }, allowPositionals: true })
 for (const name of positionals)
-  if (!programNames.includes(name)) missing(`no program ${name}; there are ${programNames.join(', ')}`)
+  if (!trialNames.includes(name)) missing(`no program ${name}; there are ${trialNames.join(', ')}`)
 const kernel = values.kernel ?? debianKernel()
 console.log(`guest: ${basename(kernel)}`)
-process.exitCode = await run(kernel, fileSystem(positionals.length ? positionals : programNames))
+process.exitCode = await run(kernel, fileSystem(positionals.length ? positionals : trialNames))
