@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sequencerMap } from '../../src/backend/ebpf/sequencer.js'
+import { sequencerMap } from '../../src/backend/ebpf/sequencer-map.js'
 import { mapNames, runtime, runtimeBytes } from '../../src/backend/ebpf/target.js'
 import { openCapture } from '../../src/device/capture.js'
 import { frameFormat } from '../../src/engine/kernel/replicated.js'

@@ -8,7 +8,7 @@ import type { Instr } from '../../ir/types.js'
 import { alu64, atomic, fp, jgt, ldMapValue, ldx, mov64, r0, r1, stx } from './asm.js'
 import { isValue, valuesIn } from './machine.js'
 import type { Operand, Step, Value } from './machine.js'
-import { noteAddition } from './section.js'
+import { noteAddition } from './section-map.js'
 import type { ObjectPlace, Target } from './target.js'
 
 /** Adds to a counter of this CPU, `off` bytes from `base`. */

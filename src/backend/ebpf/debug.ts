@@ -8,7 +8,7 @@ import type { Code } from './asm.js'
 import { Btf, linkage, typeName } from './btf.js'
 import type { TypeId } from './btf.js'
 import type { MapDeclaration } from './maps.js'
-import { sectionParameters } from './section.js'
+import { sectionParameters } from './section-map.js'
 import { registerArguments } from './select.js'
 
 export interface Source {

@@ -11,7 +11,7 @@ import { encode } from './encode.js'
 import type { Encoded } from './encode.js'
 import type { Machine } from './machine.js'
 import { stackBytes } from './opcodes.js'
-import { isSectionCall } from './section.js'
+import { isSectionCall } from './section-map.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
 

@@ -9,7 +9,7 @@
 //
 // The time of a packet is read before its lock is taken. Where the stripe was held at a later time meanwhile, the packet
 // gives everything up and begins again with a new time, so that time does not step back under a key; `mayRepeat` says of
-// which programs that goes unnoticed. Read program.ts, target.ts and locked.ts first.
+// which programs that goes unnoticed. Read program.ts, target.ts and locked.ts first; the words are laid out in section-map.ts.
 
 import { blockOf } from '../../analysis/cfg.js'
 import { dominators } from '../../analysis/dominators.js'
@@ -45,59 +45,21 @@ import {
   stx,
 } from './asm.js'
 import type { Code, Label, Register } from './asm.js'
-import { draw, evidenceCode, noteCode } from './evidence.js'
-import type { MapDeclaration } from './maps.js'
+import { draw, evidenceCode } from './evidence.js'
 import type { CompiledFunction } from './program.js'
+import {
+  again,
+  aloneCall,
+  area,
+  findArea,
+  lockCall,
+  place,
+  sectionMap,
+  stripe,
+  stripeBits,
+  stripesAt,
+} from './section-map.js'
 import { mapNames, runtime } from './target.js'
-
-/** The map of lock words. */
-export const sectionMap = '.section'
-/** The calls that packet functions make. */
-const [lockCall, aloneCall] = ['shared.lock', 'shared.alone']
-export const isSectionCall = (callee: string): boolean => callee === lockCall || callee === aloneCall
-/** Names of the parameters of the functions they call; undefined for other functions. */
-export const sectionParameters = (name: string): readonly string[] | undefined =>
-  name === lockCall ? ['hash'] : name === aloneCall ? [] : undefined
-
-const line = 64
-/** Byte offsets in the map's value; every word is in a cache line of its own. */
-const place = { program: 0, gate: line, areas: 2 * line } as const
-/** Byte offsets in the area of a CPU. */
-export const area = {
-  /** u32: 1 while it is inside a packet, or about to be. */
-  inside: 0,
-  /** u32: 1 while it is alone, with the program lock and a closed gate. */
-  alone: 4,
-  /** u32: number of the stripe held, from 1; 0 for none. */
-  stripe: 8,
-  /** u32: the packet is to begin again, or, if it is 2, it waited in vain. */
-  again: 12,
-  /** u64: the packet's time, ns since the run's start. */
-  time: 16,
-  /** u32: number of the stripe that was taken last, from 1. */
-  key: 24,
-  /** Checking builds only: u32 commit numbers, drawn while others were kept out, and at the packet's beginning. */
-  order: 28,
-  begin: 32,
-  /** Checking builds only: where was added to (u32), what was there and what was added (u64). */
-  place: 36,
-  before: 40,
-  amount: 48,
-  /** u64: the packet's number. */
-  sequence: 56,
-} as const
-/** Byte offsets in a stripe: u32 lock, u64 time of the packet that held it last. */
-const stripe = { lock: 0, time: 8 } as const
-const stripeBits = 10
-const again = { anew: 1, inVain: 2 } as const
-
-const stripesAt = (cpus: number): number => place.areas + line * cpus
-
-export const sectionDeclaration = (cpus: number): MapDeclaration => ({
-  name: sectionMap,
-  valueSize: stripesAt(cpus) + line * 2 ** stripeBits,
-  valueType: btf => btf.array(btf.unsigned(8), (stripesAt(cpus) + line * 2 ** stripeBits) / 8),
-})
 
 export const sectionName = 'section'
 /** Bytes of stack that the function before the packet function takes, and one that it calls, as the kernel rounds. */
@@ -133,28 +95,6 @@ export function mayRepeat(main: Func): boolean {
   const seen = all.filter(i => ['packet.write', 'counter', 'state.write'].includes(opInfo(i.op).effect))
   return seen.every(i => locks.some(l => isBefore(l, i)) || locks.every(l => !mayFollow(places, i, l)))
 }
-
-/** register = this CPU's area; r0 to r5 are lost. */
-const findAreaIn = (register: Register, cpus: number, trap: Label): Code => [
-  call('smp_processor_id'),
-  jgt.imm(r0, cpus - 1, trap),
-  alu64.lsh.imm(r0, 6),
-  ldMapValue(register, sectionMap, place.areas),
-  alu64.add.reg(register, r0),
-]
-const findArea = (cpus: number, trap: Label): Code => findAreaIn(r7, cpus, trap)
-
-/** d = the time or the number of this CPU's packet; r0 to r5 are lost. */
-export const fromArea = (what: 'time' | 'sequence', d: Register, cpus: number, trap: Label): Code => [
-  ...findAreaIn(r1, cpus, trap),
-  ldx.dw(d, r1, area[what]),
-]
-
-/** Keeps what an addition found for the evidence: its place, the number before and what was added, in three slots of the stack. */
-export const noteAddition = (slots: number, cpus: number, trap: Label): Code => [
-  ...findAreaIn(r3, cpus, trap),
-  ...noteCode(slots, r3, area),
-]
 
 /** Takes the lock word at the register; r0 and r1 are lost. To `failed` if the kernel ends the wait. */
 function take(word: Register, name: string, failed: Label): Code {

@@ -73,7 +73,7 @@ import {
 import { PacketProofs } from './packet-proofs.js'
 import { PointerPhis } from './pointer-phis.js'
 import { splitReturns } from './returns.js'
-import { fromArea, isSectionCall } from './section.js'
+import { fromArea, isSectionCall } from './section-map.js'
 import { counterStride, mapNames, runtime } from './target.js'
 import { searchLimit, slotsPerBucket } from '../../state/format.js'
 import type { KernelMap } from '../../state/kernel-map.js'

@@ -47,8 +47,8 @@ import {
   sequencerMap,
   sprayMap,
   workerEntry as entryOf,
-} from './sequencer.js'
-import type { RingPlaces, SequencerCounter, SequencerOptions } from './sequencer.js'
+} from './sequencer-map.js'
+import type { RingPlaces, SequencerCounter, SequencerOptions } from './sequencer-map.js'
 import { mapNames, runtime } from './target.js'
 
 /** Bytes of the entry's stack frame, as the kernel rounds. */

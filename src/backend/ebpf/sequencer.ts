@@ -6,99 +6,19 @@
 // It keeps everything in one map that nothing else writes, so exactly one may run at a time for one state: on one receive
 // queue, whose packets the kernel handles one after the other, or as the entry of a CPU map. A packet is numbered only if
 // its worker's queue has room for it, reckoned from what that worker says it has handled: what is dropped here was never
-// numbered, and no worker misses it. The code is in sequencer-entry.ts; frame.ts takes apart what is made here.
+// numbered, and no worker misses it. What it keeps is laid out in sequencer-map.ts, the code is in
+// sequencer-entry.ts; frame.ts takes apart what is made here.
 
 import type { Func } from '../../ir/types.js'
 import { encode } from './encode.js'
-import type { FrameShape } from './frame.js'
-import { perCpuType } from './map-types.js'
-import type { MapDeclaration } from './maps.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
 import { recordFunction } from './recording.js'
 import { select } from './select.js'
 import { creditFunction, entryStack, flushEntry, packetEntry } from './sequencer-entry.js'
+import { ringPlaces, sequencerMap } from './sequencer-map.js'
+import type { SequencerOptions } from './sequencer-map.js'
 import type { Target } from './target.js'
-
-/** The map of what a sequencer keeps. */
-export const sequencerMap = '.sequencer'
-
-/** Packets that get no number, by reason. */
-export const sequencerCounters = [
-  /** Dropped: the queue of the worker whose turn it is has no room. */
-  'workerQueue',
-  /** Dropped: there is no room for the history in front of the packet. */
-  'headroom',
-  /** Dropped: it came by another receive queue than the one this sequencer serves. */
-  'otherQueue',
-] as const
-export type SequencerCounter = (typeof sequencerCounters)[number]
-
-/** Byte offsets in the sequencer's map: u64 words, then what each worker has, an item, and the ring. */
-export const kept = {
-  /** The worker whose turn it is. */
-  turn: 0,
-  /** The slot of the oldest item. */
-  index: 8,
-  /** Effect bits by slot. */
-  effects: 16,
-  counters: 24,
-  /** Hardware addresses of the outer header: destination, source. */
-  outer: 48,
-  workers: 64,
-} as const
-/** Of each worker: u64 the last number that may be given to a packet of its, u32 CPU, u32 which map. */
-export const workerEntry = { limit: 0, cpu: 8, layer: 12, stride: 16 } as const
-/** Workers of one sequencer. */
-export const mostSequenced = 64
-
-/** Where the item of the packet at hand is, and the ring of items. */
-export interface RingPlaces {
-  readonly item: number
-  readonly ring: number
-  readonly size: number
-}
-
-export function ringPlaces(workers: number, { slots, itemBytes }: FrameShape): RingPlaces {
-  const lines = (n: number): number => Math.ceil(n / 64) * 64
-  const item = lines(kept.workers + workers * workerEntry.stride)
-  const ring = item + lines(itemBytes)
-  return { item, ring, size: ring + lines(slots * itemBytes) }
-}
-
-export function sequencerDeclaration(workers: number, frame: FrameShape): MapDeclaration {
-  const valueSize = ringPlaces(workers, frame).size
-  const names = ['turn', 'index', 'effects', ...sequencerCounters]
-  return {
-    name: sequencerMap,
-    valueSize,
-    valueType: btf => perCpuType(btf, 'hairpin_sequencer', names, valueSize, 1),
-  }
-}
-
-/** Names of the maps that a sequencer sprays through: one for as many workers as have a CPU each. */
-export const sprayMap = (layer: number): string => `.spray${layer}`
-/** The runtime's map of a worker, which says what it has handled. */
-export const progressMap = (worker: number): string => `.worker${worker}`
-
-export interface SequencerOptions {
-  readonly frame: FrameShape
-  readonly workers: number
-  /** Maps to spray through. */
-  readonly layers: number
-  /** How many numbers a worker may be behind before packets are dropped for it. */
-  readonly credit: number
-  /** Which clock stamps packets; `given`: time, device and length are in the runtime's map already. */
-  readonly clock: 'exact' | 'coarse' | 'given'
-  /** The receive queue it serves; any if left out. */
-  readonly queue?: number
-  /** Whether packets need a time: the program reads it, or it is recorded. Device and length are as cheap as nothing. */
-  readonly timed?: boolean
-  /** Bytes of the ring that packets are recorded in; none if left out. */
-  readonly record?: number
-  /** Instead of packets, it sends frames without one, which bring workers up to date. */
-  readonly flush?: boolean
-}
 
 export interface SequencerSource {
   readonly callees: readonly Func[]

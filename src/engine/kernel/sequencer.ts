@@ -9,8 +9,8 @@ import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { frameShape } from '../../backend/ebpf/frame.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { recordDeclaration } from '../../backend/ebpf/recording.js'
+import { compileSequencer } from '../../backend/ebpf/sequencer.js'
 import {
-  compileSequencer,
   kept,
   mostSequenced,
   progressMap,
@@ -19,8 +19,8 @@ import {
   sequencerMap,
   sprayMap,
   workerEntry,
-} from '../../backend/ebpf/sequencer.js'
-import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer.js'
+} from '../../backend/ebpf/sequencer-map.js'
+import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import type { Func } from '../../ir/types.js'
 import { mapInfo } from '../../sys/info.js'

@@ -11,7 +11,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { recordMap } from '../../backend/ebpf/recording.js'
-import { sequencerMap } from '../../backend/ebpf/sequencer.js'
+import { sequencerMap } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import { interfaces } from '../../sys/interfaces.js'
 import { LiveFrameRun } from '../../sys/live-frames.js'

@@ -26,7 +26,7 @@ import {
 } from '../../backend/ebpf/asm.js'
 import type { Code } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
-import { sequencerMap } from '../../backend/ebpf/sequencer.js'
+import { sequencerMap } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames, runtime, runtimeBytes } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
 import { createMap, mapFlags } from '../../sys/map.js'
