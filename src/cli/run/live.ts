@@ -8,7 +8,7 @@ import { liveBalance } from '../../engine/live/figures.js'
 import type { LiveFigures, LiveRun } from '../../engine/live/figures.js'
 import { planLive } from '../../engine/live/plan.js'
 import type { LiveInterface } from '../../engine/live/plan.js'
-import { QueueRun } from '../../engine/live/queue-run.js'
+import { SequencedRun } from '../../engine/live/sequenced-run.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
 import { defaultQueueSize } from '../../engine/live/spray.js'
@@ -147,7 +147,7 @@ function open(
   if (isSet(flags, 'sequenced')) {
     if (to !== undefined || record !== undefined)
       throw new UsageError('--to and --record are of a sequencer, and --sequenced says that it is elsewhere')
-    const run = new QueueRun(subject, parts)
+    const run = new SequencedRun(subject, parts)
     return { run, started: { ...begun, mode: run.attachments[0].mode, queues: cores } }
   }
   const look = (name: string): LiveInterface => {

@@ -47,7 +47,7 @@ export interface QueueRunOptions extends Pick<LoadOptions, 'settings' | 'rules' 
 
 const otherQueue = 'other'
 
-export class QueueRun implements LiveRun {
+export class SequencedRun implements LiveRun {
   readonly #artifact: Artifact
   readonly #memory: readonly MappedMaps[]
   readonly #other: MappedMaps
