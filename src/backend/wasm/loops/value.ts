@@ -131,11 +131,12 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
   })
   const bit: Code = [local.get(index), i32.const(7), i32.and]
   loop.func.emit([local.get(history), i32.load(ring.index), local.set(index)])
-  const watch = propertiesOf(loop.source).some(isWide) ? notePause(loop) : []
+  const watched = propertiesOf(loop.source).some(isWide)
+  const watch = watched ? watchPauses(loop) : { each: [], after: [] }
   loop.each(
     [
       loop.openPacket(),
-      watch,
+      watch.each,
       [local.get(origins), local.get(packet), i32.store()],
       storeBigEndian(frames, i32.const(0), seq, 4),
       [local.get(frames), i32.const(versionAndFlags(loop.source)), i32.store8(4)],
@@ -179,18 +180,26 @@ export function encapsulate(parts: LoopParts, slice: Slice): void {
       [local.get(origins), i32.const(4), i32.add, local.set(origins)],
     ],
   )
-  loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)])
+  loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)], watch.after)
 }
 
 /** Code that notes the first packet whose time frames cannot carry: the one after a pause that is too long. */
-function notePause(loop: Loop): Code {
+function watchPauses(loop: Loop): { readonly each: Code; readonly after: Code } {
   const { history, desc, seq } = loop.l
-  return [
-    [local.get(desc), i64.load(descriptor.timestamp), local.get(history), i64.load(ring.time), i64.sub],
-    [i64.const(longestPause), i64.ge_u, local.get(history), i64.load(ring.paused), i64.eqz, i32.and],
+  const before = loop.declare('before', 'i64')
+  const now = loop.declare('now', 'i64')
+  loop.func.emit([local.get(history), i64.load(ring.time), local.set(before)])
+  const note: Code = [
+    [local.get(history), i64.load(ring.paused), i64.eqz],
     if_([local.get(history), local.get(seq), i64.store(ring.paused)]),
-    [local.get(history), local.get(desc), i64.load(descriptor.timestamp), i64.store(ring.time)],
   ]
+  return {
+    each: [
+      [local.get(desc), i64.load(descriptor.timestamp), local.tee(now), local.get(before), i64.sub],
+      [i64.const(longestPause), i64.ge_u, if_(note), local.get(now), local.set(before)],
+    ],
+    after: [local.get(history), local.get(before), i64.store(ring.time)],
+  }
 }
 
 /** Code that reads the packet's properties from a frame's header; the program's inputs come from there from now on. */
