@@ -13,7 +13,7 @@ import { Failure, UsageError } from './command.js'
 import type { Flags, FlagTable, Io } from './command.js'
 import { exit } from './exit.js'
 import { integer, isSet, required, share, text } from './flags.js'
-import { withKernel } from './kernel.js'
+import { withKernel, withKernelAsync } from './kernel.js'
 import { progressLine } from './progress.js'
 import { sentText } from './sending-page.js'
 import { quantityOf } from './quantity.js'
@@ -65,6 +65,7 @@ export async function send(load: Load, flags: Flags, io: Io): Promise<number> {
   try {
     if (cpu !== undefined) withKernel(() => pinThread([cpu]))
     const opened = (sender = open(to, load, flags))
+    if (opened instanceof XdpSender) await withKernelAsync(() => opened.bind())
     timer = setInterval(
       () => progress.update(opened.sent, opened.sent, Number.isFinite(order.count) ? order.count : undefined),
       200,

@@ -2,7 +2,7 @@
  * A sender over AF_XDP: packets out of a chosen send queue of a device, by a socket whose rings lie in memory of ours.
  *
  * It works where live frames do not: any device, any queue, no program at the other end. A driver that does not implement
- * AF_XDP copies each packet into a kernel buffer, about 2 Mpps; live frames are ten times faster there. Up to as many
+ * AF_XDP copies each packet into a kernel buffer, about 2 Mpps; live frames are some four times faster there. Up to as many
  * different packets as there are frames stand in the packet memory once and are sent from there again and again. Paced
  * by looking at the clock, so rates are kept in the mean. A packet is completed when the kernel gives its frame back.
  */
@@ -26,10 +26,9 @@ export interface XdpSpecification extends Omit<LiveSpecification, 'burst'> {
 
 export class XdpSender {
   sent = 0
-  /** Whether the driver sends without copying. */
-  readonly zeroCopy: boolean
   readonly #specification: XdpSpecification
   readonly #socket: XdpSocket
+  readonly #interfaceIndex: number
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
   readonly #send: Ring
@@ -42,10 +41,11 @@ export class XdpSender {
   #produced = 0
 
   private constructor(specification: XdpSpecification, socket: XdpSocket, index: number) {
-    const { packets, queue } = specification
+    const { packets } = specification
     const longest = packets.reduce((most, { length }) => Math.max(most, length), 0)
     this.#specification = specification
     this.#socket = socket
+    this.#interfaceIndex = index
     this.#frameSize = longest <= 2048 ? 2048 : 4096
     const sizes = (['send', 'completion', 'fill'] as const).map(kind => ringBytes(kind, frames))
     const rings = sizes.reduce((a, b) => a + b, page)
@@ -59,15 +59,12 @@ export class XdpSender {
     this.#send = socket.makeRing('send', frames, buffer, page)
     this.#completion = socket.makeRing('completion', frames, buffer, page + sizes[0])
     socket.makeRing('fill', frames, buffer, page + sizes[0] + sizes[1])
-    socket.bind({ interfaceIndex: index, queue, mode: 'either', needWakeup: true })
-    socket.allowSending(batch)
-    this.zeroCopy = socket.zeroCopy
     this.#laidOut = packets.length <= frames
     if (this.#laidOut)
       packets.forEach((packet, k) => this.#bytes.set(packet, this.#memory + k * this.#frameSize))
   }
 
-  /** Opens a socket in the namespace of the calling thread. A RangeError for what cannot be sent. */
+  /** Opens a socket in the namespace of the calling thread; bind it next. A RangeError for what cannot be sent. */
   static open(specification: XdpSpecification): XdpSender {
     const { packets, device, queue } = specification
     const found = findInterface(device)
@@ -84,6 +81,14 @@ export class XdpSender {
       socket.close()
       throw error
     }
+  }
+
+  /** Takes the queue, as soon as a socket that was closed a moment ago has given it back. */
+  async bind(): Promise<void> {
+    const { queue } = this.#specification
+    const interfaceIndex = this.#interfaceIndex
+    await this.#socket.bindWhenFree({ interfaceIndex, queue, mode: 'either', needWakeup: true })
+    this.#socket.allowSending(batch)
   }
 
   /** Packets whose frames the kernel gave back. */

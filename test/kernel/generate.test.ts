@@ -2,10 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { up } from '../../src/lab/lab.js'
-import { errno } from '../../src/sys/errno.js'
-import { SystemError } from '../../src/sys/failure.js'
 import { attachXdp } from '../../src/sys/xdp.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { defaultStream, streamPackets } from '../../src/traffic/stream.js'
@@ -72,9 +69,8 @@ test(
       const attachment = lab.inNamespace('right', () => attachXdp(counter.program, 'b', 'native'))
       for (const flows of [3, 5000]) {
         const packets = streamPackets({ ...defaultStream, size: 128, flows })
-        const sender = await whenFree(() =>
-          lab.inNamespace('left', () => XdpSender.open({ packets, device: 'a', queue: 0 })),
-        )
+        const sender = lab.inNamespace('left', () => XdpSender.open({ packets, device: 'a', queue: 0 }))
+        await sender.bind()
         const before = counter.count()
         const found = await transmit(sender, packets, { count: 6000, seconds: Infinity, drain: 2000 })
         sender.close()
@@ -93,16 +89,3 @@ test(
     }
   },
 )
-
-/** Opens as soon as the socket before has given its queue back, which the kernel does some milliseconds after it closed. */
-async function whenFree<T>(open: () => T): Promise<T> {
-  for (const end = performance.now() + 1000; ;) {
-    try {
-      return open()
-    } catch (error) {
-      const taken = error instanceof SystemError && error.errno === errno.EBUSY
-      if (!taken || performance.now() > end) throw error
-      await pause(5)
-    }
-  }
-}
