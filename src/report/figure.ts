@@ -63,3 +63,6 @@ const cell = (value: string | number): string =>
     : /[",\n]/.test(value)
       ? `"${value.replaceAll('"', '""')}"`
       : value
+
+/** A share in words: 0.53 is `53 %`. */
+export const percent = (share: number): string => `${(100 * share).toFixed(0)} %`

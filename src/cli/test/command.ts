@@ -10,6 +10,7 @@ import { plan } from '../../engine/plan.js'
 import type { Plan } from '../../engine/plan.js'
 import type { Artifact } from '../../engine/artifact.js'
 import { stateMemory } from '../../state/memory.js'
+import { median } from '../../measure/statistics.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command, Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
@@ -23,7 +24,7 @@ import { Expectation } from './expectation.js'
 import { Agreement, kernelTimes, runKernel, runnableOf } from './kernel.js'
 import { reportText } from './report.js'
 import type { Report } from './report.js'
-import { median, runWasm, wasmTime } from './wasm.js'
+import { runWasm, wasmTime } from './wasm.js'
 
 const backends = ['wasm', 'ebpf', 'both'] as const
 type Backend = (typeof backends)[number]

@@ -44,8 +44,3 @@ export async function runWasm(
 /** Nanoseconds of a packet in compiled code. */
 export const wasmTime = ({ workers, received }: RunResult): number =>
   (1e6 * workers[0].busyMilliseconds) / Math.max(received, 1)
-
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1]
-}

@@ -5,6 +5,7 @@
 // to a guard that puts it back if this one is killed; what does not (programs, sockets, hp0) goes by itself.
 // Read isolate.ts, steering.ts, crew.ts and kernel-interface.ts first.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { pool as poolField, socket as field } from '../../backend/wasm/rings/memory.js'
 import { statistics as driverStatistics } from '../../sys/ethtool.js'
 import { findInterface } from '../../sys/interfaces.js'
@@ -70,9 +71,6 @@ const mostOpen = 16
 /** Milliseconds that closing waits for packets on their way. */
 const lastPackets = 200
 const quiet = 30
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise(resolve => setTimeout(resolve, milliseconds))
 
 export class Bypass {
   readonly device: NetworkInterface

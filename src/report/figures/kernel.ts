@@ -5,6 +5,7 @@ import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
 import { kernelCosts } from '../../measure/veth-cost.js'
 import { traceStore } from '../../measure/traces.js'
+import { percent } from '../figure.js'
 import type { Claim, Figure } from '../figure.js'
 import type { Workbench } from '../workbench.js'
 
@@ -59,7 +60,6 @@ export async function kernelTable(bench: Workbench): Promise<Figure> {
   const d = idle.summary.median
   const added = others.map(r => Math.max(0, r.summary.median - d))
   const shares = added.map(c1 => d / (d + c1))
-  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`
   const claim: Claim = {
     paper,
     holds: Math.min(...shares) > 0.5 ? 'yes' : Math.max(...shares) > 0.5 ? 'in part' : 'no',

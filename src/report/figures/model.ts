@@ -6,6 +6,7 @@ import { modelOf } from '../../measure/study.js'
 import type { ModelFit, Study } from '../../measure/study.js'
 import type { TraceName } from '../../measure/traces.js'
 import type { Chart } from '../chart.js'
+import { percent } from '../figure.js'
 import type { Figure } from '../figure.js'
 import { seriesOf } from '../series.js'
 import type { Workbench } from '../workbench.js'
@@ -40,8 +41,6 @@ async function fits(bench: Workbench): Promise<Fitted[]> {
   }
   return all
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(0)} %`
 
 export async function figure11(bench: Workbench): Promise<Figure> {
   const all = await fits(bench)

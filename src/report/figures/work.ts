@@ -6,6 +6,7 @@ import type { BenchmarkRecord } from '../../measure/record.js'
 import { projectable } from '../../measure/study.js'
 import { replicatedByValue } from '../../strategy/replicated-by-value.js'
 import type { Series } from '../chart.js'
+import { percent } from '../figure.js'
 import type { Figure } from '../figure.js'
 import { shortNames, times } from '../series.js'
 import type { Workbench } from '../workbench.js'
@@ -60,7 +61,6 @@ export async function figure8(bench: Workbench): Promise<Figure> {
   }
   const [scr, rss] = [at('replicated'), at('sharded')]
   const latency = (name: string): number => records.get(name)!.at(-1)!.summary.median
-  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`
   return {
     id: 'figure-8',
     title: 'Figure 8: how busy the cores are, and how long a packet takes (token bucket)',
