@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads'
 import { context, contextBytes, lockBytes } from '../src/backend/wasm/memory.js'
 import type { Artifact } from '../src/engine/artifact.js'
-import { makeMemory } from '../src/engine/stage.js'
+import { makeMemory } from '../src/engine/make-memory.js'
 import { clearBlock } from '../src/state/block.js'
 import { stateMemory } from '../src/state/memory.js'
 import { steeringBlock } from '../src/strategy/steering.js'

@@ -7,7 +7,7 @@ import type { Fault } from '../device/fault.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
 import { mapMemory } from './memory.js'
-import { makeMemory } from './stage.js'
+import { makeMemory } from './make-memory.js'
 
 export class PacketStore {
   readonly name: string

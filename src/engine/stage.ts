@@ -28,10 +28,6 @@ export function makeStage({ memory, module, item }: StageParts, map: MemoryMap):
   }
 }
 
-/** A memory of fixed size that modules of batch.ts import. */
-export const makeMemory = (pages: number): WebAssembly.Memory =>
-  new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
-
 /** Runs a worker over a slab, or over a part of one that begins at packet `from`. */
 export function runSlab(
   stage: Stage,

@@ -10,7 +10,6 @@ import { plan } from '../engine/plan.js'
 import { start } from '../engine/run.js'
 import { single } from '../strategy/single.js'
 import type { Strategy } from '../strategy/strategy.js'
-import { freeMemories } from './free-memories.js'
 import { PacedDevice } from './paced-source.js'
 import type { Subject } from './scaling.js'
 import type { Trial } from './search.js'
@@ -52,7 +51,6 @@ export function memoryTrials(
       const { arrived, lost, seconds: took } = device.counts
       if (received + lost !== arrived || WebAssembly.Module.exports(held).length === 0)
         throw new Error(`${received} received and ${lost} lost of ${arrived}`)
-      freeMemories()
       return { requested: rate, offered: arrived / took, sent: arrived, lost }
     },
     async calibrate(seconds) {

@@ -17,7 +17,6 @@ import type { RunResult } from '../engine/run.js'
 import type { Artifact } from '../engine/artifact.js'
 import type { Loss } from '../engine/transport.js'
 import type { Strategy } from '../strategy/strategy.js'
-import { freeMemories } from './free-memories.js'
 import { takeRounds } from './rounds.js'
 import type { BenchmarkRecord } from './record.js'
 import { median } from './statistics.js'
@@ -153,7 +152,6 @@ function runner(
       workers: busy,
       sequencerMilliseconds,
     } = await start(artifact, planned, strategy, input, rules)
-    freeMemories()
     return { received, seconds, workers: busy, sequencerMilliseconds }
   }
 }
