@@ -155,6 +155,7 @@ function convert(d: Ts.Diagnostic, file: string, sourceFile: Ts.SourceFile): Dia
       d.code,
       message,
       more.map(m => m.trim()),
+      sourceFile.text.slice(start, start + (d.length ?? 0)),
     ),
     ...(notes.length > 0 && { notes }),
   }

@@ -188,6 +188,22 @@ test('TypeScript errors come with what to write instead, and without our own mar
   assert.doesNotMatch(renderDiagnostics(diagnostics, text), /\[fits\]|\[kind\]/)
 })
 
+test('names of JavaScript, methods not called and entries that are read only come with what to write', () => {
+  const hints = (body: string, names = ''): string =>
+    compileSource(
+      'f.ts',
+      `${imports}\n${names}\nconst t = table({ key: u32, value: { n: u32 }, capacity: 8 })\nexport default function f(packet: Packet): Verdict {\n${body}\n  return Verdict.Pass\n}\n`,
+    )
+      .diagnostics.map(d => `${d.code} ${d.suggestion}`)
+      .join('\n')
+  assert.match(hints('  const n = Number(packet.timestamp)'), /TS2693 u32\(x\)/)
+  assert.match(hints('', "import { now } from 'hairpin'"), /TS2305 .*packet\.timestamp/)
+  assert.match(hints('  const n = Math.min(1, 2)'), /random\(\)/)
+  assert.match(hints('  const n = whatever'), /docs\/language\.md/)
+  assert.match(hints('  const n = packet.time / 1_000_000_000'), /TS2362 .*called: time\(/)
+  assert.match(hints('  const e = t.get(1)\n  if (e) e.n = 1'), /TS2540 .*upsert\(key\)/)
+})
+
 test('a map of sockets has the name that libraries look for; what is missing gets a constant verdict', () => {
   const codes = (declarations: string, result: string): string[] =>
     compileSource(

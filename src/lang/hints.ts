@@ -26,15 +26,46 @@ const conversions: Readonly<Record<string, string>> = {
 /** Our marks on types: their names mean nothing to authors. */
 const isInternal = (line: string): boolean => /\[(fits|kind)\]|unique symbol/.test(line)
 
-/** The hint for a message; `chain` is what TypeScript says beneath it. */
-export function hintFor(code: number, message: string, chain: readonly string[]): Hint {
+/** What stands in a program for names of JavaScript, and for names that other systems have. */
+const instead: Readonly<Record<string, string>> = {
+  Number: 'u32(x) and its like convert, also bigints.',
+  BigInt: 'u64(x) makes a bigint of a number.',
+  Date: 'A packet has its time: packet.timestamp in ns, packet.time(unit, bits) as a narrow clock.',
+  now: 'A packet has its time: packet.timestamp in ns, packet.time(unit, bits) as a narrow clock.',
+  performance: 'A packet has its time: packet.timestamp in ns, packet.time(unit, bits) as a narrow clock.',
+  Map: 'State is a table: `const t = table({ key: ipv4, value: u32, capacity: 65_536 })`.',
+  Set: 'State is a table: `const t = table({ key: ipv4, value: bool, capacity: 65_536 })`.',
+  Array: 'State is an array of a fixed length: `const a = array(u32, 16)`.',
+  Math: 'There is no Math: random() gives numbers, comparisons give the smaller one.',
+  console: 'A program prints nothing: a counter() counts, and `hairpin trace` shows each step.',
+}
+
+/**
+ * The hint for a message; `chain` is what TypeScript says beneath it, `source` what the message is about, as the program
+ * has it.
+ */
+export function hintFor(code: number, message: string, chain: readonly string[], source = ''): Hint {
   const reason = chain.some(isInternal) ? undefined : chain.join('\n')
-  const suggestion = suggest(code, message)
+  const suggestion = suggest(code, message, source)
   return { ...(reason && { reason }), ...(suggestion !== undefined && { suggestion }) }
 }
 
-function suggest(code: number, message: string): string | undefined {
+/** Ends in the name of a method, without a call. */
+const uncalled = /\.(time|get|has|take)$/
+
+function suggest(code: number, message: string, source: string): string | undefined {
   switch (code) {
+    case 2304:
+    case 2305:
+    case 2552:
+    case 2583:
+    case 2584:
+    case 2693: {
+      const name = /(?:^|name |member )'([^']+)'/.exec(message)?.[1] ?? source
+      return instead[name] ?? 'docs/language.md lists the types, docs/packets.md what a packet has.'
+    }
+    case 2540:
+      return 'get() only reads: upsert(key) gives an entry that may be written, set(key, { … }) puts a whole one. docs/packets.md marks the fields of packets that may be written.'
     case 2322:
     case 2345: {
       const [, from, to] =
@@ -46,8 +77,12 @@ function suggest(code: number, message: string): string | undefined {
     }
     case 2365:
     case 2362:
-    case 2363:
+    case 2363: {
+      const method = uncalled.exec(source)?.[1]
+      if (method !== undefined || message.includes('=>'))
+        return `This is a function, and has to be called: ${method ?? 'f'}(…).`
       return 'Numbers and bigints do not mix: u64(x) makes a bigint of a number, u32(x) a number of a bigint.'
+    }
     case 2367:
       return 'The two can never be equal: compare values of one kind.'
     case 2532:
