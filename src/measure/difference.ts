@@ -81,8 +81,9 @@ function verdictOf(
 
 /** What a reader must know before blaming a commit. */
 function changes(before: Environment, after: Environment): string[] {
-  const fields = ['cpu', 'cores', 'kernel', 'node', 'governor', 'virtual'] as const
+  const fields = ['cpu', 'cores', 'kernel', 'node', 'governor', 'virtual', 'mitigations'] as const
   return fields
-    .filter(field => before[field] !== after[field])
+    // A field that an older version did not record is no difference.
+    .filter(f => before[f] !== undefined && after[f] !== undefined && before[f] !== after[f])
     .map(field => `${field}: ${before[field] ?? 'unknown'}, then ${after[field] ?? 'unknown'}`)
 }

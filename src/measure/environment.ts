@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
+import { mitigations } from '../sys/mitigations.js'
 
 export interface Environment {
   readonly cpu: string
@@ -19,6 +20,8 @@ export interface Environment {
   readonly virtual: boolean | null
   /** The frequency governor of the first CPU. */
   readonly governor: string | null
+  /** Mitigations of processor flaws that make kernel code slower: `safe-ret, retpoline`; `none`. */
+  readonly mitigations: string | null
   /** Bytes of memory. */
   readonly memory: number
   readonly platform: string
@@ -41,6 +44,7 @@ export function readEnvironment(folder = '.'): Environment {
     megahertz: cpus[0]?.speed ?? 0,
     virtual: isVirtual(),
     governor: readText('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
+    mitigations: mitigationText(),
     memory: os.totalmem(),
     platform: `${process.platform} ${process.arch}`,
     kernel: os.release(),
@@ -59,8 +63,10 @@ export function formatEnvironment(environment: Environment): string {
   const below = environment.virtual === null ? '' : environment.virtual ? ', virtual machine' : ', bare metal'
   const count = cores === machineCores ? `${cores} CPUs` : `${cores} of ${machineCores} CPUs`
   const governor = environment.governor === null ? 'governor unknown' : `governor ${environment.governor}`
+  // Records of earlier versions do not tell.
+  const guards = `mitigations ${environment.mitigations ?? 'unknown'}`
   return (
-    `${cpu}, ${count}${clock}${below}, ${governor}, ${(memory / 2 ** 30).toFixed(1)} GiB memory\n` +
+    `${cpu}, ${count}${clock}${below}, ${governor}, ${guards}, ${(memory / 2 ** 30).toFixed(1)} GiB memory\n` +
     `${platform}, kernel ${kernel}, Node ${node}, V8 ${v8}, commit ${commit ?? 'unknown'}, ${time}`
   )
 }
@@ -81,6 +87,11 @@ function readText(path: string): string | null {
   } catch {
     return null
   }
+}
+
+function mitigationText(): string | null {
+  const found = mitigations()
+  return found === undefined ? null : found.map(m => m.name).join(', ') || 'none'
 }
 
 function cpuFromProc(): string | undefined {

@@ -4,6 +4,8 @@
 
 import { readFileSync } from 'node:fs'
 import { hasKernelBtf } from './btf.js'
+import { mitigations } from './mitigations.js'
+import type { Mitigation } from './mitigations.js'
 import { bpfFilesystem, isBpfFilesystem } from './pin.js'
 import { privileges } from './privilege.js'
 import type { Privileges } from './privilege.js'
@@ -16,6 +18,8 @@ export interface Machine extends Privileges {
   readonly unprivilegedBpf: boolean | undefined
   /** Whether there is a BPF file system at the conventional place. */
   readonly bpfFilesystem: boolean
+  /** Mitigations of processor flaws that slow the kernel down, packet by packet. */
+  readonly mitigations: readonly Mitigation[] | undefined
 }
 
 export function machine(): Machine {
@@ -27,6 +31,7 @@ export function machine(): Machine {
     kernelBtf: hasKernelBtf(),
     unprivilegedBpf: unprivileged === undefined ? undefined : unprivileged.trim() === '0',
     bpfFilesystem: isBpfFilesystem(bpfFilesystem),
+    mitigations: mitigations(),
   }
 }
 

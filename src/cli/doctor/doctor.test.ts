@@ -33,6 +33,7 @@ const well: MachineFacts = {
   statistics: false,
   seccomp: false,
   userNamespace: false,
+  mitigations: [],
   features: tried,
 }
 
@@ -127,6 +128,12 @@ test('what slows programs down, and what stands in their way', () => {
   assert.deepEqual(machineOf({ jit: undefined }), [['HP-JIT', 'unseen']])
   assert.deepEqual(machineOf({ jitHarden: 2 }), [['HP-JIT', 'warn']])
   assert.deepEqual(machineOf({ statistics: true }), [['HP-STATS', 'warn']])
+  assert.deepEqual(machineOf({ mitigations: undefined }), [['HP-MITIGATIONS', 'unseen']])
+  const evidence = 'spec_rstack_overflow: Mitigation: Safe RET'
+  const mitigations = [{ name: 'safe-ret', slower: 'every return', evidence }]
+  const row = judgeMachine({ ...well, mitigations }).find(r => r.id === 'HP-MITIGATIONS')
+  assert.equal(row?.level, 'ok')
+  assert.match(row.evidence, /safe-ret \(every return .* Safe RET\)/)
   assert.deepEqual(machineOf({ kernelBtf: false, bpfFilesystem: false }), [
     ['HP-BTF', 'warn'],
     ['HP-BPFFS', 'warn'],

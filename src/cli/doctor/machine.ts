@@ -34,6 +34,7 @@ export const judgeMachine = (facts: MachineFacts): Row[] => [
   memlock(facts),
   filesystem(facts),
   statistics(facts),
+  guards(facts),
 ]
 
 function kernel({ release }: MachineFacts): Row {
@@ -174,4 +175,12 @@ function statistics({ statistics: on }: MachineFacts): Row {
       'sysctl -w kernel.bpf_stats_enabled=0',
     )
   return ok('HP-STATS', 'BPF statistics are off')
+}
+
+/** No finding, for nobody should turn them off on this page's advice; but rates cannot be compared without it. */
+function guards({ mitigations: on }: MachineFacts): Row {
+  if (on === undefined) return unseen('HP-MITIGATIONS', 'this kernel does not tell which mitigations are on')
+  if (on.length === 0) return ok('HP-MITIGATIONS', 'none that slows packets down')
+  const words = on.map(m => `${m.name} (${m.slower} in the kernel costs more; ${m.evidence})`)
+  return ok('HP-MITIGATIONS', words.join(', '))
 }
