@@ -82,8 +82,10 @@ function verdictOf(
 /** What a reader must know before blaming a commit. */
 function changes(before: Environment, after: Environment): string[] {
   const fields = ['cpu', 'cores', 'kernel', 'node', 'governor', 'virtual', 'mitigations'] as const
-  return fields
-    // A field that an older version did not record is no difference.
-    .filter(f => before[f] !== undefined && after[f] !== undefined && before[f] !== after[f])
-    .map(field => `${field}: ${before[field] ?? 'unknown'}, then ${after[field] ?? 'unknown'}`)
+  return (
+    fields
+      // A field that an older version did not record is no difference.
+      .filter(f => before[f] !== undefined && after[f] !== undefined && before[f] !== after[f])
+      .map(field => `${field}: ${before[field] ?? 'unknown'}, then ${after[field] ?? 'unknown'}`)
+  )
 }

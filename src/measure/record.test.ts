@@ -87,7 +87,10 @@ test('the text has the environment once, then a row for each record', () => {
     makeRecord({ ...measured, name: 'drop', lossCriterion: '0', disturbed: null }),
   ])
   assert.equal(text.match(/Example 9000/g)?.length, 1)
-  assert.match(text, /2 of 4 CPUs, 3000 MHz, virtual machine, governor unknown, mitigations safe-ret, 8.0 GiB/)
+  assert.match(
+    text,
+    /2 of 4 CPUs, 3000 MHz, virtual machine, governor unknown, mitigations safe-ret, 8.0 GiB/,
+  )
   assert.match(
     text,
     /forward flows=100 law=uniform +11 +ns\/packet +9.1 % +10 +12 +3 +unstable, 1 disturbed runs repeated/,

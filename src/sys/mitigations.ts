@@ -25,7 +25,12 @@ const costly: readonly Costly[] = [
   { flaw: 'retbleed', state: /stuffing/i, name: 'call-depth', slower: returns },
   { flaw: 'indirect_target_selection', state: /aligned/i, name: 'its-thunk', slower: indirect },
   { flaw: 'spectre_v2', state: /retpolines?\b/i, name: 'retpoline', slower: indirect },
-  { flaw: 'spectre_v2', state: /(?<!enhanced \/ automatic |enhanced )\bibrs\b/i, name: 'ibrs', slower: entries },
+  {
+    flaw: 'spectre_v2',
+    state: /(?<!enhanced \/ automatic |enhanced )\bibrs\b/i,
+    name: 'ibrs',
+    slower: entries,
+  },
   { flaw: 'meltdown', state: /\bpti\b/i, name: 'pti', slower: entries },
   { flaw: 'mds', state: /clear cpu buffers/i, name: 'clear-buffers', slower: entries },
 ]
