@@ -21,7 +21,7 @@ import { createTable } from '../../src/engine/kernel/tables.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
 import type { Func } from '../../src/ir/types.js'
 import { clearBlock } from '../../src/state/block.js'
-import { kernelMapsOf } from '../../src/state/kernel-map.js'
+import { fibsOf, kernelMapsOf } from '../../src/state/kernel-map.js'
 import { stateMemory } from '../../src/state/memory.js'
 import type { RuleRows } from '../../src/state/rules.js'
 import { loadBtf } from '../../src/sys/btf.js'
@@ -83,6 +83,7 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
   const env = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     tables: kernelMapsOf(artifact.rules),
+    fibs: fibsOf(artifact.rules),
     rulesBytes: artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0,
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
