@@ -201,6 +201,9 @@ test('names of JavaScript, methods not called and entries that are read only com
   assert.match(hints('  const n = Math.min(1, 2)'), /random\(\)/)
   assert.match(hints('  const n = whatever'), /docs\/language\.md/)
   assert.match(hints('  const n = packet.time / 1_000_000_000'), /TS2362 .*called: time\(/)
+  assert.match(hints('  const n = a[0]', 'const a = array(u32, 4)'), /TS7052 .*at\(i\)/)
+  const unknown = 'const x = table({ key: u32, value: u32, capacity: 4, timeout: 5 })'
+  assert.match(hints('', unknown), /TS2353 .*expire/)
   assert.match(hints('  const e = t.get(1)\n  if (e) e.n = 1'), /TS2540 .*upsert\(key\)/)
 })
 

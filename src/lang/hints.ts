@@ -64,6 +64,13 @@ function suggest(code: number, message: string, source: string): string | undefi
       const name = /(?:^|name |member )'([^']+)'/.exec(message)?.[1] ?? source
       return instead[name] ?? 'docs/language.md lists the types, docs/packets.md what a packet has.'
     }
+    case 2353:
+      return /'TableOptions</.test(message)
+        ? 'A table takes key, value and capacity, and if wanted evict, expire and release.'
+        : undefined
+    case 7052:
+    case 7053:
+      return 'Elements are get(i), set(i, value) and at(i), which may be changed in place: `a.at(i).value += 1`.'
     case 2540:
       return 'get() only reads: upsert(key) gives an entry that may be written, set(key, { … }) puts a whole one. docs/packets.md marks the fields of packets that may be written.'
     case 2322:
