@@ -39,7 +39,7 @@ import { expandAtomics, expandKeyLock, withNaps } from './transform/expand/share
 
 /** Expanded functions for a backend. */
 /** `shared`: the packet function in each form that CPUs can share state in, if it was compiled to be shared. */
-export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice' | 'shared'>
+export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice' | 'shared' | 'steer'>
 
 export interface Compiled {
   /** As the front end made it: the oracle interprets this. */
@@ -122,6 +122,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
   const parts = slice ? [slice.extract, slice.advance, main] : [main]
   const steering =
     runs('sharded') && sharding().possible ? steeringFields(sharding(), options.fields) : undefined
+  const steer = steering && { steer: steeringOf(steering) }
 
   const layout = layoutObjects(program.objects)
   const expanded = (layouts: readonly ObjectLayout[]): KernelFunctions => {
@@ -157,17 +158,17 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
       counters: program.counters.map(c => c.name),
     },
     ...functions,
-    ...(steering && { steer: steeringOf(steering) }),
+    ...steer,
     ...(options.recovery && { recovery: true }),
     ...(options.hybrid && { hybrid: true }),
     shared: forms,
   }
   const kernel = once((): KernelFunctions => {
-    if (mapped.size === 0) return { ...functions, shared: forms }
+    if (mapped.size === 0) return { ...functions, ...steer, shared: forms }
     const own = layout.all.filter(l => !mapped.has(l.name))
     const left = expanded(own)
     const shared = runs('shared') ? sharedForms(main, left.main, sharing(), shapes, own, options) : forms
-    return { ...left, shared }
+    return { ...left, ...steer, shared }
   })
   const artifact: Artifact = {
     name: program.name,

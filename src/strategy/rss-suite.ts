@@ -1,4 +1,8 @@
-// Microsoft's RSS verification suite ("Verifying the RSS Hash Calculation"), for tests: all its vectors, for the standard key.
+// Microsoft's RSS verification suite ("Verifying the RSS Hash Calculation"), for tests: all its vectors, for the standard key;
+// and what of any packet is hashed, by plain dissection.
+
+import { dissect } from '../wire/frame.js'
+import type { SteeringFields } from './steering.js'
 
 type Row = [string, number, string, number, number, number]
 
@@ -26,3 +30,18 @@ export const suite6: Row[] = [
   ['ff02::1', 4739, '3ffe:501:8::260:97ff:fe40:efab', 14230, 0x0f0c461c, 0xdde51bbf],
   ['fe80::200:f8ff:fe21:67cf', 38024, '3ffe:1900:4545:3:200:f8ff:fe21:67cf', 44251, 0x4b61e985, 0x02d1feef],
 ]
+
+/** The bytes that a NIC hashes, from the packet dissected in plain TypeScript. */
+export function hashInput(bytes: Uint8Array, fields: SteeringFields): number[] {
+  const frame = dissect(bytes)
+  const ip = frame.ipv4 ?? frame.ipv6
+  if (!ip) return []
+  const [at, size] = frame.ipv4 ? [ip.base + 12, 4] : [ip.base + 8, 16]
+  const input: number[] = []
+  if (fields.source) input.push(...bytes.subarray(at, at + size))
+  if (fields.destination) input.push(...bytes.subarray(at + size, at + 2 * size))
+  const ports = frame.transport?.tcp ?? frame.transport?.udp ?? frame.transport?.sctp
+  if (ports && fields.sourcePort) input.push(...bytes.subarray(ports.base, ports.base + 2))
+  if (ports && fields.destinationPort) input.push(...bytes.subarray(ports.base + 2, ports.base + 4))
+  return input
+}

@@ -8,7 +8,6 @@ import { loadPackets } from '../engine/packets.js'
 import { openCapture } from '../device/capture.js'
 import { capturesMissing, indexedCaptures } from '../device/development.js'
 import { FunctionBuilder } from '../ir/builder.js'
-import { dissect } from '../wire/frame.js'
 import { steeringBlock, steeringFunction } from './steering.js'
 import type { SteeringFields } from './steering.js'
 import {
@@ -19,25 +18,10 @@ import {
   symmetricKey,
   toeplitz,
 } from './toeplitz.js'
-import { suite, suite6, v4, v6 } from './rss-suite.js'
+import { hashInput, suite, suite6, v4, v6 } from './rss-suite.js'
 
 const all = { source: true, destination: true, sourcePort: true, destinationPort: true }
 const defaultWorkers = 5
-
-/** The bytes that a NIC hashes, from the packet dissected in plain TypeScript. */
-function hashInput(bytes: Uint8Array, fields: SteeringFields): number[] {
-  const frame = dissect(bytes)
-  const ip = frame.ipv4 ?? frame.ipv6
-  if (!ip) return []
-  const [at, size] = frame.ipv4 ? [ip.base + 12, 4] : [ip.base + 8, 16]
-  const input: number[] = []
-  if (fields.source) input.push(...bytes.subarray(at, at + size))
-  if (fields.destination) input.push(...bytes.subarray(at + size, at + 2 * size))
-  const ports = frame.transport?.tcp ?? frame.transport?.udp ?? frame.transport?.sctp
-  if (ports && fields.sourcePort) input.push(...bytes.subarray(ports.base, ports.base + 2))
-  if (ports && fields.destinationPort) input.push(...bytes.subarray(ports.base + 2, ports.base + 4))
-  return input
-}
 
 type Steer = (packets: readonly Uint8Array[]) => number[]
 

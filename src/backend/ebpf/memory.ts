@@ -20,9 +20,18 @@ export const sizeOf = (width: number): Size =>
 export type Address =
   { readonly pointer: Value; readonly off: number } | { readonly map: string; readonly at: number }
 
+/** What a load or store reaches from a register: 16 bits, signed. */
+const furthest = 0x7fff
+
 /** Brings the address into a register; the rest of the offset is returned. */
 export function reach(out: Out, address: Address, scratch: Register): [Register, number] {
-  if ('pointer' in address) return [out.read(address.pointer, scratch), address.off]
+  if ('pointer' in address) {
+    const base = out.read(address.pointer, scratch)
+    if (address.off <= furthest) return [base, address.off]
+    if (base !== scratch) out.push(mov64.reg(scratch, base))
+    out.push(alu64.add.imm(scratch, address.off))
+    return [scratch, 0]
+  }
   out.push(ldMapValue(scratch, address.map, address.at))
   return [scratch, 0]
 }

@@ -37,12 +37,15 @@ export function startText(started: Started, why?: string): string {
   if (started.queues !== undefined)
     return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each`
   if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
+  const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
+  if (headerBytes === undefined)
+    return `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue`
   const one =
     funnel === undefined
       ? 'one sequencer in the driver'
       : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
   return (
-    `${where}, ${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}\n` +
+    `${where}, ${seats}\n` +
     `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only`
   )
 }

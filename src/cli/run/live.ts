@@ -10,9 +10,10 @@ import { planLive } from '../../engine/live/plan.js'
 import type { LiveInterface } from '../../engine/live/plan.js'
 import { SequencedRun } from '../../engine/live/sequenced-run.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
+import { ShardedRun } from '../../engine/live/sharded-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
 import { defaultQueueSize } from '../../engine/live/spray.js'
-import { dumpState } from '../../state/dump.js'
+import { dumpState, mergeDumps } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { WireRun } from '../../engine/live/wire-run.js'
 import { kernelMapsOf } from '../../state/kernel-map.js'
@@ -33,7 +34,8 @@ import { endJson, endText, figuresJson, pageOf, startText } from './live-report.
 import type { Started } from './live-report.js'
 import { LiveScreen } from './live-screen.js'
 
-const strategies = ['single', 'shared', 'replicated', 'auto'] as const
+const strategies = ['single', 'shared', 'sharded', 'replicated', 'auto'] as const
+const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sharded' }
 type LiveStrategy = Exclude<(typeof strategies)[number], 'auto'>
 
 /** Flags of `run` that are of captures only. */
@@ -100,7 +102,7 @@ interface ChosenLive {
 
 async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Promise<ChosenLive> {
   const given = text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated')
-  const named = given === 'scr' ? 'replicated' : strategies.find(s => s === given)
+  const named = strategies.find(s => s === (aliases[given] ?? given))
   if (!named)
     throw new UsageError(
       `--strategy takes ${strategies.join(', ')} on live interfaces, not ${given}.${hint(given, [...strategies])}`,
@@ -126,10 +128,32 @@ function open(
   const begun = { program: artifact.name, strategy, interfaces: names }
   const record = text(flags, 'record')
   if (strategy !== 'replicated') {
-    if (record !== undefined)
-      throw new UsageError(
-        `--record is of strategy replicated, whose sequencer sees all packets in their order`,
+    const wrong = ['record', 'to', 'sequenced', 'slots'].find(name => flags.values[name] !== undefined)
+    if (wrong !== undefined)
+      throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
+  }
+  if (strategy === 'sharded') {
+    const { steer } = kernel
+    if (!steer)
+      throw new Failure(
+        `${artifact.name} cannot be sharded; hairpin check ${artifact.file} says why. --strategy replicated runs it`,
+        exit.program,
       )
+    const run = new ShardedRun(
+      { ...expanded, kernel: { ...kernel, steer } },
+      {
+        ...common,
+        interfaces: names,
+        workers: cores,
+        cpus: onlineCpus().toReversed(),
+        queueSize: queueSizeOf(flags),
+        mode,
+      },
+    )
+    const workers = run.seats.map(s => s.cpu)
+    return { run, started: { ...begun, mode: run.attachments[0].mode, workers } }
+  }
+  if (strategy !== 'replicated') {
     const sharing = strategy === 'shared' ? kernelSharing(expanded, kernelForm()) : undefined
     const run = new SoloRun(expanded, { ...common, interfaces: names, mode, ...(sharing && { sharing }) })
     return { run, started: { ...begun, mode: run.attachments[0].mode, ...(sharing && { sharing }) } }
@@ -158,7 +182,7 @@ function open(
   const place = { interfaces: names.map(look), mode, online: onlineCpus(), ...(out && { out }) }
   const planned = planLive(place, format, cores)
   if ('error' in planned) throw new Failure(planned.error, exit.program)
-  const queueSize = integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize
+  const queueSize = queueSizeOf(flags)
   if (to !== undefined) {
     const run = new WireRun(subject, { ...parts, ...planned, queueSize, out: deviceNamed(to).index })
     const { headerBytes } = planned
@@ -183,6 +207,9 @@ function open(
     },
   }
 }
+
+const queueSizeOf = (flags: Flags): number =>
+  integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize
 
 function modeOf(flags: Flags): 'native' | 'generic' {
   const given = text(flags, 'mode') ?? 'native'
@@ -314,7 +341,7 @@ class Live {
     const balance = liveBalance(figures)
     const dumps =
       this.#showState && this.#started.to === undefined
-        ? stateOf(this.#run, this.#expanded, figures)
+        ? stateOf(this.#run, this.#expanded, figures, this.#started.strategy)
         : undefined
     if (this.#json)
       this.#io.out(`${JSON.stringify({ event: 'ended', ...endJson(figures, balance, seconds, dumps) })}\n`)
@@ -332,9 +359,13 @@ class Live {
 /** A worker that stopped has not the state of all packets. */
 const isWhole = ({ frames }: LiveFigures['workers'][number]): boolean => (frames.get('gaps') ?? 0n) === 0n
 
-/** The state of the first worker, at the time of the end. */
-function stateOf(run: LiveRun, { artifact }: Expanded, { start }: LiveFigures): Dump[] {
-  const memory = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
-  memory.bytes.set(run.state(0))
-  return dumpState(memory, 0, artifact.stateLayout, process.hrtime.bigint() - start)
+/** The state of the first worker, or of all shards together, at the time of the end. */
+function stateOf(run: LiveRun, { artifact }: Expanded, figures: LiveFigures, strategy: string): Dump[] {
+  const now = process.hrtime.bigint() - figures.start
+  const dumpOf = (worker: number): Dump[] => {
+    const memory = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
+    memory.bytes.set(run.state(worker))
+    return dumpState(memory, 0, artifact.stateLayout, now)
+  }
+  return strategy === 'sharded' ? mergeDumps(figures.workers.map((_, w) => dumpOf(w))) : dumpOf(0)
 }

@@ -132,7 +132,7 @@ function verdictLines(change: Change, columns: number, style: Styles): string[] 
 }
 
 function cpuLines(change: Change, columns: number, style: Styles): string[] {
-  const { figures, replicated } = change.now
+  const { figures, hasWorkers = change.now.replicated !== undefined } = change.now
   const { byCpu, packets } = figures
   const busy = byCpu
     .map((n, cpu) => ({ cpu, n, each: rate(n, change.before?.figures.byCpu[cpu], change.seconds) }))
@@ -145,7 +145,7 @@ function cpuLines(change: Change, columns: number, style: Styles): string[] {
     busy.length > 1 && mean > 0 ? `, busiest ${(Math.max(...rates) / mean).toFixed(2)} × the mean` : ''
   const rest = busy.length - shown.length
   return [
-    heading(replicated ? 'worker' : 'cpu', columns, style),
+    heading(hasWorkers ? 'worker' : 'cpu', columns, style),
     ...shown
       .toSorted((a, b) => a.cpu - b.cpu)
       .map(({ cpu, n, each }) =>
@@ -160,7 +160,7 @@ function cpuLines(change: Change, columns: number, style: Styles): string[] {
     ...(rest > 0 || skew
       ? [
           style.dim(
-            `  ${busy.length} ${replicated ? 'workers' : 'CPUs'}${skew}${rest > 0 ? `; ${rest} less busy ones are not shown` : ''}`,
+            `  ${busy.length} ${hasWorkers ? 'workers' : 'CPUs'}${skew}${rest > 0 ? `; ${rest} less busy ones are not shown` : ''}`,
           ),
         ]
       : []),

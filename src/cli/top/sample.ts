@@ -23,6 +23,8 @@ export interface ProgramSample {
   readonly age: bigint
   readonly figures: Figures
   readonly tables: readonly Occupancy[]
+  /** Packets are handed to workers: its figures are theirs, and not those of CPUs. */
+  readonly hasWorkers?: boolean
   /** Of a replicated program: bytes of history in front of each packet, and workers that stopped at a gap. */
   readonly replicated?: { readonly headerBytes: number; readonly stopped: readonly number[] }
   /** Runs and nanoseconds that the kernel counted while statistics were on. */
@@ -93,8 +95,9 @@ export class Sampler {
       age: reading.age(),
       figures: reading.figures(),
       tables: reading.occupancies(),
-      ...(description.workers && {
-        replicated: { headerBytes: description.headerBytes ?? 0, stopped: reading.stopped },
+      hasWorkers: description.workers !== undefined,
+      ...(description.headerBytes !== undefined && {
+        replicated: { headerBytes: description.headerBytes, stopped: reading.stopped },
       }),
       runs: { count, time },
     }

@@ -25,7 +25,10 @@ export interface Description {
   readonly cpus: number
   /** The kernel's monotonic clock at the start, ns. */
   readonly start: bigint
-  /** Of a sequencer: ids of its workers' maps by name, in their turn. Verdicts, counters and state are theirs. */
+  /**
+   * Of a program that hands packets to workers: ids of these workers' maps by name. Verdicts, counters and
+   * state are theirs.
+   */
   readonly workers?: readonly ReadonlyMap<string, number>[]
   /** Of a sequencer: bytes of history in front of each packet. */
   readonly headerBytes?: number

@@ -6,7 +6,7 @@
 // header, and begins again; what is still unsure after that is named. Read description.ts first.
 
 import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
-import { dumpObject } from '../../state/dump.js'
+import { dumpObject, mergeDumps } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { poolHeader, tableHeader } from '../../state/format.js'
 import { layoutState } from '../../state/layout.js'
@@ -63,7 +63,7 @@ export class Reading {
   readonly description: Description
   readonly #layouts: readonly StateObjectLayout[]
   readonly #memory: ReadonlyMap<string, MapMemory>
-  /** Of a sequencer's program. */
+  /** Of a program that steers or sequences packets. */
   readonly #workers: readonly ReadonlyMap<string, MapMemory>[]
 
   /** Use `openReading`. */
@@ -106,22 +106,22 @@ export class Reading {
 
   occupancies(): Occupancy[] {
     return this.#layouts.flatMap((layout): Occupancy[] => {
-      const memory = this.#stateOf(layout)
-      if (!memory || layout.kind === 'array') return []
+      const memories = this.#statesOf(layout)
+      if (memories.length === 0 || layout.kind === 'array') return []
       const { name } = layout
-      const word = (offset: number): number => load32(memory, offset)
+      const word = (offset: number): number => memories.reduce((sum, m) => sum + load32(m, offset), 0)
       if (layout.kind === 'pool') {
         const { available, exhausted, rejected } = poolHeader
-        const count = layout.count - word(available)
+        const count = layout.count * memories.length - word(available)
         const counted = { exhausted: word(exhausted), rejected: word(rejected) }
-        return [{ name, kind: 'pool', capacity: layout.count, count, ...counted }]
+        return [{ name, kind: 'pool', capacity: layout.count * memories.length, count, ...counted }]
       }
       const { count, failures, evictions, expiries, displacements } = tableHeader
       return [
         {
           name,
           kind: 'table',
-          capacity: layout.capacity,
+          capacity: layout.capacity * memories.length,
           count: word(count),
           failures: word(failures),
           evictions: word(evictions),
@@ -132,11 +132,19 @@ export class Reading {
     })
   }
 
-  /** An object by its name, as it is now: what has expired is left out. Undefined if there is none. */
-  read(name: string, { most }: ReadOptions = {}): ReadState | undefined {
+  /**
+   * An object by its name, as it is now: what has expired is left out. Of the first replica, or of all shards together.
+   * Undefined if there is none.
+   */
+  read(name: string, options: ReadOptions = {}): ReadState | undefined {
     const layout = this.#layouts.find(l => l.name === name)
-    const memory = layout && this.#stateOf(layout)
-    if (!memory) return undefined
+    const reads = layout ? this.#statesOf(layout).map(memory => this.#readFrom(memory, layout, options)) : []
+    if (reads.length < 2) return reads[0]
+    const [dump] = mergeDumps(reads.map(r => [r.dump]))
+    return { dump, unsure: reads.some(r => r.unsure) }
+  }
+
+  #readFrom(memory: StateMemory, layout: StateObjectLayout, { most }: ReadOptions): ReadState {
     for (let attempt = 1; ; attempt++) {
       const before = load32(memory, tableHeader.version)
       const dump = dumpObject(memory, 0, layout, this.age(), most)
@@ -155,9 +163,14 @@ export class Reading {
     for (const maps of [this.#memory, ...this.#workers]) for (const memory of maps.values()) memory.unmap()
   }
 
-  #stateOf({ name }: StateObjectLayout): StateMemory | undefined {
-    const bytes = (this.#workers[0] ?? this.#memory).get(name)?.bytes
-    return bytes && { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+  /** Where the object is: once, for replicas are alike, or once in each shard. */
+  #statesOf({ name }: StateObjectLayout): StateMemory[] {
+    const isSharded = this.description.headerBytes === undefined
+    const all = this.#workers.length === 0 ? [this.#memory] : this.#workers
+    return (isSharded ? all : all.slice(0, 1)).flatMap(maps => {
+      const bytes = maps.get(name)?.bytes
+      return bytes ? [{ bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }] : []
+    })
   }
 }
 

@@ -1,0 +1,172 @@
+// Strategy `sharded` in the kernel: a program on interfaces that steers packets by a hash of their fields, and for each
+// worker the program as it stands, on tables of its own, at the end of a CPU's queue.
+//
+// Workers share what only user space writes: rules and settings. Nothing is attached here. Read load.ts first.
+
+import { verdictsDeclaration } from '../../backend/ebpf/entry.js'
+import { environment } from '../../backend/ebpf/maps.js'
+import { isRefusal } from '../../backend/ebpf/program.js'
+import { sprayMap } from '../../backend/ebpf/sequencer-map.js'
+import {
+  compileShard,
+  compileSteering,
+  mostShards,
+  seatsAt,
+  steeringBytes,
+  steeringDeclaration,
+  steeringMap,
+  steeringPlace,
+} from '../../backend/ebpf/steering.js'
+import { mapNames } from '../../backend/ebpf/target.js'
+import type { Func } from '../../ir/types.js'
+import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
+import { steeringBlock, steeringObject } from '../../strategy/steering.js'
+import type { SteeringFields } from '../../strategy/steering.js'
+import { Unsupported } from '../../sys/failure.js'
+import { mapInfo } from '../../sys/info.js'
+import type { BpfMap } from '../../sys/map.js'
+import { kernelForm } from './form.js'
+import { install, stackExceeded } from './load.js'
+import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
+
+/** A program that can be sharded. */
+export interface Shardable extends Loadable {
+  readonly kernel: Loadable['kernel'] & { readonly steer: Func }
+}
+
+export interface ShardedOptions extends Omit<LoadOptions, 'inputs' | 'sharing'> {
+  readonly workers: number
+}
+
+/** Where workers are, and what leads there. */
+export interface ShardSeats {
+  /** CPU and map of each worker. */
+  readonly seats: readonly { readonly cpu: number; readonly layer: number }[]
+  /** The CPU maps, by layer. */
+  readonly maps: readonly BpfMap[]
+}
+
+/** Has the verifier look at a worker's program, once for each. Throws what loadProgram and createMap throw. */
+export function loadShards(subject: Shardable, options: ShardedOptions): LoadedProgram[] {
+  const { artifact, kernel } = subject
+  const { workers, clock = 'exact' } = options
+  if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
+    throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
+  const mapped = [...kernelMapsOf(artifact.rules), ...fibsOf(artifact.rules)]
+  if (mapped.length > 0)
+    throw new Unsupported(
+      `looking up ${mapped.map(t => t.name).join(' and ')}`,
+      'strategy single',
+      'strategy sharded, whose workers have rules in memory',
+      fibsOf(artifact.rules).length > 0
+        ? 'run with --strategy single'
+        : 'declare the tables without map, or run with --strategy single',
+    )
+  const form = options.form ?? kernelForm()
+  const { target, maps } = environment({
+    objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
+    rulesBytes: rulesBytesOf(artifact, options),
+    settings: artifact.settings.map(s => s.name),
+    counters: artifact.counters.map(c => c.name),
+    cpus: 1,
+    inputs: 'kernel',
+    clock,
+    ...form,
+  })
+  const compiled = compileShard([...kernel.callees, kernel.main], target)
+  if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
+  const { functions, encoded } = compiled
+  const made = {
+    functions,
+    encoded,
+    maps: [...maps, verdictsDeclaration(1)],
+    cpus: 1,
+    attachType: 'xdp_cpumap' as const,
+    isPart: true,
+  }
+  const loaded: LoadedProgram[] = []
+  try {
+    while (loaded.length < workers) {
+      loaded.push(install(subject, { ...options, form }, made, common(loaded)))
+    }
+    return loaded
+  } catch (error) {
+    for (const one of loaded) one.close()
+    throw error
+  }
+}
+
+/** The program that goes on interfaces; it says what is behind it. Throws as `loadShards` does. */
+export function loadSteering(
+  subject: Shardable,
+  shards: readonly LoadedProgram[],
+  { seats, maps }: ShardSeats,
+  options: ShardedOptions,
+): LoadedProgram {
+  const { artifact, kernel } = subject
+  const steering = artifact.steering
+  if (!steering) throw new RangeError(`${artifact.name} cannot be sharded`)
+  const form = options.form ?? kernelForm()
+  // Rules and settings are not looked at here, but who changes them finds them by this program.
+  const { target, maps: own } = environment({
+    objects: artifact.rulesLayout.objects,
+    rulesBytes: rulesBytesOf(artifact, options),
+    settings: artifact.settings.map(s => s.name),
+    counters: [],
+    cpus: 1,
+    inputs: 'kernel',
+    ...form,
+  })
+  const compiled = compileSteering(
+    kernel.steer,
+    { ...target, objects: new Map([[steeringObject, steeringPlace]]) },
+    { workers: shards.length, layers: maps.length },
+  )
+  if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
+  const { functions, encoded } = compiled
+  const described = {
+    workers: shards.map(
+      shard => new Map([...shard.maps].map(([name, map]) => [name, mapInfo(map).id] as const)),
+    ),
+  }
+  return install(
+    subject,
+    { ...options, form },
+    {
+      functions,
+      encoded,
+      maps: [
+        ...own,
+        steeringDeclaration,
+        ...maps.map((_, layer) => ({
+          name: sprayMap(layer),
+          valueSize: 8,
+          valueType: (btf: Parameters<typeof steeringDeclaration.valueType>[0]) =>
+            btf.array(btf.unsigned(1), 8),
+        })),
+      ],
+      cpus: 0,
+      contents: new Map([[steeringMap, contentsOf(steering, seats)]]),
+      described,
+    },
+    new Map([...common(shards), ...maps.map((map, layer) => [sprayMap(layer), map] as const)]),
+  )
+}
+
+const rulesBytesOf = ({ rules, rulesLayout }: Shardable['artifact'], options: ShardedOptions): number =>
+  rules.length ? (options.rules?.length ?? rulesLayout.size) : 0
+
+/** What all workers share: the first one's. */
+const common = ([first]: readonly LoadedProgram[]): Map<string, BpfMap> =>
+  new Map([...(first?.maps ?? [])].filter(([name]) => name === mapNames.rules || name === mapNames.settings))
+
+function contentsOf(fields: SteeringFields, seats: ShardSeats['seats']): Uint8Array {
+  const bytes = new Uint8Array(steeringBytes)
+  bytes.set(steeringBlock(fields, seats.length).subarray(0, seatsAt))
+  const view = new DataView(bytes.buffer)
+  seats.forEach(({ cpu, layer }, w) => {
+    view.setUint32(seatsAt + 8 * w, cpu, true)
+    view.setUint32(seatsAt + 8 * w + 4, layer, true)
+  })
+  return bytes
+}
