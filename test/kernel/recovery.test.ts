@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { columnAt, copyAt, logStride, logsMap, recoveryMap } from '../../src/backend/ebpf/logs.js'
 import { entryBytes, log } from '../../src/backend/wasm/log.js'
-import { loadReplicated, replicaCode } from '../../src/engine/kernel/replicated.js'
+import { frameFigures, loadReplicated, replicaCode } from '../../src/engine/kernel/replicated.js'
 import { recoveryFigures, workerRecovery } from '../../src/engine/kernel/recovery.js'
 import { programInfo } from '../../src/sys/info.js'
 import { mapMemory } from '../../src/sys/map-memory.js'
@@ -192,6 +192,48 @@ test(
     assert.equal(all.recovered, 0)
   },
 )
+
+test('at the end numbers are worked off to the last one, whatever their count', { skip }, () => {
+  const workers = new LossyWorkers(programOf('ddos-mitigator'), { workers: 3, seed, logEntries: 4096 })
+  try {
+    const ahead: Turn = waiting => waiting.findIndex(n => n > 0)
+    // Worker 0 waits for what comes after packet 1: 256 numbers are looked at in a run, and then one or two are left.
+    for (const count of [513, 514, 515])
+      workers.run({ packets: packetsOf(count), loss: lost(1n, [3, 3]), last: 0n, turn: ahead }, `${count}`)
+  } finally {
+    workers.close()
+  }
+})
+
+test('workers that did not get the flush end where the others do', { skip }, () => {
+  const replicas = three()
+  const packets = packetsOf(100)
+  for (const [without, lastLost] of [
+    [[0], 100],
+    [[0, 2], 97],
+    [[0, 1, 2], 95],
+    [[0, 1, 2], 100],
+  ] as const) {
+    const loss = lost(1n, [20, 24], [lastLost, 99])
+    const which: LossyCase = { packets, loss, last: 0n, turn: evenly }
+    replicas.reset(0n)
+    const { frames, queues, survived } = replicas.prepare(which)
+    queues.forEach((queue, w) =>
+      queue.forEach(k => {
+        if (k < packets.length || !without.some(o => o === w)) runFrame(replicas.workers[w], frames[k])
+      }),
+    )
+    const flushes = frameFigures(replicas.workers[0]).get('flushes')
+    assert.equal(replicas.finish().pending, 0)
+    assert.equal(frameFigures(replicas.workers[0]).get('flushes'), flushes)
+    const known = replicas.workers.map(w => workerRecovery(w).last)
+    assert.deepEqual(new Set(known).size, 1)
+    // With no flush at all, nobody knows of packets behind the last frame that came.
+    const end = Number(known[0])
+    assert.equal(end, without.length < 3 ? 100 : lastLost)
+    replicas.assertRight({ ...which, packets: packets.slice(0, end) }, survived, `no flush at ${String(without)}`)
+  }
+})
 
 test('an entry counts only if it is the one and nobody may be writing it', { skip }, () => {
   const replicas = three()

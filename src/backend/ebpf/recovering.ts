@@ -183,6 +183,11 @@ function fastForward(frame: FrameShape, options: EntryOptions): Code {
     ldMapValue(r9, mapNames.runtime),
     stx.dw(r9, runtime.sequence, r8),
     jne.imm(r1, 0, behind),
+    // A frame that brings nothing new, as at the end of a stream: what is not seen yet is in the log, and may be lost here.
+    ldMapValue(r1, recoveryMap),
+    ldx.dw(r1, r1, columnAt('logged')),
+    alu64.add.imm(r1, 1),
+    jeq.reg(r1, r2, behind),
     alu64.sub.reg(r2, r3),
     mov64.reg(r3, r2),
     jsgt.imm(r3, frame.slots + 1, behind),

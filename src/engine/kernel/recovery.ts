@@ -4,8 +4,12 @@
 // worker found missing is recovered, lost everywhere, pending, or unrecoverable at a worker that gave up. Read
 // docs/recovery.md and replicated.ts first.
 
-import { columnAt, recoveryMap } from '../../backend/ebpf/logs.js'
-import type { RecoveryColumn } from '../../backend/ebpf/logs.js'
+import { framesMap } from '../../backend/ebpf/frame.js'
+import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import { columnAt, logStride, logsMap, recoveryMap } from '../../backend/ebpf/logs.js'
+import type { Logs, RecoveryColumn } from '../../backend/ebpf/logs.js'
+import { entry, entryBytes, entryKind, log } from '../../backend/wasm/log.js'
+import { mapMemory } from '../../sys/map-memory.js'
 import type { BpfProgram } from '../../sys/program.js'
 import { testRun } from '../../sys/test-run.js'
 import { historyEtherType, outerBytes, writeHistory } from '../../wire/history.js'
@@ -38,10 +42,13 @@ const key = new Uint8Array(new ArrayBuffer(4))
 export function workerRecovery(worker: Pick<LoadedProgram, 'maps'>): WorkerRecovery {
   const map = worker.maps.get(recoveryMap)
   if (!map) throw new RangeError('these workers were loaded without recovery')
-  const value = map.lookup(key)!
-  const view = new DataView(value.buffer, value.byteOffset, value.length)
+  return recoveryOf(map.lookup(key)!, frameFigures(worker))
+}
+
+/** The same from the bytes of its own map, and what it counted of its frames. */
+export function recoveryOf(own: Uint8Array, frames: ReadonlyMap<FrameCounter, bigint>): WorkerRecovery {
+  const view = new DataView(own.buffer, own.byteOffset, own.length)
   const wide = (name: RecoveryColumn): bigint => view.getBigUint64(columnAt(name), true)
-  const frames = frameFigures(worker)
   return {
     last: wide('last'),
     logged: wide('logged'),
@@ -58,8 +65,10 @@ export function workerRecovery(worker: Pick<LoadedProgram, 'maps'>): WorkerRecov
 }
 
 /** Adds up what workers say. */
-export function recoveryFigures(workers: readonly Pick<LoadedProgram, 'maps'>[]): KernelRecovery {
-  const each = workers.map(workerRecovery)
+export const recoveryFigures = (workers: readonly Pick<LoadedProgram, 'maps'>[]): KernelRecovery =>
+  addedRecovery(workers.map(workerRecovery))
+
+export function addedRecovery(each: readonly WorkerRecovery[]): KernelRecovery {
   const sum = (of: (w: WorkerRecovery) => number): number => each.reduce((n, w) => n + of(w), 0)
   const open = (stopped: boolean): number =>
     sum(w => (w.stopped === stopped ? w.detected - w.recovered - w.lostEverywhere : 0))
@@ -103,25 +112,74 @@ function reminder(
 }
 
 /**
- * The end of a stream: every worker has had its last frame and the sequencer's flush, and none runs any more. Has them
- * go on, in turns, until nothing is parked or nobody gets further. `programs` are the workers' as test runs can run
- * them, which those of a CPU map are not.
+ * The end of a stream: every worker has had its last frame, and none runs any more. Has them go on, in turns, until
+ * nothing is parked or nobody gets further. A worker that did not get the sequencer's flush, or knows of fewer packets than
+ * another, misses the numbers up to that one's last. `programs` are the workers' as test runs can run them, which those
+ * of a CPU map are not.
  */
 export function finishRecovery(
   workers: readonly Pick<LoadedProgram, 'maps'>[],
   programs: readonly BpfProgram[],
+  logs: Logs,
   format: HistoryFormat,
   outer: boolean,
 ): KernelRecovery {
+  endLogs(workers, logs)
   for (let moved = true; moved;) {
     moved = false
     workers.forEach((worker, w) => {
       const before = workerRecovery(worker)
       if (before.stopped || before.last >= before.logged) return
+      const counted = worker.maps.get(framesMap)!
+      const frames = counted.lookup(key)!
       testRun(programs[w], { data: reminder(format, outer, before.logged) })
+      // Nobody sent that frame.
+      counted.update(key, frames)
       const after = workerRecovery(worker)
       if (after.last > before.last || after.stopped) moved = true
     })
   }
   return recoveryFigures(workers)
+}
+
+/** Whether a worker is behind its own log or another's: then `finishRecovery` has something to do. */
+export function isParked(workers: readonly Pick<LoadedProgram, 'maps'>[]): boolean {
+  const each = workers.map(workerRecovery)
+  const end = lastLogged(each)
+  return each.some(({ stopped, last }) => !stopped && last < end)
+}
+
+const lastLogged = (each: readonly WorkerRecovery[]): bigint =>
+  each.reduce((last, { logged }) => (logged > last ? logged : last), 0n)
+
+/** Has every log end at the same number: what a worker has not heard of is lost here, and so it looks in the others. */
+function endLogs(workers: readonly Pick<LoadedProgram, 'maps'>[], logs: Logs): void {
+  const each = workers.map(workerRecovery)
+  const end = lastLogged(each)
+  if (each.every(({ logged }) => logged === end)) return
+  const { bytes, unmap } = mapMemory(workers[0].maps.get(logsMap)!)
+  try {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const entries = BigInt(logs.entries)
+    each.forEach(({ logged, last, stopped, detected }, w) => {
+      if (logged === end) return
+      const own = w * logStride(logs)
+      const first = end - entries > logged ? end - entries : logged
+      for (let k = first + 1n; k <= end; k++) {
+        const at = own + log.entries + Number(k % entries) * entryBytes(logs.itemBytes)
+        view.setBigUint64(at + entry.tag, (k << 2n) | BigInt(entryKind.lost), true)
+      }
+      view.setBigUint64(own + log.progress, end, true)
+      const map = workers[w].maps.get(recoveryMap)!
+      const columns = map.lookup(key)!
+      const word = new DataView(columns.buffer, columns.byteOffset, columns.length)
+      word.setBigUint64(columnAt('logged'), end, true)
+      word.setBigUint64(columnAt('detected'), BigInt(detected) + end - logged, true)
+      // A log that has wrapped over what its worker has not seen yet.
+      if (stopped || end - last > entries) word.setBigUint64(columnAt('stopped'), 1n, true)
+      map.update(key, columns)
+    })
+  } finally {
+    unmap()
+  }
 }

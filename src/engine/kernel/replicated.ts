@@ -21,12 +21,16 @@ import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
 import { kernelForm } from './form.js'
-import { finishRecovery } from './recovery.js'
+import { finishRecovery, isParked, recoveryFigures } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
 import { install, linesOf, mostBytes, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 
 const defaultLogEntries = 8192
+
+/** Entries of logs that no worker falls out of, if none is further behind than a full queue: a power of two. */
+export const logEntriesFor = (workers: number, queueSize: number): number =>
+  Math.max(defaultLogEntries, 2 ** Math.ceil(Math.log2(workers * queueSize + leastEntries)))
 
 export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   /** Workers that take turns. */
@@ -185,25 +189,24 @@ export function loadReplicated(
   }
   const { format, outer } = made
   const finish = (): KernelRecovery => {
-    if (made.attachType === 'xdp')
-      return finishRecovery(
+    const { logs } = made
+    if (!logs || !isParked(workers)) return recoveryFigures(workers)
+    const go = (programs: readonly LoadedProgram[]): KernelRecovery =>
+      finishRecovery(
         workers,
-        workers.map(w => w.program),
+        programs.map(p => p.program),
+        logs,
         format,
         outer,
       )
+    if (made.attachType === 'xdp') return go(workers)
     // The kernel does not test-run entries of a CPU map: the same code as a program for devices, on the same maps.
     const plain = replicaCode(subject, { ...options, attachType: 'xdp' })
     const twins: LoadedProgram[] = []
     try {
       for (const { maps } of workers)
         twins.push(install(subject, { ...options, form: made.form }, plain, maps))
-      return finishRecovery(
-        workers,
-        twins.map(w => w.program),
-        format,
-        outer,
-      )
+      return go(twins)
     } finally {
       for (const twin of twins) twin.close()
     }
