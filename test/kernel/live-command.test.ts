@@ -1,8 +1,6 @@
 /** hairpin run --iface as a user types it, in labs. */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -13,29 +11,14 @@ import { openCapture } from '../../src/device/capture.js'
 import { loadPackets } from '../../src/engine/packets.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { folder, main, run } from '../cli/hairpin.js'
-import { problemsOf } from '../schema.js'
 import { root } from '../../tools/sources.js'
+import { beginOn } from './live-child.js'
+import type { Event } from './live-child.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const knocking = 'programs/port-knocking.ts'
-const schema = JSON.parse(readFileSync(join(root, 'docs/schema/run-live.json'), 'utf8')) as object
-
-interface Event {
-  readonly event: string
-  readonly received: number
-  readonly sequenced: number
-  readonly unaccounted: number
-  readonly funnel?: number
-  readonly headerBytes?: number
-  readonly message?: string
-  readonly recordLost?: number
-  readonly verdicts: Readonly<Record<string, number>>
-  readonly state?: unknown
-  readonly drops: Readonly<Record<string, number>>
-  readonly workers: readonly { readonly packets: number; readonly last: number; readonly gaps: number }[]
-}
 
 interface Top {
   readonly programs: readonly {
@@ -48,39 +31,6 @@ interface Top {
 
 /** A command that runs until it is told to end. */
 const begin = (lab: Lab, ...args: string[]) => beginOn(lab, 'box', ...args)
-
-async function beginOn(lab: Lab, namespace: string, ...args: string[]) {
-  const child = lab.start(namespace, [process.execPath, main, 'run', ...args, '--json'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const events: Event[] = []
-  let [text, errors] = ['', '']
-  const closed = once(child, 'close')
-  child.stderr!.setEncoding('utf8').on('data', (part: string) => (errors += part))
-  const started = new Promise<void>((resolve, reject) => {
-    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-      text += part
-      const lines = text.split('\n')
-      text = lines.pop()!
-      for (const line of lines) events.push(JSON.parse(line) as Event)
-      if (events.length > 0) resolve()
-    })
-    child.once('close', () => reject(new Error(errors)))
-  })
-  await started
-  return {
-    child,
-    events,
-    errors: () => errors,
-    async end(signal?: NodeJS.Signals): Promise<{ code: number | null; last: Event }> {
-      if (signal) child.kill(signal)
-      const [code] = (await closed) as [number | null]
-      for (const event of events) assert.deepEqual(problemsOf(event, schema), [])
-      return { code, last: events.at(-1)! }
-    },
-  }
-}
 
 const host = (address: string, device: string, namespace: string) => ({
   namespace,
@@ -130,7 +80,7 @@ test(
           lab.run('left', datagrams('10.9.1.2', flows, each)),
           lab.run('right', datagrams('10.9.2.2', flows, each)),
         ])
-      const args = [knocking, '--iface', 'l', '--iface', 'r', '--cores', '3']
+      const args = [knocking, '--iface', 'l', '--iface', 'r', '--cores', '3', '--recovery']
       const killed = await begin(lab, ...args)
       assert.equal(lab.interface('box', 'l').xdp.length, 1)
       const flooding = flood(50, 20)
@@ -149,7 +99,20 @@ test(
       assert.equal(code, 130, again.errors())
       assert.equal(seen.cpus.length, 3)
       assert.ok(seen.packets >= 4000 && seen.packets <= last.sequenced)
-      assert.deepEqual(seen.replicated, { headerBytes: again.events[0].headerBytes, stopped: [] })
+      const nothing = {
+        detected: 0,
+        recovered: 0,
+        lostEverywhere: 0,
+        unrecoverable: 0,
+        pending: 0,
+        stopped: [],
+      }
+      assert.deepEqual(seen.replicated, {
+        headerBytes: again.events[0].headerBytes,
+        stopped: [],
+        recovery: nothing,
+      })
+      assert.deepEqual(last.recovery, nothing)
       assert.notEqual(again.events[0].funnel, undefined)
       const queues = lab.inNamespace('box', () => ['l', 'r'].map(handedByQueue))
       assert.ok(

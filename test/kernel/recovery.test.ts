@@ -231,7 +231,11 @@ test('workers that did not get the flush end where the others do', { skip }, () 
     // With no flush at all, nobody knows of packets behind the last frame that came.
     const end = Number(known[0])
     assert.equal(end, without.length < 3 ? 100 : lastLost)
-    replicas.assertRight({ ...which, packets: packets.slice(0, end) }, survived, `no flush at ${String(without)}`)
+    replicas.assertRight(
+      { ...which, packets: packets.slice(0, end) },
+      survived,
+      `no flush at ${String(without)}`,
+    )
   }
 })
 

@@ -62,11 +62,12 @@ export const command: Command = {
     slots: { type: 'string' },
     to: { type: 'string' },
     sequenced: { type: 'boolean' },
+    'no-recovery': { type: 'boolean' },
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
-    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record'].find(
-      name => text(flags, name) !== undefined,
+    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record', 'no-recovery'].find(
+      name => flags.values[name] !== undefined,
     )
     if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)
     const file = onlyArgument(flags, 'PROGRAM')

@@ -1,10 +1,11 @@
 // What a live run has to say: at its start, every second, and at its end; for people and as JSON (docs/json.md).
 
 import type { LiveBalance, LiveFigures } from '../../engine/live/figures.js'
-import { liveBalance } from '../../engine/live/figures.js'
+import { hasStopped, liveBalance } from '../../engine/live/figures.js'
 import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { grid, grouped } from '../grid.js'
+import { recoveryJson, recoveryLines } from '../recovery.js'
 import { perSecond } from '../top/page.js'
 import { stateText } from './state.js'
 
@@ -24,6 +25,8 @@ export interface Started {
   readonly record?: string
   /** The interface that frames leave by for workers elsewhere. */
   readonly to?: string
+  /** Of workers that take frames: whether they recover from lost ones. */
+  readonly recovery?: boolean
   /** Receive queues that have a worker each, of frames that come from a sequencer elsewhere. */
   readonly queues?: number
 }
@@ -35,7 +38,7 @@ export function startText(started: Started, why?: string): string {
   if (started.to !== undefined)
     return `${where}; frames with ${headerBytes} bytes of history leave by ${started.to}, for workers elsewhere`
   if (started.queues !== undefined)
-    return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each`
+    return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each${recovers(started)}`
   if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
   const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
   if (headerBytes === undefined)
@@ -46,9 +49,11 @@ export function startText(started: Started, why?: string): string {
       : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
   return (
     `${where}, ${seats}\n` +
-    `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only`
+    `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only${recovers(started)}`
   )
 }
+
+const recovers = ({ recovery }: Started): string => (recovery ? '; lost frames are recovered from logs' : '')
 
 const numbers = (counts: ReadonlyMap<string, bigint>): Record<string, number> =>
   Object.fromEntries([...counts].map(([name, n]) => [name, Number(n)]))
@@ -71,6 +76,7 @@ export const figuresJson = (figures: LiveFigures) => ({
       gaps: Number(frames.get('gaps') ?? 0n),
     }),
   })),
+  ...(figures.recovery && { recovery: recoveryJson(figures.recovery) }),
 })
 
 export const endJson = (
@@ -117,6 +123,7 @@ export function pageOf(
     ...(started.headerBytes === undefined
       ? []
       : [historyCost(started.headerBytes, balance, earlier, seconds)]),
+    ...recoveryLines(now.recovery).map(line => `  ${line}`),
   ]
   return lines.map(line => line.slice(0, columns))
 }
@@ -145,7 +152,7 @@ function workerRows(
     `${rate(w.packets, before.workers.find((b, j) => (started.workers || started.queues ? j === k : b.cpu === w.cpu))?.packets ?? 0n)}/s`,
     mean > 0 ? (Number(w.packets) / mean).toFixed(2) : '-',
     w.last === undefined ? '' : grouped(w.last),
-    w.frames.get('gaps') ? 'stopped at a gap' : '',
+    hasStopped(w) ? (w.recovery ? 'gave up' : 'stopped at a gap') : '',
   ])
   return grid(
     [
@@ -182,6 +189,7 @@ export function endText(
     `unaccounted ${grouped(unaccounted)}`,
     ...(counters.length ? [`counters: ${counters.join(', ')}`] : []),
     workerRows(started, figures, nothing, rate),
+    ...recoveryLines(figures.recovery),
     ...(figures.recording
       ? [
           figures.recording.lost === 0n

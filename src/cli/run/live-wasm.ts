@@ -27,6 +27,7 @@ const others = [
   'in',
   'out',
   'recovery',
+  'no-recovery',
   'loss',
   'fields',
   'virtual',

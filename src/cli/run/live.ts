@@ -2,10 +2,10 @@
 // is the help; docs/live.md says how such a run works.
 
 import { kernelForm } from '../../engine/kernel/form.js'
-import { frameFormat } from '../../engine/kernel/replicated.js'
+import { frameFormat, logEntriesFor, logsFit } from '../../engine/kernel/replicated.js'
 import { kernelSharing } from '../../engine/kernel/sharing.js'
-import { liveBalance } from '../../engine/live/figures.js'
-import type { LiveFigures, LiveRun } from '../../engine/live/figures.js'
+import { hasStopped, liveBalance } from '../../engine/live/figures.js'
+import type { LiveFigures, LiveRun, WorkerFigures } from '../../engine/live/figures.js'
 import { planLive } from '../../engine/live/plan.js'
 import type { LiveInterface } from '../../engine/live/plan.js'
 import { SequencedRun } from '../../engine/live/sequenced-run.js'
@@ -43,7 +43,6 @@ const ofCaptures = [
   'in',
   'out',
   'history',
-  'recovery',
   'loss',
   'fields',
   'sharing',
@@ -52,6 +51,9 @@ const ofCaptures = [
   'epoch',
   'plan',
 ]
+
+/** Flags that are of strategy replicated only. */
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery']
 
 const everyMilliseconds = 1000
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -64,6 +66,8 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
   const wrong = ofCaptures.find(name => flags.values[name] !== undefined)
   if (wrong !== undefined) throw new UsageError(`--${wrong} is of captures; --iface runs on live packets`)
   requireBackend(flags)
+  if (isSet(flags, 'recovery') && isSet(flags, 'no-recovery'))
+    throw new UsageError('--recovery and --no-recovery are opposites: give one')
   const cores = integer(flags, 'cores', { least: 1, most: 64 }) ?? 1
   const seconds = secondsOf(flags)
   const { strategy, why } = await strategyOf(flags, file, cores, io)
@@ -128,7 +132,7 @@ function open(
   const begun = { program: artifact.name, strategy, interfaces: names }
   const record = text(flags, 'record')
   if (strategy !== 'replicated') {
-    const wrong = ['record', 'to', 'sequenced', 'slots'].find(name => flags.values[name] !== undefined)
+    const wrong = ofReplicated.find(name => flags.values[name] !== undefined)
     if (wrong !== undefined)
       throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
   }
@@ -168,11 +172,16 @@ function open(
   const subject = { ...expanded, batch: { slice: kernel.slice } }
   const parts = { ...common, interfaces: names, workers: cores, slots, mode }
   const to = text(flags, 'to')
+  const recovery = isSet(flags, 'recovery')
+  if (to !== undefined && recovery)
+    throw new UsageError('--recovery is of workers, and --to says that they are elsewhere')
   if (isSet(flags, 'sequenced')) {
     if (to !== undefined || record !== undefined)
       throw new UsageError('--to and --record are of a sequencer, and --sequenced says that it is elsewhere')
-    const run = new SequencedRun(subject, parts)
-    return { run, started: { ...begun, mode: run.attachments[0].mode, queues: cores } }
+    // Frames come over a wire, and wires lose some.
+    const recovery = !isSet(flags, 'no-recovery')
+    const run = new SequencedRun(subject, { ...parts, recovery })
+    return { run, started: { ...begun, mode: run.attachments[0].mode, queues: cores, recovery } }
   }
   const look = (name: string): LiveInterface => {
     const device = deviceNamed(name)
@@ -188,10 +197,18 @@ function open(
     const { headerBytes } = planned
     return { run, started: { ...begun, mode: run.attachments[0].mode, headerBytes, to } }
   }
+  const entries = logEntriesFor(cores, queueSize)
+  if (recovery && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
+    throw new Failure(
+      `${cores} logs of ${entries} entries, for queues of ${queueSize} frames, are more than a program reaches: ` +
+        'a smaller --queue, or fewer --cores',
+      exit.program,
+    )
   const run = new ReplicatedRun(subject, {
     ...parts,
     ...planned,
     queueSize,
+    recovery,
     clock: 'exact',
     ...(record !== undefined && { record }),
   })
@@ -203,6 +220,7 @@ function open(
       headerBytes: planned.headerBytes,
       ...(record !== undefined && { record }),
       workers: run.seats.map(s => s.cpu),
+      recovery,
       ...(planned.queue === undefined && { funnel: planned.funnelCpu }),
     },
   }
@@ -294,11 +312,7 @@ class Live {
       else this.#gone.delete(`${interfaceName} down`)
     }
     figures.workers.forEach((w, k) => {
-      if ((w.frames.get('gaps') ?? 0n) > 0n)
-        this.#tell(
-          `worker ${k}`,
-          `worker ${k} stopped after packet ${w.last}: frames to it were lost, and their history with them`,
-        )
+      if (hasStopped(w)) this.#tell(`worker ${k}`, `worker ${k} ${whyStopped(w)}`)
     })
     const { lost = 0n, fault } = figures.recording ?? {}
     if (fault !== undefined) this.#tell('record', `${this.#started.record} is not written any more: ${fault}`)
@@ -351,21 +365,27 @@ class Live {
     this.#run.close()
     const { lost = 0n, fault } = figures.recording ?? {}
     const isExact =
-      settled && balance.unaccounted === 0n && figures.workers.every(isWhole) && lost === 0n && !fault
+      settled && balance.unaccounted === 0n && !figures.workers.some(hasStopped) && lost === 0n && !fault
     this.#resolve(code === exit.ok && !isExact ? exit.no : code)
   }
 }
 
 /** A worker that stopped has not the state of all packets. */
-const isWhole = ({ frames }: LiveFigures['workers'][number]): boolean => (frames.get('gaps') ?? 0n) === 0n
+const whyStopped = ({ last, recovery }: WorkerFigures): string =>
+  recovery
+    ? `gave up after packet ${last}: what it misses is in no log any more; it gives no verdict since`
+    : `stopped after packet ${last}: frames to it were lost, and their history with them; --recovery goes on`
 
-/** The state of the first worker, or of all shards together, at the time of the end. */
+/** The state of the first worker that has seen all packets, or of all shards together, at the time of the end. */
 function stateOf(run: LiveRun, { artifact }: Expanded, figures: LiveFigures, strategy: string): Dump[] {
-  const now = process.hrtime.bigint() - figures.start
+  const { start, workers } = figures
+  const now = process.hrtime.bigint() - start
   const dumpOf = (worker: number): Dump[] => {
     const memory = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
     memory.bytes.set(run.state(worker))
     return dumpState(memory, 0, artifact.stateLayout, now)
   }
-  return strategy === 'sharded' ? mergeDumps(figures.workers.map((_, w) => dumpOf(w))) : dumpOf(0)
+  if (strategy === 'sharded') return mergeDumps(workers.map((_, w) => dumpOf(w)))
+  const whole = workers.findIndex(w => !hasStopped(w))
+  return dumpOf(Math.max(0, whole))
 }

@@ -1,7 +1,8 @@
 // A look of top as JSON: one object for every interval. docs/json.md says what it promises.
 
 import { rate, timePerRun, changesOf } from './sample.js'
-import type { Change, DeviceSample, Sample } from './sample.js'
+import type { Change, DeviceSample, ProgramSample, Sample } from './sample.js'
+import { recoveryJson } from '../recovery.js'
 
 export const sampleJson = (now: Sample, before: Sample | undefined, time: boolean) => ({
   seconds: before ? (now.at - before.at) / 1000 : 0,
@@ -33,10 +34,20 @@ function programJson(change: Change, sample: Sample, time: boolean): object {
     counters: numbers(figures.counters),
     cpus: figures.byCpu.flatMap((n, cpu) => (n > 0n ? [{ cpu, packets: Number(n) }] : [])),
     tables: now.tables,
-    ...(now.replicated && { replicated: now.replicated }),
+    ...(now.replicated && { replicated: replicatedJson(now.replicated) }),
     ...(time && { nanosecondsPerPacket: timePerRun(change) ?? null }),
   }
 }
+
+const replicatedJson = ({
+  headerBytes,
+  stopped,
+  recovery,
+}: NonNullable<ProgramSample['replicated']>): object => ({
+  headerBytes,
+  stopped,
+  ...(recovery && { recovery: recoveryJson(recovery) }),
+})
 
 function deviceJson(device: DeviceSample | undefined): object {
   if (!device) return {}

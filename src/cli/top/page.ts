@@ -1,6 +1,7 @@
 // What top shows, as lines for a given width: pure, so that tests can read it without a kernel or a terminal.
 
 import type { Occupancy } from '../../engine/kernel/reading.js'
+import { recoveryLines } from '../recovery.js'
 import { grouped, percent } from '../grid.js'
 import { styles } from '../screen.js'
 import type { Styles } from '../screen.js'
@@ -170,10 +171,11 @@ function cpuLines(change: Change, columns: number, style: Styles): string[] {
 /** What the history costs, and workers that stopped. */
 function replicatedLines({ now }: Change, packets: number | undefined, style: Styles): string[] {
   if (!now.replicated) return []
-  const { headerBytes, stopped } = now.replicated
+  const { headerBytes, stopped, recovery } = now.replicated
   const cost = packets === undefined ? '' : `, ${perSecond(packets * headerBytes)} B/s`
   return [
     style.dim(`  history: ${headerBytes} bytes in front of each packet${cost}`),
+    ...recoveryLines(recovery).map(line => style.dim(`  ${line}`)),
     ...stopped.map(k => style.red(`  worker ${k} stopped: frames to it were lost`)),
   ]
 }

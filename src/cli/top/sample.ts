@@ -7,6 +7,7 @@ import type { DriverCounts } from '../../engine/kernel/driver.js'
 import type { Figures } from '../../engine/kernel/figures.js'
 import { openReading } from '../../engine/kernel/reading.js'
 import type { Occupancy, Reading } from '../../engine/kernel/reading.js'
+import type { KernelRecovery } from '../../engine/kernel/recovery.js'
 import { openProgram, programInfo } from '../../sys/info.js'
 import { interfaces } from '../../sys/interfaces.js'
 import type { InterfaceCounters } from '../../sys/interfaces.js'
@@ -25,8 +26,12 @@ export interface ProgramSample {
   readonly tables: readonly Occupancy[]
   /** Packets are handed to workers: its figures are theirs, and not those of CPUs. */
   readonly hasWorkers?: boolean
-  /** Of a replicated program: bytes of history in front of each packet, and workers that stopped at a gap. */
-  readonly replicated?: { readonly headerBytes: number; readonly stopped: readonly number[] }
+  /** Of a replicated program: bytes of history in front of each packet, workers that stopped at a gap, loss recovery. */
+  readonly replicated?: {
+    readonly headerBytes: number
+    readonly stopped: readonly number[]
+    readonly recovery?: KernelRecovery
+  }
   /** Runs and nanoseconds that the kernel counted while statistics were on. */
   readonly runs: { readonly count: bigint; readonly time: bigint }
 }
@@ -97,7 +102,11 @@ export class Sampler {
       tables: reading.occupancies(),
       hasWorkers: description.workers !== undefined,
       ...(description.headerBytes !== undefined && {
-        replicated: { headerBytes: description.headerBytes, stopped: reading.stopped },
+        replicated: {
+          headerBytes: description.headerBytes,
+          stopped: reading.stopped,
+          ...(reading.recovery && { recovery: reading.recovery }),
+        },
       }),
       runs: { count, time },
     }

@@ -6,6 +6,8 @@
 // header, and begins again; what is still unsure after that is named. Read description.ts first.
 
 import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
+import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import { recoveryMap } from '../../backend/ebpf/logs.js'
 import { dumpObject, mergeDumps } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { poolHeader, tableHeader } from '../../state/format.js'
@@ -20,6 +22,8 @@ import type { MapMemory } from '../../sys/map-memory.js'
 import type { Description } from './description.js'
 import { figuresOf } from './figures.js'
 import type { Figures } from './figures.js'
+import { addedRecovery, recoveryOf } from './recovery.js'
+import type { KernelRecovery } from './recovery.js'
 
 /** How full an object is, from its header. Arrays and cells are not there: they are always whole. */
 export type Occupancy =
@@ -92,11 +96,18 @@ export class Reading {
 
   /** Workers that stopped because frames to them were lost. */
   get stopped(): number[] {
-    return this.#workers.flatMap((w, k) => {
-      const bytes = w.get(framesMap)?.bytes
-      const at = 8 * frameCounters.indexOf('gaps')
-      return bytes && new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at, true) > 0n ? [k] : []
+    const { recovery } = this
+    if (recovery) return recovery.stopped.map(s => s.worker)
+    return this.#workers.flatMap((w, k) => (framesOf(w).get('gaps')! > 0n ? [k] : []))
+  }
+
+  /** What loss recovery did, over all workers; undefined where it is off. */
+  get recovery(): KernelRecovery | undefined {
+    const each = this.#workers.flatMap(w => {
+      const own = w.get(recoveryMap)?.bytes
+      return own ? [recoveryOf(own, framesOf(w))] : []
     })
+    return each.length > 0 ? addedRecovery(each) : undefined
   }
 
   /** Names of the state objects, in the program's order. */
@@ -193,6 +204,13 @@ export function openReading(description: Description): Reading {
     for (const maps of opened) for (const mapped of maps.values()) mapped.unmap()
     throw error
   }
+}
+
+/** What a worker counted of its frames. */
+function framesOf(worker: ReadonlyMap<string, MapMemory>): Map<FrameCounter, bigint> {
+  const bytes = worker.get(framesMap)?.bytes
+  const view = bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return new Map(frameCounters.map((name, k) => [name, view?.getBigUint64(8 * k, true) ?? 0n]))
 }
 
 /** Added up over workers, and packets by worker. */

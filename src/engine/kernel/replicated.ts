@@ -7,6 +7,7 @@
 
 import { maxSlots } from '../../backend/ebpf/frame.js'
 import { logStride, logsMap, recoveryContents, recoveryMap } from '../../backend/ebpf/logs.js'
+import type { Logs } from '../../backend/ebpf/logs.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { compileReplica } from '../../backend/ebpf/replica.js'
@@ -28,9 +29,12 @@ import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 
 const defaultLogEntries = 8192
 
-/** Entries of logs that no worker falls out of, if none is further behind than a full queue: a power of two. */
+/**
+ * Entries of logs that no worker falls out of because queues are full, a power of two. A worker that waits for one
+ * whose queue is full is a queue behind, and may then be left behind by another.
+ */
 export const logEntriesFor = (workers: number, queueSize: number): number =>
-  Math.max(defaultLogEntries, 2 ** Math.ceil(Math.log2(workers * queueSize + leastEntries)))
+  Math.max(defaultLogEntries, 2 ** Math.ceil(Math.log2(2 * workers * queueSize + leastEntries)))
 
 export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   /** Workers that take turns. */
@@ -84,6 +88,9 @@ export function frameFormat({ item }: Artifact, slots: number): HistoryFormat | 
   }
 }
 
+/** Whether programs reach all of such logs. */
+export const logsFit = (logs: Logs): boolean => logs.workers * logStride(logs) < mostBytes
+
 /** Bytecode of a worker, and the maps it needs. */
 export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   const { artifact, batch, kernel, program } = subject
@@ -99,7 +106,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
       `${logEntries} entries of a log: there must be ${leastEntries} or more, a power of two`,
     )
   const logs = recovery ? { workers, entries: logEntries, itemBytes: format.itemBytes } : undefined
-  if (logs && workers * logStride(logs) >= mostBytes)
+  if (logs && !logsFit(logs))
     throw new RangeError(
       `${workers} logs of ${logEntries} entries are more than the kernel's verifier follows`,
     )

@@ -3,7 +3,11 @@
 import type { FrameCounter } from '../../backend/ebpf/frame.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { DriverCounts } from '../kernel/driver.js'
+import type { KernelRecovery, WorkerRecovery } from '../kernel/recovery.js'
 import type { Passage } from './passages.js'
+
+/** Why a frame got no verdict; `unrecoverable` is of workers with recovery that gave up. */
+export type FrameReason = FrameCounter | 'unrecoverable'
 
 /** One worker; where there are none, a CPU that packets came to. */
 export interface WorkerFigures {
@@ -11,12 +15,18 @@ export interface WorkerFigures {
   /** Packets that got a verdict. */
   readonly packets: bigint
   /** What it counted of frames that got no verdict. */
-  readonly frames: ReadonlyMap<FrameCounter, bigint>
+  readonly frames: ReadonlyMap<FrameReason, bigint>
   /** The number of the last packet that its state includes. */
   readonly last?: bigint
   /** Frames with a packet that reached it. */
   readonly handled: bigint
+  /** What loss recovery did, where it is on. */
+  readonly recovery?: WorkerRecovery
 }
+
+/** Whether a worker's state has stopped for good. */
+export const hasStopped = ({ recovery, frames }: WorkerFigures): boolean =>
+  recovery ? recovery.stopped : (frames.get('gaps') ?? 0n) > 0n
 
 export interface LiveFigures {
   /** Over all workers. */
@@ -34,6 +44,8 @@ export interface LiveFigures {
   /** The queues behind it, by map. */
   readonly sprayed: readonly Passage[]
   readonly workers: readonly WorkerFigures[]
+  /** Loss recovery over all workers, where it is on. */
+  readonly recovery?: KernelRecovery
   /** What drivers receive are frames of a sequencer elsewhere: those without a packet are among them. */
   readonly frames?: boolean
   /** Of a run that is recorded: packets that found no room, and what went wrong with the file. */

@@ -15,9 +15,10 @@ import { sequencerMap } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import { interfaces } from '../../sys/interfaces.js'
 import { LiveFrameRun } from '../../sys/live-frames.js'
+import type { BpfProgram } from '../../sys/program.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { LoadOptions } from '../kernel/load.js'
-import { loadReplicated } from '../kernel/replicated.js'
+import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
 import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
 import { loadSequencer, sequencerDrops } from '../kernel/sequencer.js'
 import type { LoadedSequencer } from '../kernel/sequencer.js'
@@ -29,7 +30,7 @@ import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
-import { added, figuresOfEach, MappedMaps, stateOf, workerFigures } from './workers.js'
+import { added, figuresOfEach, MappedMaps, recoveryOfAll, stateOf, workerFigures } from './workers.js'
 
 export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
   readonly interfaces: readonly string[]
@@ -47,6 +48,12 @@ export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'ru
   readonly mode: 'native' | 'generic'
   /** A pcapng file for all packets that get a number. */
   readonly record?: string
+  /** Recovery from frames that are lost behind the sequencer (docs/recovery.md). */
+  readonly recovery?: boolean
+  /** Frames that the sequencer takes a worker's queue to have room for; its size if left out. More overflow it. */
+  readonly admitted?: number
+  /** What stands in a worker's queue in its place and goes on in it: something that loses frames, to try what then is. */
+  readonly before?: (worker: BpfProgram, w: number) => BpfProgram
 }
 
 /** How long frames under way are waited for, in ms. */
@@ -66,31 +73,35 @@ export class ReplicatedRun implements LiveRun {
   readonly #own: MappedMaps
   readonly #made: { close(): void }[] = []
   readonly #funnelled: boolean
+  readonly #recovers: boolean
   readonly #recording: Recording | undefined
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Replicable, options: ReplicatedRunOptions) {
     const { record, ...rest } = options
-    const { interfaces: names, workers: count, cpus, queueSize, queue, mode, clock } = rest
+    const { interfaces: names, workers: count, cpus, queueSize, queue, mode, clock, recovery = false } = rest
+    const { admitted = queueSize, before = (worker: BpfProgram) => worker } = rest
     const keep = <T extends { close(): void }>(object: T): T => {
       this.#made.push(object)
       return object
     }
     this.#artifact = subject.artifact
     this.#funnelled = queue === undefined
+    this.#recovers = recovery
     try {
-      this.workers = keep(loadReplicated(subject, { ...rest, attachType: 'xdp_cpumap' }))
+      const logEntries = recovery ? { logEntries: logEntriesFor(count, admitted) } : {}
+      this.workers = keep(loadReplicated(subject, { ...rest, ...logEntries, attachType: 'xdp_cpumap' }))
       this.seats = seatsOn(cpus, count)
       const maps = sprayMaps(this.seats).map(keep)
       this.seats.forEach(({ cpu, layer }, w) =>
-        seat(maps[layer], cpu, queueSize, this.workers.workers[w].program),
+        seat(maps[layer], cpu, queueSize, before(this.workers.workers[w].program, w)),
       )
       this.sequencer = keep(
         loadSequencer(subject, this.workers, {
           ...rest,
           spray: this.seats,
           maps,
-          queueSize,
+          queueSize: admitted,
           stamps: clock,
           ...(record !== undefined && { record: defaultRing }),
           ...(this.#funnelled ? { attachType: 'xdp_cpumap' as const } : { queue }),
@@ -121,6 +132,8 @@ export class ReplicatedRun implements LiveRun {
     const funnel = this.#funnelled ? all.at(-1) : undefined
     const sprayed = funnel ? all.slice(0, -1) : all
     const each = figuresOfEach(this.#memory, this.#artifact)
+    const workers = this.#memory.map((maps, w) => workerFigures(maps, this.seats[w].cpu, each[w].packets))
+    const recovery = recoveryOfAll(workers)
     return {
       verdicts: added(each.map(f => f.verdicts)),
       counters: added(each.map(f => f.counters)),
@@ -133,7 +146,8 @@ export class ReplicatedRun implements LiveRun {
       }),
       ...(funnel && { funnel }),
       sprayed,
-      workers: this.#memory.map((maps, w) => workerFigures(maps, this.seats[w].cpu, each[w].packets)),
+      workers,
+      ...(recovery && { recovery }),
     }
   }
 
@@ -155,17 +169,19 @@ export class ReplicatedRun implements LiveRun {
    */
   async settle(): Promise<boolean> {
     const quiet = (): boolean => this.#passages.read().every(p => p.enqueued - p.full === p.handled)
+    // Frames that the sequencer has let go reach their queue at the end of the driver's round.
     const all = (): boolean => {
-      const { workers, sprayed, sequenced } = this.figures()
-      const handled = workers.reduce((sum, w) => sum + w.handled, 0n)
-      return handled >= sequenced - sprayed.reduce((sum, p) => sum + p.full, 0n)
+      const { sprayed, sequenced } = this.figures()
+      return sprayed.reduce((sum, p) => sum + p.enqueued, 0n) >= sequenced
     }
     if (!(await until(() => quiet() && all()))) return false
     const flushes = (): bigint =>
       this.figures().workers.reduce((sum, w) => sum + w.frames.get('flushes')!, 0n)
     const before = flushes()
     flushWorkers(this.sequencer, this.seats.length)
-    return until(() => flushes() - before >= BigInt(this.seats.length))
+    const isFlushed = await until(() => flushes() - before >= BigInt(this.seats.length))
+    if (this.#recovers) this.workers.finish()
+    return isFlushed
   }
 
   close(): void {

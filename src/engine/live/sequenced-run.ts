@@ -29,12 +29,12 @@ import type { BpfProgram } from '../../sys/program.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { Artifact } from '../artifact.js'
 import type { LoadOptions } from '../kernel/load.js'
-import { loadReplicated } from '../kernel/replicated.js'
-import type { Replicable } from '../kernel/replicated.js'
+import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
+import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Clocks } from './clocks.js'
 import { Places } from './places.js'
-import { added, figuresOfEach, MappedMaps, stateOf, workerFigures } from './workers.js'
+import { added, figuresOfEach, MappedMaps, recoveryOfAll, stateOf, workerFigures } from './workers.js'
 
 export interface QueueRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
   readonly interfaces: readonly string[]
@@ -43,12 +43,18 @@ export interface QueueRunOptions extends Pick<LoadOptions, 'settings' | 'rules' 
   /** Items in each frame, which is the sequencer's affair; one less than workers if left out. */
   readonly slots?: number
   readonly mode: XdpMode
+  /** Recovery from frames that are lost on the wire (docs/recovery.md). */
+  readonly recovery?: boolean
 }
 
 const otherQueue = 'other'
+/** Frames that a receive queue is taken to hold, so far workers may be apart. */
+const queueSize = 1024
 
 export class SequencedRun implements LiveRun {
   readonly #artifact: Artifact
+  readonly #replicas: ReplicatedProgram
+  readonly #recovers: boolean
   readonly #memory: readonly MappedMaps[]
   readonly #other: MappedMaps
   readonly #places: Places
@@ -63,8 +69,11 @@ export class SequencedRun implements LiveRun {
       return object
     }
     this.#artifact = subject.artifact
+    this.#recovers = options.recovery ?? false
     try {
-      const { workers } = keep(loadReplicated(subject, { ...options, outer: true }))
+      const logEntries = logEntriesFor(options.workers, queueSize)
+      this.#replicas = keep(loadReplicated(subject, { ...options, logEntries, outer: true }))
+      const { workers } = this.#replicas
       const { program, other } = loadDispatcher(
         workers.map(w => w.program),
         keep,
@@ -87,6 +96,7 @@ export class SequencedRun implements LiveRun {
   figures(): LiveFigures {
     const each = figuresOfEach(this.#memory, this.#artifact)
     const workers = this.#memory.map((maps, queue) => workerFigures(maps, queue, each[queue].packets))
+    const recovery = recoveryOfAll(workers)
     const other = this.#other.view(otherQueue).getBigUint64(0, true)
     return {
       verdicts: added(each.map(f => f.verdicts)),
@@ -98,6 +108,7 @@ export class SequencedRun implements LiveRun {
       sprayed: [],
       workers,
       frames: true,
+      ...(recovery && { recovery }),
     }
   }
 
@@ -115,6 +126,7 @@ export class SequencedRun implements LiveRun {
 
   async settle(): Promise<boolean> {
     await setTimeout(5)
+    if (this.#recovers) this.#replicas.finish()
     return true
   }
 

@@ -1,6 +1,7 @@
 // Workers of a live run as user space sees them: their maps in memory, what they count, and their state.
 
 import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
+import { recoveryMap } from '../../backend/ebpf/logs.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import { mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
@@ -10,7 +11,9 @@ import type { Artifact } from '../artifact.js'
 import { descriptionMap } from '../kernel/description.js'
 import { figuresOf } from '../kernel/figures.js'
 import type { Figures } from '../kernel/figures.js'
-import type { WorkerFigures } from './figures.js'
+import { addedRecovery, recoveryOf } from '../kernel/recovery.js'
+import type { KernelRecovery } from '../kernel/recovery.js'
+import type { FrameReason, WorkerFigures } from './figures.js'
 
 /** Of what a worker counts of its frames: what is no packet dropped. */
 const notDrops: readonly string[] = ['flushes', 'gaps']
@@ -57,10 +60,21 @@ export const added = (maps: readonly ReadonlyMap<string, bigint>[]): Map<string,
 /** What a worker on this CPU did, of which `packets` got a verdict. */
 export function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): WorkerFigures {
   const counted = maps.view(framesMap)
-  const frames = new Map(frameCounters.map((name, k) => [name, counted.getBigUint64(8 * k, true)]))
+  const seen = new Map(frameCounters.map((name, k) => [name, counted.getBigUint64(8 * k, true)]))
+  const own = maps.bytes(recoveryMap)
+  const recovery = own && recoveryOf(own, seen)
+  const frames = new Map<FrameReason, bigint>(seen)
+  if (recovery) frames.set('unrecoverable', BigInt(recovery.drops.unrecoverable))
   const refused = [...frames].reduce((sum, [name, n]) => (notDrops.includes(name) ? sum : sum + n), 0n)
-  const last = maps.view(mapNames.runtime).getBigUint64(runtime.sequence, true)
-  return { cpu, packets, frames, last, handled: packets + refused }
+  // With recovery, what its state includes is behind the last frame that came, while something is looked for.
+  const last = recovery?.last ?? maps.view(mapNames.runtime).getBigUint64(runtime.sequence, true)
+  return { cpu, packets, frames, last, handled: packets + refused, ...(recovery && { recovery }) }
+}
+
+/** Loss recovery over all workers; undefined where it is off. */
+export function recoveryOfAll(workers: readonly WorkerFigures[]): KernelRecovery | undefined {
+  const each = workers.flatMap(w => w.recovery ?? [])
+  return each.length > 0 ? addedRecovery(each) : undefined
 }
 
 /** A copy of a worker's state block. */
