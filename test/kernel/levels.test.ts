@@ -14,6 +14,7 @@ import { assemble } from '../../src/compile.js'
 import { randomCase } from '../backend/random-program.js'
 import { agree } from './agree.js'
 import { bytecode, withoutPrograms } from './machine.js'
+import { replicasAgree } from './replicas.js'
 
 const seed = 1n
 /** Whether the kernel has signed division and sign extension; those of 6.6 and later. */
@@ -38,6 +39,23 @@ for (const name of trialNames)
       assert.notEqual(i.code, classes.jmp | jumps.jcond)
     }
   })
+
+for (const name of trialNames)
+  test(
+    `${name}: workers verified and right without may_goto and 32-bit jumps`,
+    { skip: withoutPrograms },
+    () => {
+      const subject = bundledProgram(name)
+      const store = new PacketStore('the first packets')
+      for (let k = 0; k < 200; k++) {
+        const { bytes, originalLength, timestamp, device } = all.packet(k)
+        store.add(bytes, originalLength, timestamp, device)
+      }
+      const { verified, packets } = replicasAgree(subject, store, { workers: 7, seed, form: old })
+      assert.ok(verified < 1_000_000)
+      assert.ok(packets > 150)
+    },
+  )
 
 test(
   'random IR programs agree with the interpreter at the oldest level and at the newest',

@@ -4,10 +4,10 @@
 import { lineStarts, lineText, positionAt } from '../../diagnostics/lines.js'
 import type { Func } from '../../ir/types.js'
 import { isLabel, slotsOf } from './asm.js'
-import type { Code } from './asm.js'
 import { Btf, linkage, typeName } from './btf.js'
 import type { TypeId } from './btf.js'
 import type { MapDeclaration } from './maps.js'
+import type { CompiledFunction } from './program.js'
 import { sectionParameters } from './section-map.js'
 import { registerArguments } from './select.js'
 
@@ -45,7 +45,7 @@ export interface LineInfo {
  */
 export function codeInfo(
   btf: Btf,
-  compiled: readonly { readonly name: string; readonly code: Code }[],
+  compiled: readonly Described[],
   functions: readonly Func[],
   source: Source,
 ): CodeInfo {
@@ -54,11 +54,11 @@ export function codeInfo(
   const lines: LineInfo[] = []
   const file = btf.string(source.file)
   let slot = 0
-  compiled.forEach(({ name, code }, k) => {
+  compiled.forEach(({ name, code, numbers }, k) => {
     const func = functions.find(f => f.name === name)
     found.push({
       slot,
-      type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func, source),
+      type: k === 0 ? describeEntry(btf, source.name) : describe(btf, name, func, source, numbers),
     })
     const start = startOf(source.text, name)
     let last = -1
@@ -89,6 +89,9 @@ function startOf(text: string, name: string): number {
   return declared >= 0 ? declared : Math.max(0, text.indexOf('export default'))
 }
 
+/** A function in bytecode, as much of it as is described. */
+type Described = Pick<CompiledFunction, 'name' | 'code' | 'numbers'>
+
 export interface DebugInfo {
   readonly btf: Uint8Array<ArrayBuffer>
   /** Records of 8 bytes: slot, type. */
@@ -102,7 +105,7 @@ export interface DebugInfo {
 
 /** The same for bpf(2), with the types of maps; see `codeInfo`. */
 export function debugInfo(
-  compiled: readonly { readonly name: string; readonly code: Code }[],
+  compiled: readonly Described[],
   functions: readonly Func[],
   source: Source,
   maps: readonly Pick<MapDeclaration, 'valueType'>[] = [],
@@ -151,7 +154,12 @@ function describe(
   name: string,
   func: Func | undefined,
   { local = false, apart = false }: Source,
+  numbers?: readonly string[],
 ): TypeId {
+  if (numbers) {
+    const params = numbers.map(p => ({ name: p, type: btf.unsigned(8) }))
+    return btf.function(name, linkage.global, btf.int(), params)
+  }
   const given = sectionParameters(name)
   if (given) {
     const params = given.map(p => ({ name: p, type: btf.unsigned(8) }))

@@ -91,6 +91,8 @@ export interface Machine {
   readonly params: readonly Value[]
   /** The largest result as the verifier knows it. */
   readonly largest: bigint
+  /** It is verified by itself, and takes these numbers; else it is what the program's functions say, or verified with its caller. */
+  readonly numbers?: readonly string[]
   /** Slots of the stack that instructions share from one to the next; none if absent. */
   readonly kept?: number
   /** Each behind its dominator. */

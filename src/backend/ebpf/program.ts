@@ -30,6 +30,8 @@ export interface CompiledFunction {
   readonly stack: number
   /** The largest result as the verifier knows it. */
   readonly largest: bigint
+  /** Of one that is no function of the program's, and is verified by itself: the numbers that it takes. */
+  readonly numbers?: readonly string[]
 }
 
 export interface BpfCode {
@@ -62,7 +64,8 @@ export function finishFunctions(
   const compiled = machines.map(machine => {
     const allocation = allocate(machine)
     spilled.set(machine.name, allocation.spilled)
-    return { name: machine.name, largest: machine.largest, ...emit(machine, allocation) }
+    const { name, largest, numbers } = machine
+    return { name, largest, ...(numbers && { numbers }), ...emit(machine, allocation) }
   })
   const refusal = overStack(compiled, roots, spilled, above)
   if (refusal) return refusal

@@ -9,14 +9,34 @@
 // takes one load, and the verifier, who knows nothing of what is loaded, looks at the second loop as if it had one
 // round (may_goto). Its condition are bits: what is left of the effect bitmap, oldest first, ends it when it is 0.
 //
+// Kernels before 6.9 have no may_goto: there rounds are counted, the verifier follows each, and what a round does with the
+// state is a function of its own, `late`, which is verified once because it takes nothing but numbers.
+//
 // Arguments: the header's first byte (a packet pointer that reaches the packet behind it), the effect bits of the
 // items to apply, the offset of the note before the first of them, and its packet's number. Read frame.ts before this.
 
 import type { SplitAdvance } from '../../transform/split-advance.js'
-import { alu64, ja, jeq, jge, jgt, jlt, jne, jset, ldMapValue, ldx, mayGoto, mov64, r0, r1 } from './asm.js'
+import {
+  alu64,
+  callLocal,
+  ja,
+  jeq,
+  jge,
+  jgt,
+  jlt,
+  jne,
+  jset,
+  ldMapValue,
+  ldx,
+  mayGoto,
+  mov64,
+  r0,
+  r1,
+} from './asm.js'
 import type { Code, Register } from './asm.js'
 import type { FrameShape } from './frame.js'
 import type { MapDeclaration } from './maps.js'
+import type { ItemPlace } from './item.js'
 import type { Block, Condition, Machine, Operand, Step, Value } from './machine.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
@@ -45,10 +65,15 @@ export function emptyNotes(split: SplitAdvance, slots: number): Uint8Array {
   return bytes
 }
 
-/** The function, of a frame with one slot at least. */
-export function replay(split: SplitAdvance, target: Target, frame: FrameShape): Machine {
-  return new Replay(split, target, frame).machine()
+/** The function, of a frame with one slot at least, and what it calls. */
+export function replay(split: SplitAdvance, target: Target, frame: FrameShape): Machine[] {
+  const found = [new Replay(split, target, frame).machine()]
+  if (target.loops === 'bounded') found.push(new Replay(split, target, frame).late())
+  return found
 }
+
+/** The function that applies one item, where it is one of its own. */
+const lateName = 'late'
 
 class Replay {
   private readonly split: SplitAdvance
@@ -69,7 +94,33 @@ class Replay {
     const noted = this.foresee(header)
     this.apply(noted, effects, previous, number)
     const params = [header, effects, previous, ...(usesSequence(this.split) ? [number] : [])]
-    return { name: 'replay', params, largest: 0n, exitsFirst: false, straight: false, blocks: this.blocks }
+    const exitsFirst = this.target.loops === 'bounded'
+    return { name: 'replay', params, largest: 0n, exitsFirst, straight: false, blocks: this.blocks }
+  }
+
+  /** The offset of a note and the number of its packet in; the state is as after it. */
+  late(): Machine {
+    const { split, target } = this
+    const [at, sequence] = ['at', 'sequence'].map(n => this.value(n))
+    const start = this.block(0)
+    const note = this.note(start, at)
+    const late = select(split.late, target, false, this.latePlace(note, sequence))
+    link(start, late.blocks[0])
+    for (const b of late.blocks) b.id = this.ids++
+    const numbers = ['at', ...(usesSequence(split) ? ['sequence'] : [])]
+    return {
+      ...late,
+      name: lateName,
+      params: [at, ...(usesSequence(split) ? [sequence] : [])],
+      largest: 0n,
+      numbers,
+      blocks: [start, ...late.blocks],
+    }
+  }
+
+  private latePlace(note: Value, sequence: Value): ItemPlace {
+    const { noteAt, touches } = this.split
+    return { note: { pointer: note, off: 0 }, noteAt, touches, sequence }
   }
 
   /** The first loop; the block it leaves by. */
@@ -129,7 +180,8 @@ class Replay {
     )
     const head = this.block(1)
     link(before, head)
-    head.steps.push({ uses: [], write: out => out.push(mayGoto(out.trap)) })
+    const counted = target.loops === 'bounded'
+    if (!counted) head.steps.push({ uses: [], write: out => out.push(mayGoto(out.trap)) })
     const body = this.detached(1)
     const latch = this.detached(1)
     const hasEffect: Condition = {
@@ -144,28 +196,30 @@ class Replay {
     const note = this.note(head, at)
     branch(head, hasEffect, body, latch)
     this.blocks.push(body)
-    const late = select(split.late, target, false, {
-      note: { pointer: note, off: 0 },
-      noteAt: split.noteAt,
-      touches: split.touches,
-      sequence,
-    }).blocks
-    link(body, late[0])
-    for (const b of late) {
-      b.id = this.ids++
-      b.depth++
-      this.blocks.push(b)
-      if (b.end.kind === 'return') link(b, latch)
+    const numbers = usesSequence(split)
+    if (counted) {
+      body.steps.push(calls(lateName, [at, ...(numbers ? [sequence] : [])]))
+      link(body, latch)
+    } else {
+      const late = select(split.late, target, false, this.latePlace(note, sequence)).blocks
+      link(body, late[0])
+      for (const b of late) {
+        b.id = this.ids++
+        b.depth++
+        this.blocks.push(b)
+        if (b.end.kind === 'return') link(b, latch)
+      }
     }
     this.blocks.push(latch)
 
-    const numbers = usesSequence(split)
-    const next = [left, at, sequence].map(v => like(this.value(v.name), v))
+    const rounds = this.value('rounds')
+    const next = [left, at, sequence, rounds].map(v => like(this.value(v.name), v))
     latch.steps.push(
       this.follow(next[1], note),
       define(next[0], [left], (d, read) => [...move(d, read(left)), alu64.rsh.imm(d, 1)]),
     )
     if (numbers) latch.steps.push(add(next[2], sequence, 1))
+    if (counted) latch.steps.push(this.following(next[3], rounds))
     const again = this.block(1)
     const done = this.block(0)
     done.end = { kind: 'return', targets: [] }
@@ -175,11 +229,24 @@ class Replay {
     }
     branch(latch, more, again, done)
     link(again, head)
-    const starts = [bits, first, number]
-    head.phis = [left, at, ...(numbers ? [sequence] : [])].map((dst, k) => ({
-      dst,
-      args: [starts[k], next[k]],
-    }))
+    const starts: Operand[] = [bits, first, number, 0n]
+    head.phis = [left, at, sequence, rounds].flatMap((dst, k) =>
+      (k === 2 && !numbers) || (k === 3 && !counted) ? [] : [{ dst, args: [starts[k], next[k]] }],
+    )
+  }
+
+  /** The next round's number, of which there are as many as slots: the verifier sees that the loop ends. */
+  private following(next: Value, rounds: Value): Step {
+    return {
+      dst: next,
+      uses: [rounds],
+      kept: true,
+      write: out =>
+        out.write(next, r0, d => {
+          out.into(d, rounds)
+          out.push(jgt.imm(d, this.frame.slots, out.trap), alu64.add.imm(d, 1))
+        }),
+    }
   }
 
   /** A pointer to the note at an offset, which is never beyond the last. */
@@ -238,6 +305,17 @@ function define(
 ): Step {
   return { dst, uses, write: out => out.write(dst, r0, d => out.push(...code(d, v => out.read(v, r1)))) }
 }
+
+/** Calls a function that answers nothing. */
+const calls = (name: string, operands: readonly Value[]): Step => ({
+  uses: operands,
+  call: true,
+  kept: true,
+  write(out) {
+    out.arguments(operands)
+    out.push(callLocal({ label: name }))
+  },
+})
 
 const add = (dst: Value, from: Value, n: number): Step =>
   define(dst, [from], (d, read) => [...move(d, read(from)), alu64.add.imm(d, n)])

@@ -66,7 +66,7 @@ export function compileReplica(
   ]
   const wanted = called(functions, roots).filter(f => f === source.main || !roots.includes(f))
   const machines = wanted.map(f => select(f, target, f === source.main))
-  if (hasItems) machines.push(replay(split, target, frame))
+  if (hasItems) machines.push(...replay(split, target, frame))
   if (logs)
     machines.push(
       select(source.extract, target, true, copiedItem),

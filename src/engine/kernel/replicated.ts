@@ -119,12 +119,12 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
       fibs.length > 0 ? 'attach with --strategy single' : 'declare the tables without map',
     )
   const form = options.form ?? kernelForm()
-  if (form.loops === 'bounded')
+  if (form.loops === 'bounded' && recovery)
     throw new Unsupported(
-      'replaying a history',
+      'recovering from lost frames',
       'Linux 6.9 (may_goto)',
       'an older kernel',
-      'replicate in user space',
+      'replicate without recovery, or in user space',
     )
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
