@@ -7,9 +7,8 @@
 import type { BpfProgram } from './program.js'
 import { bpfError } from './bpf.js'
 import { errno } from './errno.js'
-import { Unsupported } from './failure.js'
-import type { SystemError } from './failure.js'
-import { driverName } from './ethtool.js'
+import { SystemError, Unsupported } from './failure.js'
+import { driverName, scaling, setScaling } from './ethtool.js'
 import { findInterface, linkHeader, xdpText } from './interfaces.js'
 import type { NetworkInterface } from './interfaces.js'
 import { tryLink, xdpFlags } from './link.js'
@@ -104,15 +103,35 @@ function attached(
   const byLink = link === 'netlink' ? undefined : link
   const detach = (): void => {
     if (byLink !== undefined) {
-      if (!byLink.closed) byLink.detach()
+      if (byLink.closed) return
+      byLink.detach()
       byLink.close()
     } else if (inUse !== undefined) detachProgram(device.index, mode, inUse.programId)
+    if (mode === 'native') renewTable(device.index)
   }
   if (inUse === undefined) {
     detach()
     throw new Error(`the kernel attached a program to ${device.name}, but shows none in ${mode} mode`)
   }
+  if (mode === 'native') renewTable(device.index)
   return { interfaceIndex: device.index, interfaceName: device.name, mode, link: byLink, refusal, detach }
+}
+
+/**
+ * Writes a card's indirection table again, as its driver shows it. virtio_net asks its host for another number of queues
+ * whenever a program comes or goes, and a host that takes that for an end of hashing (qemu does) spreads packets
+ * otherwise from then on, or not at all.
+ */
+function renewTable(interfaceIndex: number): void {
+  const name = findInterface(interfaceIndex)?.name
+  if (name === undefined || driverName(name) !== 'virtio_net') return
+  try {
+    const table = scaling(name)?.indirection
+    if (table) setScaling(name, table)
+  } catch (error) {
+    // A host without hashing has none to lose.
+    if (!(error instanceof SystemError)) throw error
+  }
 }
 
 /** Attaches a program to a device that has none until the device goes, whatever becomes of this process. */
