@@ -49,6 +49,54 @@ export class Uses {
 /** The uses of a few values. */
 export const usesOf = (func: Func, values: ReadonlySet<Instr>): Uses => new Uses(func, values)
 
+/**
+ * Uses of values from other blocks than their own, and all uses of values made since; right while ways are redirected, as
+ * jump threading does, if whoever makes a user or an operand enters it.
+ */
+export class FarUses {
+  /** By id of the value; a use may stand twice, and may have ended. */
+  private readonly lists: ({ readonly block: Block; readonly instr: Instr | undefined }[] | undefined)[]
+  /** By id, of the values that were there at first: the block. */
+  private readonly places: Int32Array
+
+  constructor(func: Func) {
+    const places = new Int32Array(func.nextId).fill(-1)
+    this.places = places
+    this.lists = Array(func.nextId)
+    for (const { id, instrs } of func.blocks) for (const i of instrs) places[i.id] = id
+    for (const block of func.blocks) {
+      const { id, instrs, term } = block
+      for (const i of instrs) for (const a of i.args) if (places[a.id] !== id) this.enter(a, block, i)
+      if (term.op === 'branch') {
+        if (places[term.cond.id] !== id) this.enter(term.cond, block)
+      } else if (term.op === 'return')
+        for (const a of term.args) if (places[a.id] !== id) this.enter(a, block)
+    }
+  }
+
+  /** An instruction of the block, or its terminator, uses the value from now on. */
+  enter({ id }: Instr, block: Block, instr?: Instr): void {
+    const list = this.lists[id]
+    if (!list) this.lists[id] = [{ block, instr }]
+    else if (list[list.length - 1].instr !== instr || !instr) list.push({ block, instr })
+  }
+
+  /** Whether a value is known to be used in its own block only. */
+  none({ id }: Instr): boolean {
+    return id < this.places.length && this.lists[id] === undefined
+  }
+
+  of(value: Instr): readonly Use[] {
+    const found: Use[] = []
+    for (const { block, instr } of this.lists[value.id] ?? []) {
+      const args = instr ? instr.args : terminatorArgs(block)
+      for (let operand = 0; operand < args.length; operand++)
+        if (args[operand] === value) found.push(instr ? { block, instr, operand } : { block, operand })
+    }
+    return found
+  }
+}
+
 /** Who uses each value at the time of asking, without saying where: cheaper for those who ask about all of them. */
 export class Users {
   /** The users of value v stand in `list` from `ends[v.id - 1]` to `ends[v.id]`. */

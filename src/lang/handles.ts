@@ -16,7 +16,17 @@ export interface StaleUse {
 
 const nowhere: Span = { start: 0, end: 0 }
 /** A slot's state: the instruction that may have invalidated it, or undefined while it is valid. */
-type Killed = Map<Instr, Instr>
+type Killed = ReadonlyMap<Instr, Instr>
+const none: Killed = new Map()
+
+/** A block, and what of it matters here: few instructions do. */
+interface Scan {
+  readonly block: Block
+  /** Phis of slots. */
+  readonly phis: readonly Instr[]
+  /** Its other instructions that use slots, make them or invalidate them. */
+  readonly touching: readonly Instr[]
+}
 
 const isKill = (i: Instr): boolean => i.op === 'table.insert' || i.op === 'table.remove'
 const isUse = (i: Instr): boolean =>
@@ -24,22 +34,30 @@ const isUse = (i: Instr): boolean =>
 
 /** Every use of a slot that may be stale, at most one per place. */
 export function staleEntries(func: Func): StaleUse[] {
+  if (!func.blocks.some(b => b.instrs.some(isKill))) return []
   const slots = slotsOf(func)
-  const out = new Map<Block, Killed>()
+  const scans = func.blocks.map((block): Scan => {
+    const phis = block.instrs.filter(i => i.op === 'phi' && slots.has(i))
+    const touching = block.instrs.filter(
+      i => i.op.startsWith('table.') && (isUse(i) || isKill(i) || slots.has(i)),
+    )
+    return { block, phis, touching }
+  })
+  const out: (Killed | undefined)[] = Array(func.nextId)
   for (let changed = true; changed;) {
     changed = false
-    for (const block of func.blocks) {
-      const after = transfer(block, slots, entering(block, slots, out))
-      const before = out.get(block)
-      if (!before || after.size !== before.size) {
-        out.set(block, after)
-        changed = true
-      }
+    for (const scan of scans) {
+      const after = transfer(scan, slots, entering(scan, out))
+      const { id } = scan.block
+      const before = out[id]
+      if (before && after.size === before.size) continue
+      out[id] = after
+      changed = true
     }
   }
   const found = new Map<number, StaleUse>()
-  for (const block of func.blocks)
-    transfer(block, slots, entering(block, slots, out), (use, kill) => {
+  for (const scan of scans)
+    transfer(scan, slots, entering(scan, out), (use, kill) => {
       const span = use.span ?? nowhere
       if (!found.has(span.start))
         found.set(span.start, { object: String(use.attrs.object), use: span, kill: kill.span ?? nowhere })
@@ -68,14 +86,15 @@ function slotsOf(func: Func): Map<Instr, string> {
   return slots
 }
 
-function entering(block: Block, slots: Map<Instr, string>, out: Map<Block, Killed>): Killed {
-  const killed: Killed = new Map()
-  for (const pred of block.preds) for (const [slot, kill] of out.get(pred) ?? []) killed.set(slot, kill)
-  for (const phi of block.instrs) {
-    if (phi.op !== 'phi' || !slots.has(phi)) continue
+function entering({ block, phis }: Scan, out: readonly (Killed | undefined)[]): Killed {
+  const { preds } = block
+  if (preds.length === 1 && phis.length === 0) return out[preds[0].id] ?? none
+  const killed = new Map<Instr, Instr>()
+  for (const pred of preds) for (const [slot, kill] of out[pred.id] ?? none) killed.set(slot, kill)
+  for (const phi of phis) {
     killed.delete(phi)
     phi.args.forEach((arg, k) => {
-      const kill = out.get(block.preds[k])?.get(arg)
+      const kill = out[preds[k].id]?.get(arg)
       if (kill && arg !== phi) killed.set(phi, kill)
     })
   }
@@ -83,20 +102,21 @@ function entering(block: Block, slots: Map<Instr, string>, out: Map<Block, Kille
 }
 
 function transfer(
-  block: Block,
-  slots: Map<Instr, string>,
+  { touching }: Scan,
+  slots: ReadonlyMap<Instr, string>,
   entry: Killed,
   report?: (use: Instr, kill: Instr) => void,
 ): Killed {
+  if (touching.length === 0) return entry
   const killed = new Map(entry)
-  for (const i of block.instrs) {
+  for (const i of touching) {
     if (isUse(i)) {
       const kill = killed.get(i.args[0])
       if (kill) report?.(i, kill)
     }
     if (isKill(i))
       for (const [slot, object] of slots) if (object === i.attrs.object && slot !== i) killed.set(slot, i)
-    if (slots.has(i) && i.op !== 'phi') killed.delete(i)
+    if (slots.has(i)) killed.delete(i)
   }
   return killed
 }

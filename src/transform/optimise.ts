@@ -91,21 +91,23 @@ export function finish(func: Func, options: OptimiseOptions = {}): void {
   run('split')
   if (run('length-checks')) {
     for (const name of ['dce', 'cse', 'fold', 'dce']) run(name)
-    run('length-threads')
-    for (const name of ['cse', 'fold', 'dce']) run(name)
+    if (run('length-threads')) for (const name of ['fold', 'dce']) run(name)
   }
   run('sink')
   run('dce')
 }
 
-/** Runs passes by name, but for one that found nothing to do when the function was last as it is now. */
+/** Passes that go on until they find nothing more: what they leave, they need not see again. */
+const untilDone: ReadonlySet<string> = new Set(['simplify-cfg', 'dce'])
+
+/** Runs passes by name, but for one that found nothing to do, or nothing more, when the function was last as it is now. */
 function runner(func: Func, options: OptimiseOptions): (pass: string) => boolean {
   const idle = new Set<string>(options.without)
   return name => {
     if (idle.has(name)) return false
     const changed = runPass(func, name, options)
-    if (!changed) idle.add(name)
-    else for (const other of idle) if (!options.without?.includes(other)) idle.delete(other)
+    if (changed) for (const other of idle) if (!options.without?.includes(other)) idle.delete(other)
+    if (!changed || untilDone.has(name)) idle.add(name)
     return changed
   }
 }

@@ -11,24 +11,36 @@ import { formSelects } from './select.js'
 import { thread } from './thread.js'
 
 export function simplifyCfg(func: Func): boolean {
-  let changed = false
-  for (;;) {
-    const again = tidy(func) || thread(func) || formSelects(func)
-    if (!again) return changed
+  let changed = tidy(func)
+  while (thread(func) || formSelects(func)) {
     changed = true
+    tidy(func)
   }
+  return changed
 }
 
+/** Each of them does all that it can find itself, but for removeForwarders, which may have to be asked again. */
+const steps = [oneWays, mergeStraight, removeForwarders, dropTrivialPhis] as const
+
+/** Until none of the steps finds anything more. */
 function tidy(func: Func): boolean {
   let changed = dropTrivialPhis(func)
-  for (let again = true; again;) {
-    again = [...func.blocks].map(block => oneWay(block)).includes(true)
-    dropUnreachable(func)
-    again = mergeStraight(func) || again
-    again = removeForwarders(func) || again
-    again = dropTrivialPhis(func) || again
-    changed ||= again
+  let idle = 0
+  for (let k = 0; idle < steps.length; k = (k + 1) % steps.length) {
+    const step = steps[k]
+    if (!step(func)) idle++
+    else {
+      changed = true
+      idle = step === removeForwarders ? 0 : 1
+    }
   }
+  return changed
+}
+
+function oneWays(func: Func): boolean {
+  let changed = false
+  for (const block of func.blocks) if (oneWay(block)) changed = true
+  if (changed) dropUnreachable(func)
   return changed
 }
 

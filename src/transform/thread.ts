@@ -2,15 +2,16 @@
 // there, or a value that cannot be 0, or the same condition was tested before), it goes straight to the target. The
 // block's instructions are copied onto the way. Loop headers are left alone, so that loops stay loops.
 
-import { predIndex, terminatorArgs } from '../analysis/cfg.js'
+import { predIndex } from '../analysis/cfg.js'
 import { SettledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
+import type { DominatorTree } from '../analysis/dominators.js'
 import { implied, isBound } from '../analysis/implied.js'
 import type { Known } from '../analysis/implied.js'
 import { Ranges } from '../analysis/ranges.js'
 import { RangesOnDemand, zeroIn } from '../analysis/ranges-on-demand.js'
-import { usesOf } from '../analysis/uses.js'
+import { FarUses } from '../analysis/uses.js'
 import { dropUnreachable } from '../ir/builder.js'
 import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
@@ -32,37 +33,61 @@ export function threadWhere(func: Func, isWanted: (cond: Instr) => boolean): boo
   // What is true of a value stays true while ways are redirected; copies are new values, of which nothing is known.
   let few: RangesOnDemand | undefined
   let all: Ranges | undefined
+  let tree: DominatorTree | undefined
   const isZero: IsZero = i => {
     // What is not computed can be anything.
     if (i.op !== 'phi' && i.op !== 'const' && !opInfo(i.op).fold) return undefined
     if (all) return zeroIn(all.of(i))
-    const zero = (few ??= new RangesOnDemand(func)).isZero(i)
+    const zero = (few ??= new RangesOnDemand(func, tree ? { tree } : {})).isZero(i)
     return zero === 'loop' ? zeroIn((all = new Ranges(func)).of(i)) : zero
   }
+  /** By block id, 1 for blocks of which something may have become known in the round before; undefined means all. */
+  let due: Uint8Array | undefined
   for (let again = true; again;) {
     again = false
-    const tree = dominators(func)
-    const isHeader = (b: Block): boolean => b.preds.some(p => tree.dominates(b, p))
-    const candidates = func.blocks.filter(
-      b => b.term.op === 'branch' && isWanted(b.term.cond) && b.preds.length > 1 && !isHeader(b),
+    const possible = func.blocks.filter(
+      b => b.term.op === 'branch' && b.preds.length > 1 && (due?.[b.id] ?? 1) === 1 && isWanted(b.term.cond),
     )
+    if (possible.length === 0) break
+    const now = (tree = dominators(func))
+    const candidates = possible.filter(b => !b.preds.some(p => now.dominates(b, p)))
     if (candidates.length === 0) break
+    const touched: Block[] = []
     // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
-    const settled = new SettledBranches(func, tree)
-    let found: Uint8Array | undefined
-    const escapes = (): Uint8Array => (found ??= escaping(func))
+    const settled = new SettledBranches(func, now)
+    let uses: FarUses | undefined
+    const usesNow = (): FarUses => (uses ??= new FarUses(func))
     for (const block of candidates) {
       if (copies >= maxCopies || !isCopied(block)) continue
-      const made = threadBlock(func, block, settled, escapes, isZero)
+      const { targets } = block.term
+      const made = threadBlock(func, block, settled, usesNow, isZero)
       if (made === undefined) continue
       copies += made
       again = true
+      touched.push(block, ...targets)
     }
     changed ||= again
-    if (again) dropUnreachable(func)
+    if (again) {
+      dropUnreachable(func)
+      due = reachable(func, touched)
+    }
   }
   if (changed) dropTrivialPhis(func)
   return changed
+}
+
+/**
+ * By id, 1 for the blocks that control can come to from some of these. Where it cannot come to from ways that were
+ * redirected, paths, values and so what is known are as they were.
+ */
+function reachable(func: Func, from: Block[]): Uint8Array {
+  const seen = new Uint8Array(func.nextId)
+  for (let b = from.pop(); b; b = from.pop()) {
+    if (seen[b.id] === 1) continue
+    seen[b.id] = 1
+    from.push(...b.term.targets)
+  }
+  return seen
 }
 
 /** Whether a copy of the block repeats few enough instructions; constants cost nothing. */
@@ -80,7 +105,7 @@ function threadBlock(
   func: Func,
   block: Block,
   settled: SettledBranches,
-  escapes: () => Uint8Array,
+  uses: () => FarUses,
   isZero: IsZero,
 ): number | undefined {
   const groups: [number[], number[]] = [[], []]
@@ -94,7 +119,7 @@ function threadBlock(
       return 0
     }
   if (groups[0].length + groups[1].length === 0) return undefined
-  redirect(func, block, groups, escapes())
+  redirect(func, block, groups, uses())
   return groups.filter(g => g.length).length
 }
 
@@ -184,46 +209,27 @@ function evaluate(i: Instr, valueOf: (i: Instr) => bigint | undefined): bigint |
   return undefined
 }
 
-/**
- * By id, 1 for values that are used in another block than their own. It stays true of the values it speaks of while
- * ways are redirected: copies of their users stand where the users may.
- */
-function escaping(func: Func): Uint8Array {
-  const place = new Int32Array(func.nextId).fill(-1)
-  for (const block of func.blocks) for (const i of block.instrs) place[i.id] = block.id
-  const escapes = new Uint8Array(func.nextId)
-  for (const block of func.blocks) {
-    for (const i of block.instrs) for (const a of i.args) if (place[a.id] !== block.id) escapes[a.id] = 1
-    for (const a of terminatorArgs(block)) if (place[a.id] !== block.id) escapes[a.id] = 1
-  }
-  return escapes
-}
-
 /** Sends each group of predecessors through a copy of the block to the target of its number. */
-function redirect(
-  func: Func,
-  block: Block,
-  groups: readonly [number[], number[]],
-  escapes: Uint8Array,
-): void {
+function redirect(func: Func, block: Block, groups: readonly [number[], number[]], uses: FarUses): void {
   const replicas = new Map<Instr, Map<Block, Instr>>()
-  for (const i of block.instrs) replicas.set(i, new Map([[block, i]]))
+  for (const i of block.instrs) if (!uses.none(i)) replicas.set(i, new Map([[block, i]]))
   groups.forEach((preds, k) => {
     if (preds.length === 0) return
     const { copy, copies } = copyFor(func, block, preds)
-    for (const [i, replica] of copies) replicas.get(i)!.set(copy, replica)
+    for (const i of copy.instrs) for (const a of i.args) uses.enter(a, copy, i)
+    for (const [i, replica] of copies) replicas.get(i)?.set(copy, replica)
     const to = block.term.targets[k] as Block
     const at = predIndex(block, k)
     copy.term = { op: 'jump', targets: [to], ...(block.term.span && { span: block.term.span }) }
-    for (const phi of phisOf(to)) phi.args.push(copies.get(phi.args[at]) ?? phi.args[at])
+    for (const phi of phisOf(to)) {
+      const arg = copies.get(phi.args[at]) ?? phi.args[at]
+      phi.args.push(arg)
+      uses.enter(arg, to, phi)
+    }
     to.preds.push(copy)
     for (const pred of preds) block.preds[pred].term.targets[edgeTo(block.preds[pred], block, pred)] = copy
   })
   for (const pred of groups.flat().toSorted((a, b) => b - a)) removePred(block, pred)
-  // A value made since is not spoken of.
-  for (const value of replicas.keys()) if (escapes[value.id] === 0) replicas.delete(value)
-  if (replicas.size === 0) return
-  const uses = usesOf(func, new Set(replicas.keys()))
   for (const [value, definitions] of replicas)
     if (uses.of(value).some(u => u.block !== block)) reconstruct(func, value, definitions, uses)
 }
