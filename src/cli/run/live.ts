@@ -36,6 +36,8 @@ import { LiveScreen } from './live-screen.js'
 
 const strategies = ['single', 'shared', 'sharded', 'replicated', 'auto'] as const
 const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sharded' }
+/** What live interfaces have in user space only. */
+const inUserSpace: readonly string[] = ['rebalanced', 'rss++', 'hybrid']
 type LiveStrategy = Exclude<(typeof strategies)[number], 'auto'>
 
 /** Flags of `run` that are of captures only. */
@@ -107,10 +109,12 @@ interface ChosenLive {
 async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Promise<ChosenLive> {
   const given = text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated')
   const named = strategies.find(s => s === (aliases[given] ?? given))
-  if (!named)
-    throw new UsageError(
-      `--strategy takes ${strategies.join(', ')} on live interfaces, not ${given}.${hint(given, [...strategies])}`,
-    )
+  if (!named) {
+    const elsewhere = inUserSpace.includes(given)
+      ? ` --backend wasm has it.`
+      : hint(given, [...strategies, ...inUserSpace])
+    throw new UsageError(`--strategy takes ${strategies.join(', ')} in the kernel, not ${given}.${elsewhere}`)
+  }
   if (named !== 'auto') return { strategy: named }
   const { artifact, kernel } = await loadExpanded(file, io, ['replicated'])
   if (cores === 1) return { strategy: 'single', why: 'one core was asked for' }
