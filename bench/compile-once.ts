@@ -2,7 +2,8 @@
  * One process of compile-time.ts: `node dist/bench/compile-once.js PROGRAM TARGET COUNT [CODE-FOLDER]` imports
  * TypeScript, compiles `programs/PROGRAM.ts` COUNT times for TARGET, and prints what each took as JSON. Targets: `all`,
  * a module for all ways of running, as `verify` takes it; `single`, one for one worker, as `run` takes it by default;
- * `ebpf`, bytecode as `attach` takes it.
+ * `ebpf`, bytecode as `attach` takes it; `library`, as `single` through the entry for other tools (src/compiler.ts), with
+ * V8's own flags and the code that the build has left, and none of earlier processes.
  */
 
 import { readFileSync } from 'node:fs'
@@ -40,9 +41,11 @@ function timed<T>(work: () => T): { took: Took; result: T } {
   return { took, result }
 }
 
-const [name, target, count, codeFolder] = process.argv.slice(2)
-setShortRunFlags()
-// The compiler as the command line takes it (src/cli/main.ts).
+const [name, target, count, folder] = process.argv.slice(2)
+const isLibrary = target === 'library'
+const codeFolder = isLibrary ? undefined : folder
+if (!isLibrary) setShortRunFlags()
+// The compiler as the command line takes it (src/cli/main.ts), or as compiler.ts does.
 const bundle = openBundle(codeFolder)
 const { compile } = (
   bundle ? bundle.load('compile.js') : await import('../src/compile.js')
@@ -80,9 +83,9 @@ for (let k = 0; k < Number(count); k++) {
   const { took, result } = timed(() => build(file, text, target))
   compiles.push(took)
   bytes = result
-  setLongRunFlags()
+  if (!isLibrary) setLongRunFlags()
 }
-setShortRunFlags()
+if (!isLibrary) setShortRunFlags()
 if (!stopChecker()) keepTypeScriptCode()
 bundle?.keep(target, 4)
 process.stdout.write(

@@ -1,9 +1,10 @@
 /**
  * Source to what runs, for each program: `node dist/bench/compile-time.js [--rounds n] [--compiles n] [PROGRAM…]`.
  *
- * Each round starts four processes per program in turn: one that makes a WebAssembly module for one worker, one that
+ * Each round starts five processes per program in turn: one that makes a WebAssembly module for one worker, one that
  * makes a module for all ways of running (both as far as V8 has compiled them), one that makes eBPF bytecode ready for
- * the kernel, and `clang -O2 -target bpf` over the C of the same program where there is one. In ours TypeScript and our
+ * the kernel, one that makes a module for one worker as other tools do (`hairpin/compiler`, V8's own flags, code of the
+ * build), and `clang -O2 -target bpf` over the C of the same program where there is one. In ours TypeScript and our
  * modules are imported before the clock runs, as a session that compiles has them, with the compiled code that earlier
  * processes left of both (src/lang/code-cache.ts, src/bundle.ts); those compiled other programs than the one measured. As in
  * the command line, types are checked on a thread beside (src/lang/beside.ts), which has imported TypeScript as well.
@@ -38,6 +39,7 @@ const targets = [
   { name: 'single', bar: 150 },
   { name: 'all', bar: 150 },
   { name: 'ebpf', bar: 100 },
+  { name: 'library', bar: 150 },
 ] as const
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const once = fileURLToPath(new URL('compile-once.js', import.meta.url))

@@ -1,11 +1,11 @@
 // hairpin's own modules as one script, which the build makes of them (tools/bundle.ts) and which runs with V8's compiled
-// code of earlier processes: Node 20 takes compiled code for scripts, not for modules, and a first compile is mostly
+// code of earlier processes or of the build (tools/code.ts): Node 20 takes compiled code for scripts, not for modules, and a first compile is mostly
 // code that runs for the first time. Promises: what it gives is what the modules give; a script of another build than
 // the modules beside it counts as none.
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { loadWithCode } from './lang/code-cache.js'
+import { hasCode, loadWithCode } from './lang/code-cache.js'
 
 export interface Bundle {
   /** A module's exports, by its path under src; it runs when it is first loaded. */
@@ -27,8 +27,8 @@ export function buildOf(folder: URL): string {
 export const firstLine = (build: string): string => `// Made by tools/bundle.ts of build ${build}`
 
 /**
- * Opens the script that stands in a folder beside its modules, with compiled code from another; undefined if there is
- * none of this build, or nowhere to keep code.
+ * Opens the script that stands in a folder beside its modules, with compiled code from another folder or from the build;
+ * undefined if there is no script of this build, or no code and nowhere to keep it.
  */
 export function openBundle(
   codeFolder: string | undefined,
@@ -39,8 +39,9 @@ export function openBundle(
   const found = lineOf(script)
   if (found === undefined || (build !== '' && found !== firstLine(build))) return undefined
   // Without code, a script of a megabyte is no faster than the modules.
-  if (codeFolder === undefined) return undefined
-  const { exports, keep } = loadWithCode(script, codeFolder)
+  const builtCode = fileURLToPath(new URL('code', built))
+  if (codeFolder === undefined && !hasCode(script, builtCode)) return undefined
+  const { exports, keep } = loadWithCode(script, codeFolder, builtCode)
   const { load } = exports as Pick<Bundle, 'load'>
   return { load, keep: (label, times) => void (label !== undefined && keep(label, times)) }
 }

@@ -62,6 +62,22 @@ test('each kind of work is kept once, what has no name never', () => {
   assert.deepEqual(readFileSync(path), twice)
 })
 
+test('where the build left code, it is taken without a folder to keep any, and not written to', () => {
+  const own = join(built, 'code')
+  const before = codeFiles().map(name => readFileSync(join(own, name)))
+  const opened = openBundle(undefined, url)
+  assert.deepEqual(
+    compileWith(opened, 'port-knocking'),
+    bundledProgram('port-knocking', { ways: [] }).artifact.wasm,
+  )
+  opened!.keep('yet another')
+  assert.deepEqual(
+    codeFiles().map(name => readFileSync(join(own, name))),
+    before,
+  )
+  rmSync(own, { recursive: true })
+})
+
 test('a script of another build, none, and no folder for code all mean the modules', () => {
   assert.equal(openBundle(undefined, url), undefined)
   writeFileSync(join(built, '.tsbuildinfo'), '{ }')

@@ -29,7 +29,8 @@ if [ ! -f "$built" ] || [ -n "$(find src test bench tools tsconfig.json "$instal
     source=${file#dist/}
     [ -f "${source%.js}.ts" ] || rm -f "$file" "$file.map" "${file%.js}.d.ts"
   done
-  # The command line as one script, which starts faster.
+  # The command line as one script, which starts faster, and V8's compiled code of it.
   node dist/tools/bundle.js
+  node dist/tools/code.js
   mv dist/.building "$built"
 fi

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { loadWithCode } from './code-cache.js'
+import { setFlagsFromString } from 'node:v8'
+import { hasCode, loadWithCode } from './code-cache.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-code-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -69,4 +70,31 @@ test('a folder that cannot be written is no error', () => {
   const subject = moduleCalled('unwritable')
   const cache = join(subject.path, 'inside-a-file')
   assert.deepEqual([load({ ...subject, cache }), load({ ...subject, cache })], [false, false])
+})
+
+test('code from the build is taken where none was kept, and is left as it is', () => {
+  const subject = moduleCalled('built')
+  load(subject)
+  const [name] = readdirSync(subject.cache)
+  const before = readFileSync(join(subject.cache, name))
+  assert.equal(hasCode(subject.path, subject.cache), true)
+  const own = join(folder, 'own')
+  assert.equal(hasCode(subject.path, own), false)
+  const first = loadWithCode(subject.path, own, subject.cache)
+  assert.equal(first.taken, true)
+  first.keep('more')
+  assert.deepEqual(readdirSync(own), [name])
+  const second = loadWithCode(subject.path, undefined, subject.cache)
+  assert.equal(second.taken, true)
+  second.keep('even more')
+  assert.deepEqual(readFileSync(join(subject.cache, name)), before)
+})
+
+test('code of other V8 flags is another file', () => {
+  const subject = moduleCalled('flags')
+  load(subject)
+  setFlagsFromString('--stack-size=900')
+  assert.equal(hasCode(subject.path, subject.cache), false)
+  setFlagsFromString('--stack-size=984')
+  assert.equal(hasCode(subject.path, subject.cache), true)
 })

@@ -7,9 +7,10 @@
 // unless `keep` is called.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { cachedDataVersionTag } from 'node:v8'
 import { Script } from 'node:vm'
 
 export interface Loaded {
@@ -51,7 +52,7 @@ function unpack(rest: Buffer): Kept {
 function fileName(path: string): string {
   const { mtimeMs, size } = statSync(path)
   const parts: (string | number)[] = [path, mtimeMs, size, process.version, process.versions.v8, process.arch]
-  parts.push(process.env.NODE_OPTIONS ?? '', ...process.execArgv)
+  parts.push(cachedDataVersionTag(), process.env.NODE_OPTIONS ?? '', ...process.execArgv)
   return `${digest(Buffer.from(parts.join('\0'))).toString('hex', 0, 16)}.code`
 }
 
@@ -66,10 +67,17 @@ function readKept(file: string): Kept | undefined {
   }
 }
 
-/** Runs the module at `path` (absolute, CommonJS) with what `folder` holds of its code. */
-export function loadWithCode(path: string, folder: string): Loaded {
-  const file = join(folder, fileName(path))
-  const kept = readKept(file)
+/** Whether a folder holds code of the module at `path` that a process like this one has left there. */
+export const hasCode = (path: string, folder: string): boolean => existsSync(join(folder, fileName(path)))
+
+/**
+ * Runs the module at `path` (absolute, CommonJS) with what `folder` holds of its code, or else `built`, which is never
+ * written to. Without `folder` nothing is kept.
+ */
+export function loadWithCode(path: string, folder: string | undefined, built?: string): Loaded {
+  const name = fileName(path)
+  const file = folder === undefined ? undefined : join(folder, name)
+  const kept = (file && readKept(file)) || (built === undefined ? undefined : readKept(join(built, name)))
   const cachedData = kept?.code
   const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(path, 'utf8')}\n})`
   const script = new Script(source, { filename: path, ...(cachedData && { cachedData }) })
@@ -81,6 +89,7 @@ export function loadWithCode(path: string, folder: string): Loaded {
     exports: module.exports,
     taken,
     keep(label = '', times = 1) {
+      if (folder === undefined || file === undefined) return
       const labels = taken && kept ? kept.labels : []
       if (labels.filter(l => l === label).length >= times) return
       try {

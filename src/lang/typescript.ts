@@ -6,7 +6,8 @@
 
 import { createRequire } from 'node:module'
 import type TypeScript from 'typescript'
-import { loadWithCode } from './code-cache.js'
+import { builtCode } from './built-code.js'
+import { hasCode, loadWithCode } from './code-cache.js'
 import type { Loaded } from './code-cache.js'
 
 export type { TypeScript as Ts }
@@ -14,15 +15,16 @@ export let ts: typeof TypeScript
 let loaded: Loaded | undefined
 
 /**
- * Imports the package if that has not happened yet. With a folder, compiled code is taken from there (code-cache.ts):
- * the import then takes a third of the time, and the first check half.
+ * Imports the package if that has not happened yet. Compiled code is taken from the folder (code-cache.ts), or from what
+ * the build has left: the import then takes a third of the time, and the first check half.
  */
 export function loadTypeScript(codeFolder?: string): typeof TypeScript {
   if (ts) return ts
   const require = createRequire(import.meta.url)
-  if (codeFolder === undefined) ts = require('typescript') as typeof TypeScript
+  const path = require.resolve('typescript')
+  if (codeFolder === undefined && !hasCode(path, builtCode)) ts = require('typescript') as typeof TypeScript
   else {
-    loaded = loadWithCode(require.resolve('typescript'), codeFolder)
+    loaded = loadWithCode(path, codeFolder, builtCode)
     ts = loaded.exports as typeof TypeScript
   }
   return ts
