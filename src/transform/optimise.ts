@@ -10,6 +10,7 @@ import { cse } from './cse.js'
 import { dce } from './dce.js'
 import { dropDeadStores } from './dead-stores.js'
 import { fold } from './fold.js'
+import { foldKnownPhis } from './known-phis.js'
 import { isLengthCheck, mergeLengthChecks } from './length-checks.js'
 import { narrow } from './narrow.js'
 import type { Facts, Pass } from './pass.js'
@@ -40,7 +41,11 @@ export const passes: Readonly<Record<string, Pass>> = {
   'length-threads': func => threadWhere(func, isLengthCheck),
   narrow,
   sink,
-  split,
+  split: func => {
+    // What is known where ways meet is no reason to keep a condition as a number.
+    const known = foldKnownPhis(func)
+    return split(func) || known
+  },
 }
 
 export interface OptimiseOptions {

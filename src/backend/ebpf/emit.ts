@@ -11,6 +11,7 @@ import { layOut } from './layout.js'
 import { isValue } from './machine.js'
 import type { Block, Machine, Operand, Out, Value } from './machine.js'
 import { parallel, slotOffset } from './moves.js'
+import { classes, jumps, modes } from './opcodes.js'
 import { registerArguments } from './select.js'
 
 export interface Emitted {
@@ -33,6 +34,8 @@ class Emission implements Out {
   /** Slots for arguments and keys that go through memory; they stand below all others. */
   private outgoing = 0
   private origin: number | undefined
+  /** What r0 and r1 hold of the slots, as they do from a store or load on until they or the slot change. */
+  private readonly held = new Map<Register, number>()
 
   constructor(machine: Machine, allocation: Allocation) {
     this.machine = machine
@@ -54,6 +57,7 @@ class Emission implements Out {
     for (const i of items) {
       if (!isLabel(i) && this.origin !== undefined) i.origin = { at: this.origin }
       this.items.push(i)
+      this.follow(i)
     }
   }
 
@@ -68,7 +72,9 @@ class Emission implements Out {
     }
     const place = this.allocation.location(operand)
     if ('register' in place) return place.register
+    if (this.held.get(scratch) === place.slot) return scratch
     this.push(ldx.dw(scratch, fp, slotOffset(place.slot)))
+    this.held.set(scratch, place.slot)
     return scratch
   }
 
@@ -82,6 +88,22 @@ class Emission implements Out {
     if ('register' in place) return compute(place.register)
     compute(scratch)
     this.push(stx.dw(fp, slotOffset(place.slot), scratch))
+    this.held.set(scratch, place.slot)
+  }
+
+  /** Forgets what an item overwrites. */
+  private follow(item: Item): void {
+    if (isLabel(item)) return this.held.clear()
+    const kind = item.code & 7
+    if (kind === classes.jmp || kind === classes.jmp32) {
+      if ((item.code & 0xf0) === jumps.call) this.held.clear()
+    } else if (kind === classes.stx || kind === classes.st) {
+      // An exchange leaves what was there in a register.
+      if ((item.code & 0xe0) === modes.atomic) this.held.clear()
+      else if (item.dst === fp)
+        for (const [register, slot] of this.held)
+          if (slotOffset(slot) === item.off) this.held.delete(register)
+    } else this.held.delete(item.dst as Register)
   }
 
   area(slots: number): number {
@@ -132,6 +154,7 @@ class Emission implements Out {
   private block(block: Block, next: Block | undefined): void {
     const labelOf = (b: Block): Label => ({ label: `${this.machine.name}.b${b.id}` })
     this.items.push(labelOf(block))
+    this.held.clear()
     for (const s of block.steps) {
       this.origin = s.origin
       s.write(this)

@@ -103,6 +103,12 @@ export class Pointers {
     return this.made.get(key)?.find(m => this.dominates(m.block, block))?.value
   }
 
+  /** Whether the pointer there is one made in another block. */
+  isMadeAbove(key: string, block: IrBlock): boolean {
+    const first = this.made.get(key)?.find(m => this.dominates(m.block, block))
+    return first !== undefined && first.block !== block
+  }
+
   add(key: string, block: IrBlock, value: Value): void {
     const list = this.made.get(key)
     if (list) list.push({ block, value })

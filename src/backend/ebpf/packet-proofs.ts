@@ -20,6 +20,8 @@ export interface ProofOptions {
   readonly bound: (i: Instr) => bigint
   /** Whether a branch compares with the packet's end itself. */
   readonly isWritten: (cond: Instr) => boolean
+  /** Whether the pointer to an offset was made above the block: the same one stands there whichever way leads to it. */
+  readonly isMadeAbove: (base: Instr, block: Block) => boolean
 }
 
 /** Where a proof is wanted: an access and its place. */
@@ -95,7 +97,7 @@ export class PacketProofs {
 
   /** Adds what is known on all ways into a block where ways meet. */
   private meet(block: Block, known: Map<Instr | undefined, number>): void {
-    const { tree, isForgotten } = this.options
+    const { tree, isForgotten, isMadeAbove } = this.options
     if (block.preds.some(p => tree.dominates(block, p))) return
     const ways = block.preds.map(p => {
       const way = new Map(this.at(p))
@@ -120,7 +122,7 @@ export class PacketProofs {
         )
     }
     for (const base of new Set(ways.flatMap(way => [...way.keys()])))
-      if (base && largestConstant(base, isForgotten) !== undefined)
+      if (base && (largestConstant(base, isForgotten) !== undefined || isMadeAbove(base, block)))
         raise(
           known,
           base,

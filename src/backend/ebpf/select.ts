@@ -5,7 +5,6 @@
 // Loops are verified as if they had one round: what goes round is made unknown to the verifier at the loop's head, and
 // may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
 
-import { predIndex } from '../../analysis/cfg.js'
 import { dominators } from '../../analysis/dominators.js'
 import type { DominatorTree } from '../../analysis/dominators.js'
 import { loopDepths, loops } from '../../analysis/loops.js'
@@ -39,6 +38,7 @@ import {
   writeSigned,
   writeUnary,
 } from './arithmetic.js'
+import { connect } from './connect.js'
 import { dropUnused } from './unused.js'
 import { Answers } from './fib.js'
 import { bitsTested, fusedIn } from './fused.js'
@@ -148,6 +148,7 @@ class Selection {
       isForgotten: this.isForgotten,
       bound: this.real,
       isWritten: c => this.isWritten(c),
+      isMadeAbove: (base, block) => this.pointers.isMadeAbove(`packet ${base.id}`, block),
     })
     this.pointerPhis = new PointerPhis({
       objects: target.objects,
@@ -202,7 +203,7 @@ class Selection {
     const result: Block[] = []
     for (const b of order) {
       result.push(blocks.get(b)!)
-      this.connect(b, blocks, result)
+      connect(b, blocks, result, () => this.func.nextId + this.nextId++)
     }
     for (const b of order) {
       const phis = b.instrs.filter(i => i.op === 'phi' && i.type !== 'mem')
@@ -233,31 +234,6 @@ class Selection {
       kept: this.answers.slots,
     }
     return dropUnused(this.isMain ? splitReturns(machine) : machine)
-  }
-
-  /** Wires targets and predecessors; an edge from a branch to a block with phis gets a block of its own. */
-  private connect(b: IrBlock, blocks: ReadonlyMap<IrBlock, Block>, result: Block[]): void {
-    const block = blocks.get(b)!
-    b.term.targets.forEach((t, k) => {
-      const to = blocks.get(t)!
-      const at = predIndex(b, k)
-      if (block.end.kind === 'branch' && to.phis.length > 0) {
-        const edge: Block = {
-          id: this.func.nextId + this.nextId++,
-          depth: Math.min(block.depth, to.depth),
-          phis: [],
-          steps: [],
-          end: { kind: 'jump', targets: [to] },
-          preds: [block],
-        }
-        result.push(edge)
-        block.end.targets[k] = edge
-        to.preds[at] = edge
-      } else {
-        ;(block.end.targets as Block[])[k] = to
-        to.preds[at] = block
-      }
-    })
   }
 
   /** Shows the verifier that the loop ends. Where rounds are counted, the count as of here. */
