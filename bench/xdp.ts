@@ -1,6 +1,6 @@
 /**
  * Each of the paper's programs as XDP against hand-written C, in nanoseconds a packet:
- * `node dist/bench/xdp.js [--mode one,many,live|history [--recovery]] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
+ * `node dist/bench/xdp.js [--mode one,many,live|history [--recovery]|executed] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
  *
  * The C is compiled by `clang -O2 -target bpf -mcpu=v3`, once over BPF_MAP_TYPE_HASH as one would write it, and once
  * over our own table layout. All run the same packets over state that is already there, in turn, in one run; every
@@ -12,6 +12,9 @@
  * `--mode history`, by itself, measures workers of the replicated strategy for 2 to 14 of them, on frames of one flow and
  * of 16,384: what a packet costs (c1) and an item of its history (c2), by least squares. With `--recovery` each stands
  * beside the same worker with loss recovery, of which nothing is lost.
+ *
+ * `--mode executed`, by itself, needs no kernel: it counts instructions of bytecode, of a packet whose entry is there and of
+ * an item of its history, by executing them. Those of the C stand beside, if clang is installed.
  */
 
 import { parseArgs } from 'node:util'
@@ -23,6 +26,7 @@ import { testRun } from '../src/sys/test-run.js'
 import { compilerVersion } from './baseline/build.js'
 import { differences } from './xdp/check.js'
 import type { Contestant } from './xdp/contestant.js'
+import { executedByNative, executedByOurs, executedByWorker } from './xdp/executed.js'
 import { measureHistory } from './xdp/history.js'
 import { modeLive } from './xdp/live.js'
 import { modeMany, modeOne } from './xdp/measure.js'
@@ -45,6 +49,10 @@ if (values.mode === 'history') {
   process.exit(0)
 }
 const compiler = compilerVersion()
+if (values.mode === 'executed') {
+  countExecuted(positionals.length ? positionals : programs)
+  process.exit(0)
+}
 if (compiler === undefined) {
   console.error('the baselines need clang, which is not installed')
   process.exit(2)
@@ -136,6 +144,24 @@ async function measureWorkers(names: readonly string[]): Promise<void> {
   }
   if (values.json) console.log(JSON.stringify(all, null, 1))
   else process.stdout.write(`${formatTable(cells, 'lrrrrrr')}\n\nns; sizes are those of 14 workers\n`)
+}
+
+function countExecuted(names: readonly string[]): void {
+  const found = names.map(name => {
+    const compiled = compileBundled(name)
+    const packets = packetsOf(name)
+    const [few, many] = [2, 14].map(n => executedByWorker(compiled, packets, n).trace.length)
+    return {
+      name,
+      packet: executedByOurs(compiled, packets).trace.length,
+      native: compiler === undefined ? undefined : executedByNative(name, compiled, packets).trace.length,
+      item: (many - few) / 12,
+    }
+  })
+  if (values.json) return console.log(JSON.stringify(found, null, 1))
+  const cells = found.map(f => [f.name, f.packet, f.native ?? '-', f.item.toFixed(1)].map(String))
+  const head = ['instructions', 'packet', 'of C, same table', 'item']
+  process.stdout.write(`${formatTable([head, ...cells], 'lrrr')}\n`)
 }
 
 for (const name of positionals.length ? positionals : programs) await measure(name)

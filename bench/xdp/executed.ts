@@ -1,0 +1,121 @@
+/**
+ * Instructions of bytecode that a packet, or an item of its history, takes on the usual way: one flow, whose entry is
+ * there. Counted by executing the code (interpreter.ts): the same on every machine, under any load.
+ */
+
+import { mapNames, runtime } from '../../src/backend/ebpf/target.js'
+import type { Compiled } from '../../src/compile.js'
+import { firstContents } from '../../src/engine/kernel/contents.js'
+import { bytecodeOf } from '../../src/engine/kernel/load.js'
+import { replicaCode } from '../../src/engine/kernel/replicated.js'
+import { clearBlock } from '../../src/state/block.js'
+import { stateMemory } from '../../src/state/memory.js'
+import { framesOf, itemsOf } from './frames.js'
+import { Interpreter } from './interpreter.js'
+import type { Reference } from './interpreter.js'
+import { compileObject } from './native.js'
+import { readObject } from './object.js'
+import type { PacketSet } from './packets.js'
+
+const seed = 1n
+
+/** Where executed instructions stand. */
+export interface Executed {
+  readonly bytes: Uint8Array
+  readonly references: readonly Reference[]
+  readonly trace: readonly number[]
+}
+
+/** The packets that make the state of the flow that is measured first. */
+function ofOneFlow({ before, measured }: PacketSet): { before: Uint8Array[]; packet: Uint8Array } {
+  const client = (b: Uint8Array): number[] => {
+    const view = new DataView(b.buffer, b.byteOffset)
+    return [view.getUint32(26), view.getUint32(30)].toSorted((x, y) => x - y)
+  }
+  const [packet] = measured
+  const key = client(packet).join()
+  return { before: before.filter(b => client(b).join() === key), packet }
+}
+
+/** What `attach` would load, on one packet. */
+export function executedByOurs(compiled: Compiled, packets: PacketSet): Executed {
+  const { artifact } = compiled
+  const { encoded, maps } = bytecodeOf(compiled, 0, { cpus: 1, form: { cpu: 'v3', loops: 'may_goto' } })
+  const values = new Map(maps.map(m => [m.name, new Uint8Array(m.valueSize)]))
+  for (const [name, contents] of firstContents(artifact, { settings: packets.settings, seed }, 0n))
+    values.get(name)?.set(contents)
+  const references = encoded.maps
+  const machine = new Interpreter(encoded.bytes, references, values)
+  return { bytes: encoded.bytes, references, trace: last(machine, packets) }
+}
+
+/** What clang makes of the C over the same table, on the same packet. */
+export function executedByNative(name: string, compiled: Compiled, packets: PacketSet): Executed {
+  const { artifact } = compiled
+  const object = readObject(compileObject(name, 'cuckoo', false))
+  const values = new Map(object.sections.map(s => [s.name, Uint8Array.from(s.bytes)]))
+  for (const m of object.maps) values.set(m.name, new Uint8Array(m.valueSize * m.maxEntries))
+  const variable = (which: string): Uint8Array => {
+    const { section, offset, size } = object.variables.get(which)!
+    return values.get(section)!.subarray(offset, offset + size)
+  }
+  const settings = variable('settings')
+  artifact.settings.forEach((s, k) => {
+    const value = BigInt.asUintN(64, packets.settings.get(s.name) ?? s.default)
+    new DataView(settings.buffer, settings.byteOffset).setBigUint64(8 * k, value, true)
+  })
+  const block = stateMemory(new ArrayBuffer(artifact.stateLayout.size))
+  clearBlock(block, 0, artifact.stateLayout, seed)
+  const [layout] = artifact.stateLayout.objects
+  variable('table').set(block.bytes.subarray(layout.offset, layout.offset + layout.size))
+  const machine = new Interpreter(object.instructions, object.references, values)
+  return { bytes: object.instructions, references: object.references, trace: last(machine, packets) }
+}
+
+function last(machine: Interpreter, packets: PacketSet): readonly number[] {
+  const { before, packet } = ofOneFlow(packets)
+  for (const bytes of [...before, packet]) {
+    machine.time += 1_000_000n
+    machine.run(bytes)
+  }
+  return machine.run(packet).trace
+}
+
+/** One of n workers, on a frame whose packet and items are of one flow. */
+export function executedByWorker(compiled: Compiled, packets: PacketSet, workers: number): Executed {
+  const { artifact } = compiled
+  const { settings } = packets
+  const made = replicaCode(compiled, {
+    workers: 1,
+    slots: workers - 1,
+    settings,
+    seed,
+    form: { cpu: 'v3', loops: 'may_goto' },
+  })
+  const values = new Map(made.maps.map(m => [m.name, new Uint8Array(m.valueSize)]))
+  for (const [name, contents] of firstContents(artifact, { settings, seed }, 0n))
+    values.get(name)?.set(contents)
+  for (const [name, contents] of made.contents) values.get(name)!.set(contents)
+  const { encoded, format } = made
+  const machine = new Interpreter(encoded.bytes, encoded.maps, values)
+  const { before, packet } = ofOneFlow(packets)
+  const one: PacketSet = { settings, before, measured: [packet] }
+  const nothing = before.map(() => ({ effect: false, bytes: new Uint8Array(format.itemBytes) }))
+  const first = framesOf({ ...one, measured: before }, nothing, format, false, 1)
+  before.forEach((_, k) => machine.run(numbered(first.frames[k % first.frames.length], k + 1)))
+  const { frames } = framesOf(one, itemsOf(compiled, one), format, true)
+  const words = values.get(mapNames.runtime)!
+  const sequence = new DataView(words.buffer, words.byteOffset)
+  let trace: readonly number[] = []
+  for (let k = 0; k < 2; k++) {
+    sequence.setBigUint64(runtime.sequence, 0n, true)
+    trace = machine.run(numbered(frames[0], workers)).trace
+  }
+  return { bytes: encoded.bytes, references: encoded.maps, trace }
+}
+
+function numbered(frame: Uint8Array, sequence: number): Uint8Array {
+  const copy = Uint8Array.from(frame)
+  new DataView(copy.buffer).setUint32(0, sequence)
+  return copy
+}
