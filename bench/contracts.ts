@@ -85,7 +85,9 @@ for (const name of positionals.length ? positionals : programNames) {
       const { cases } = await verify(program, store, {
         ...options,
         ...loss,
-        epoch: { packets: 2_000, replay: 0, balance: eager },
+        // Some epochs, and room for what is asked for at the end of one to come in before the next.
+        epoch: { packets: Math.min(2_000, Math.ceil(packets / 5)), replay: 0, balance: eager },
+        slabPackets: Math.min(1_024, Math.ceil(packets / 16)),
       })
       const wrong = cases.filter(c => c.divergent > 0 || c.skipped !== undefined)
       broken += wrong.length

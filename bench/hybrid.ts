@@ -5,8 +5,8 @@
  *
  * A run is the same in every round, so the time of each slab at each worker is taken as its least over some rounds: what an
  * interruption added is left out, and what the worker's own core would need stays. Rounds are taken in turn and in
- * five groups, each with a ratio of its own: the median is given with the lowest and highest. Pauses for hand-overs are not
- * in it and are given apart.
+ * five groups, each with a ratio of its own: the median is given with the lowest and highest. What workers do about state
+ * that changes hands is given apart: the milliseconds of the worker that has most of it.
  */
 
 import { parseArgs } from 'node:util'
@@ -20,6 +20,7 @@ import { summarise } from '../src/measure/statistics.js'
 import { formatTable } from '../src/measure/table.js'
 import { standardTrace, traceStore } from '../src/measure/traces.js'
 import type { TraceName } from '../src/measure/traces.js'
+import { slabHandover, takePart } from '../src/strategy/handover.js'
 import { hybrid } from '../src/strategy/hybrid.js'
 import { rebalanced } from '../src/strategy/rebalanced.js'
 import { replicatedByValue } from '../src/strategy/replicated-by-value.js'
@@ -56,8 +57,13 @@ class Contestant {
       ...strategy,
       prepare: (stage, slab, count, seq) =>
         this.time(`sequencer ${seq}`, () => strategy.prepare(stage, slab, count, seq)),
-      work: (stage, worker, slab, count, seq) =>
-        this.time(`${worker} ${seq}`, () => strategy.work(stage, worker, slab, count, seq)),
+      work: (stage, worker, slab, count, seq) => {
+        if (strategy.rebalances && stage.words[(slab.header + slabHandover) >>> 2] !== 0)
+          this.time(`hand-over of ${worker} ${seq}`, () => takePart(stage, worker, slab))
+        // With the first page as its header, which is always zero, it has no hand-over any more.
+        const plain = { ...slab, header: 0 }
+        this.time(`${worker} ${seq}`, () => strategy.work(stage, worker, plain, count, seq))
+      },
     }
     const rules = program.rules ? { rules: program.rules } : {}
     const planned = plan(program.artifact, {
@@ -83,14 +89,28 @@ class Contestant {
 
   /** Millions of packets a second, by group: limited by the busiest worker, or also by the sequencer. */
   rates(hardware: boolean): number[] {
+    return this.sums().map(sums => {
+      const those = [...sums].filter(([who]) => /^\d+$/.test(who) || (who === 'sequencer' && !hardware))
+      return packets / 1e3 / Math.max(...those.map(([, sum]) => sum))
+    })
+  }
+
+  /** Milliseconds of hand-overs at the worker that has most, by group. */
+  handovers(): number[] {
+    return this.sums().map(sums =>
+      Math.max(0, ...[...sums].flatMap(([who, sum]) => (who.startsWith('hand-over') ? [sum] : []))),
+    )
+  }
+
+  /** Milliseconds of each worker, of its hand-overs and of the sequencer, by group. */
+  private sums(): Map<string, number>[] {
     return this.times.map(times => {
       const sums = new Map<string, number>()
       for (const [what, least] of times) {
-        const who = what.split(' ')[0]
+        const who = what.slice(0, what.lastIndexOf(' '))
         sums.set(who, (sums.get(who) ?? 0) + least)
       }
-      if (hardware) sums.delete('sequencer')
-      return packets / 1e3 / Math.max(...sums.values())
+      return sums
     })
   }
 
@@ -128,13 +148,13 @@ for (const trace of (values.trace ?? traces) as TraceName[]) {
         const [s, r, , h] = all.map(c => c.rates(hardware))
         return h.map((mpps, k) => mpps / Math.max(s[k], r[k]))
       }
-      const { migrations, promotions, demotions, pausedMilliseconds } = all[3].last!.rebalancing!
+      const { migrations, promotions, demotions, entries } = all[3].last!.rebalancing!
       rows.push([
         String(cores),
         ...all.map(c => text(c.rates(true))),
         text(ratios(true), 2),
         text(ratios(false), 2),
-        `${migrations} moved, ${promotions} up, ${demotions} down, ${pausedMilliseconds.toFixed(0)} ms`,
+        `${migrations} moved, ${promotions} up, ${demotions} down, ${entries} entries, ${text(all[3].handovers(), 2)} ms`,
       ])
     }
     console.log(`${name}, ${trace}: projected Mpps with a hardware sequencer`)

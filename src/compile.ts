@@ -26,11 +26,13 @@ import { leavesOf } from './state/declaration.js'
 import type { RulesDecl, StateObject } from './state/declaration.js'
 import { fibsOf, kernelMapsOf } from './state/kernel-map.js'
 import { layoutRules, layoutState } from './state/layout.js'
-import type { ObjectLayout } from './state/layout.js'
+import type { ObjectLayout, StateLayout } from './state/layout.js'
 import type { ShardKeys } from './strategy/bucket.js'
 import { steeringFunction } from './strategy/steering.js'
 import type { SteeringFields } from './strategy/steering.js'
 import { factsOf } from './transform/expand/facts.js'
+import { handoverFunctions } from './transform/expand/handover.js'
+import type { HandoverFunctions } from './transform/expand/handover.js'
 import { copyOf } from './transform/expand/rewrite.js'
 import { finish, optimise } from './transform/optimise.js'
 import type { OptimiseOptions } from './transform/optimise.js'
@@ -147,6 +149,12 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ? sharedForms(main, functions.main, sharing(), shapes, layout.all, options)
     : new Map<SharingKind, Func>()
 
+  const handover =
+    options.hybrid &&
+    functions.slice &&
+    steering &&
+    handoverOf(functions.callees, layout.state, sharding(), steering)
+
   const batch: BatchSource = {
     name: program.name,
     ...(options.ways && { ways: options.ways }),
@@ -161,6 +169,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ...steer,
     ...(options.recovery && { recovery: true }),
     ...(options.hybrid && { hybrid: true }),
+    ...(handover && { handover }),
     shared: forms,
   }
   const kernel = once((): KernelFunctions => {
@@ -185,6 +194,7 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     ...(functions.slice &&
       steering &&
       options.hybrid && { hybrid: true, replay: replayShare(functions.slice.advance, functions.main) }),
+    ...(handover && { handover: true }),
     ...(steering && { steering, shardKeys: keysOf(sharding()) }),
     sharing: { forms: [...forms.keys()], ...(forms.size > 0 && sharingFacts(sharing(), layout.all)) },
   }
@@ -273,6 +283,21 @@ function steeringOf(fields: SteeringFields): Func {
   const steer = steeringFunction(fields)
   finish(steer)
   return steer
+}
+
+/** What workers do about state that changes hands in the stream; undefined if this state cannot. */
+function handoverOf(
+  callees: readonly Func[],
+  layout: StateLayout,
+  sharding: Sharding,
+  fields: SteeringFields,
+): HandoverFunctions | undefined {
+  const names = new Set(callees.map(f => f.name))
+  const made = handoverFunctions({ layout, keys: keysOf(sharding), fields, callees: names })
+  if (!made) return undefined
+  finish(made.handOut)
+  finish(made.takeIn)
+  return made
 }
 
 /** Where everything stands. The front end has refused what does not fit, so a failure here is ours. */

@@ -36,6 +36,8 @@ export interface Artifact {
   readonly recovery?: boolean
   /** Its heavy keys can be replicated and the others sharded. */
   readonly hybrid?: boolean
+  /** Its state can change hands in the stream of packets (in-band.ts); with `hybrid`. */
+  readonly handover?: boolean
   /** What advancing by an item costs, as a share of what processing its packet costs; with `hybrid`. */
   readonly replay?: number
   /** The forms in which workers may share one state, the least first; and why not less than the first will do. */

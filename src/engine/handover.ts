@@ -55,6 +55,82 @@ export class Shards {
     this.owners = Array.from({ length: indirectionEntries }, (_, bucket) => bucket % blocks.length)
   }
 
+  /**
+   * In the stream of packets, where the state is asked for: what each worker has of what moves or is to be heavy. `now` is
+   * the time of the last packet, ns, here and when it is taken in.
+   */
+  answers({ moves, promoted }: Change, now: bigint): Answers {
+    const moving = new Map(moves.map(m => [m.bucket, m.to]))
+    return this.blocks.map((block, w) => {
+      const found: Answer[] = []
+      const targets = (hash: number): number[] | undefined => {
+        if (promoted.includes(hash)) return this.blocks.map((_, k) => k).filter(k => k !== w)
+        const to = this.heavy.has(hash) ? undefined : moving.get(hash % indirectionEntries)
+        return to === undefined || to === w ? undefined : [to]
+      }
+      this.visit(block, now, (object, at, hash, clock, index) => {
+        const to = targets(hash)
+        const { stride } = object
+        if (to) found.push({ object, to, clock, index, bytes: block.memory.bytes.slice(at, at + stride) })
+        return false
+      })
+      return found
+    })
+  }
+
+  /** Where the answers come into the stream: old owners delete what has moved, and others take in what is theirs. */
+  takeIn({ moves, promoted }: Change, answers: Answers): void {
+    const moving = new Map(moves.map(m => [m.bucket, m.to]))
+    for (const hash of promoted) this.heavy.add(hash)
+    this.blocks.forEach((block, w) => {
+      this.visit(block, undefined, (_object, _at, hash) => {
+        const to = this.heavy.has(hash) ? undefined : moving.get(hash % indirectionEntries)
+        return to !== undefined && to !== w
+      })
+      for (const { object, to, clock, index, bytes } of answers.flat()) {
+        if (!to.includes(w)) continue
+        const from = { bytes, view: new DataView(bytes.buffer) }
+        if (object.kind === 'table') copyEntry(object, from, 0, block, clock)
+        else block.memory.bytes.set(bytes, block.base + object.offset + index * object.stride)
+      }
+    })
+    for (const { bucket, to } of moves) this.owners[bucket] = to
+  }
+
+  /**
+   * Every entry and element that is not zero, with its hash, its table's clock at `now` and its index; expired ones are left out
+   * if there is a `now`. Those for which the visitor answers true are deleted.
+   */
+  private visit({ memory, base }: Owner, now: bigint | undefined, visitor: Visitor): void {
+    const { layout, keys, fields } = this.parts
+    for (const object of layout.objects) {
+      const made = keys.find(k => k.object === object.name)
+      if (!made || object.kind === 'pool') continue
+      const first = base + object.offset
+      if (object.kind === 'table') {
+        const table = new Table(memory, first, object)
+        const clock = object.expire && now !== undefined ? clockAt(now, object.expire.unit) : 0
+        for (let place = 0; place < slotsPerBucket * object.bucketCount; place++) {
+          const slot = entryOffset(object, 0, place)
+          if (table.tagAt(slot) === 0) continue
+          const leaves = object.key.flatMap(field =>
+            leavesOf(field).map(leaf => loadLeaf(memory, first + slot, field, leaf, 'key')),
+          )
+          const hash = hashOf(made, leaves, fields)
+          if (hash === undefined || (now !== undefined && table.isExpired(slot, clock))) continue
+          if (visitor(object, first + slot, hash, clock, 0)) table.remove(slot)
+        }
+      } else
+        for (let index = 0; index < object.length; index++) {
+          const at = first + index * object.stride
+          const element = memory.bytes.subarray(at, at + object.stride)
+          if (!element.some(b => b !== 0)) continue
+          const hash = hashOf(made, [BigInt(index)], fields)
+          if (hash !== undefined && visitor(object, at, hash, 0, index)) element.fill(0)
+        }
+    }
+  }
+
   /** Carries a change out; `now` is the time of the last packet, ns. Answers how many entries moved or were copied. */
   apply({ demoted, moves, promoted }: Change, now: bigint): number {
     for (const hash of demoted) {
@@ -118,6 +194,24 @@ export class Shards {
     return moved
   }
 }
+
+/** What one worker answered: copies of entries and elements, and who is to have them. */
+interface Answer {
+  readonly object: HashLayout | ArrayLayout
+  readonly to: readonly number[]
+  readonly clock: number
+  readonly index: number
+  readonly bytes: Uint8Array
+}
+export type Answers = readonly (readonly Answer[])[]
+
+type Visitor = (
+  object: HashLayout | ArrayLayout,
+  at: number,
+  hash: number,
+  clock: number,
+  index: number,
+) => boolean
 
 type TargetsOf = (hash: number) => readonly Owner[] | undefined
 type Targets = (leaves: readonly bigint[]) => readonly Owner[] | undefined

@@ -9,6 +9,7 @@ import { readerWorkspaceBytes } from '../device/control.js'
 import { carveSlab, slabBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
 import { writerWorkspaceBytes } from '../device/writer.js'
+import { answerLayout } from '../strategy/handover.js'
 import { steeringLayout } from '../strategy/toeplitz.js'
 
 const pageBytes = 65_536
@@ -20,7 +21,10 @@ export const controlWord = { published: 0, stop: 1, failed: 2, clock: 3, done: 1
 
 /** A slab with what the engine adds to a device's. Addresses. */
 export interface EngineSlab extends Slab {
-  /** u32 packets, u32 1 if finishing times are sampled, u64 sequence number of the first packet. */
+  /**
+   * u32 packets, u32 1 if finishing times are sampled, u64 sequence number of the first packet, u32 not 0 if state changes
+   * hands before it.
+   */
   readonly header: number
   /** History items and effect bytes of the packets, for replication. */
   readonly items: number
@@ -62,6 +66,10 @@ export interface MemoryMap {
   readonly flushFrame: number
   /** For loss recovery: worker 0's log; the others follow, each `logBytes` further. 0 without. */
   readonly logs: number
+  /** Through which state changes hands in the stream: the sequencer's block, 0 without, and each worker's, equally far apart. */
+  readonly handover: number
+  readonly answers: readonly number[]
+  readonly answerRoom: number
   readonly slabs: readonly EngineSlab[]
 }
 
@@ -92,6 +100,8 @@ export interface MemoryNeeds {
   readonly ringBytes: number
   /** Entries of each worker's log for loss recovery; 0 without. */
   readonly logEntries: number
+  /** For state that changes hands in the stream: bytes of the sequencer's block and of a worker's, a multiple of 64. */
+  readonly handover?: { readonly common: number; readonly answer: number }
 }
 
 export const tallyBytes = 256
@@ -127,6 +137,9 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
   const flushFrame = take('history', needs.frameHeader ? needs.frameHeader + 64 : 0)
   const oneLog = needs.logEntries ? logBytes(needs.logEntries, needs.itemStride) : 0
   const logs = take('logs', needs.workers * oneLog)
+  const { handover: blocks } = needs
+  const handover = blocks ? take('hand-overs', blocks.common) : 0
+  const answers = blocks ? each(needs.workers, 'hand-overs', blocks.answer) : []
   // A frame begins at a multiple of 8.
   const framesBytes = needs.frameHeader
     ? needs.slabDataBytes + needs.slabPackets * (needs.frameHeader + 8)
@@ -174,6 +187,9 @@ export function mapMemory(needs: MemoryNeeds): MemoryMap | { error: string } {
       ring,
       flushFrame,
       logs: oneLog ? logs : 0,
+      handover,
+      answers,
+      answerRoom: blocks ? blocks.answer - answerLayout.records : 0,
       slabs,
     }
   const sums = new Map<string, number>()

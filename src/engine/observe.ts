@@ -8,6 +8,9 @@ import { Evidence } from './commit-order.js'
 import { storeSource } from './packets.js'
 import type { PacketStore } from './packets.js'
 import { heavyEntry } from '../backend/wasm/loops/hybrid.js'
+import { keptItems } from './in-band.js'
+import type { Kept } from './in-band.js'
+import { slabHandover } from '../strategy/handover.js'
 import { plan } from './plan.js'
 import type { RunOptions } from './plan.js'
 import { start } from './run.js'
@@ -24,6 +27,8 @@ export interface Observed extends Outcome {
   readonly worker: Uint8Array
   /** 1 for packets that the other workers replayed too, as items. */
   readonly heavy: Uint8Array
+  /** By packets before it: the items that were kept for state that changed hands there, in their order. */
+  readonly kept: ReadonlyMap<number, readonly Kept[]>
   /** What packets of a shared run left to tell the order in which they happened. */
   readonly evidence: Evidence
   readonly result: RunResult
@@ -45,6 +50,7 @@ export async function observe(
     digests: new Uint32Array(store.count),
     worker: new Uint8Array(store.count),
     heavy: new Uint8Array(store.count),
+    kept: new Map<number, readonly Kept[]>(),
     evidence: new Evidence(strategy.sharing ? store.count : 0, artifact.sharing.bits),
   }
   const result = await start(
@@ -72,6 +78,9 @@ export async function observe(
         const entries = (list: number): Uint32Array =>
           new Uint32Array(memory.buffer, list + 4, view.getUint32(list, true))
         const before = Number(first - planned.firstSequence)
+        // Where state is asked for, those of the time before are still there, or none.
+        if (planned.map.handover && view.getUint32(slab.header + slabHandover, true) !== 0)
+          found.kept.set(before, keptItems(view, planned.map.handover, artifact.item!.itemBytes))
         for (let w = 0; w < cores; w++)
           for (const entry of entries(slab.lists + w * slab.listBytes)) found.worker[before + entry] = w
         if (!strategy.replicatesHeavy) return

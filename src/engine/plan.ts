@@ -8,6 +8,7 @@ import { leastEntries } from '../backend/wasm/log.js'
 import { frameHeaderBytes, ringBytes } from '../backend/wasm/loops/value.js'
 import { evidenceBytes } from '../backend/wasm/memory.js'
 import type { Artifact } from './artifact.js'
+import { canHandOver, handoverBytes } from './in-band.js'
 import { mapMemory } from './memory.js'
 import type { MemoryMap } from './memory.js'
 import type { Epoch } from './rebalance.js'
@@ -157,6 +158,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     frameHeader: byValue ? frameHeaderBytes(artifact.item!, cores) : 0,
     ringBytes: byValue ? ringBytes(cores - 1, artifact.item!.itemBytes) : 0,
     logEntries: strategy.recovery ? entries : 0,
+    ...(strategy.rebalances && canHandOver(artifact) && { handover: handoverBytes(artifact) }),
   })
   if ('error' in map) return { error: `${artifact.name} with ${cores} workers does not fit: ${map.error}` }
   return {

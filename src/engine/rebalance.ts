@@ -1,19 +1,23 @@
 // RSS++ and hybrid at run time: at the end of an epoch the loads of the buckets decide which of them change their worker,
 // and the votes decide which keys all workers have. Their state goes with them.
 //
-// Between two slabs, when all that was handed out has been done: no packet is between two workers then. Epochs are
-// counted in packets, so that a run can be repeated, or in milliseconds, as a NIC's driver would. The decisions are
-// strategy/balance.ts and strategy/heavy.ts, the hand-over handover.ts.
+// In the stream of packets where items can be made of them (in-band.ts). Otherwise between two slabs, when all that was
+// handed out has been done: no packet is between two workers then. Epochs are counted in packets, so that a run can be
+// repeated, or in milliseconds, as a NIC's driver would. The decisions are strategy/balance.ts and strategy/heavy.ts.
 
 import { stateMemory } from '../state/memory.js'
 import { balance } from '../strategy/balance.js'
 import type { BalanceOptions } from '../strategy/balance.js'
 import { judge } from '../strategy/heavy.js'
 import type { Vote } from '../strategy/heavy.js'
+import type { Stage } from '../strategy/strategy.js'
 import { heavySlots, indirectionEntries, steeringLayout, voteSlots } from '../strategy/toeplitz.js'
 import type { Artifact } from './artifact.js'
 import { Shards } from './handover.js'
 import type { Change } from './handover.js'
+import { InBand } from './in-band.js'
+import type { Settled } from './in-band.js'
+import type { EngineSlab } from './memory.js'
 import type { Plan } from './plan.js'
 
 export interface Epoch {
@@ -32,12 +36,12 @@ const enoughVotes = 1_024
 const voteEvery = ({ packets }: Epoch): number =>
   1 + 2 * Math.floor(Math.min(packets ?? 65_536, 65_536) / enoughVotes / 2)
 
-/** What happened at the end of an epoch in which something changed hands. */
+/** State that changed hands: packets received before it, the time of the last of them (ns), and what changed. */
 export interface Handover extends Change {
-  /** Packets received before it. */
   readonly after: number
-  /** The time of the last of them, ns. */
   readonly time: bigint
+  /** In the stream: the same of where the state was asked for, whose value it is. */
+  readonly asked?: { readonly after: number; readonly time: bigint }
   /** Entries that moved or were copied. */
   readonly entries: number
 }
@@ -49,7 +53,9 @@ export interface RebalancingReport {
   readonly promotions: number
   readonly demotions: number
   readonly entries: number
-  /** Milliseconds in which the workers stood still for it. */
+  /** Requests that were given up, because there was no room for what they asked for or kept. */
+  readonly givenUp: number
+  /** Milliseconds in which the workers stood still for it: none where state changes hands in the stream. */
   readonly pausedMilliseconds: number
   readonly handovers: readonly Handover[]
 }
@@ -57,14 +63,22 @@ export interface RebalancingReport {
 export class Rebalancer {
   private readonly words: Uint32Array
   private readonly steering: number
+  /** Who owns which bucket, and which keys are heavy; and the state, where it changes hands at a barrier. */
   private readonly shards: Shards
+  private readonly inBand: InBand | undefined
   private readonly handovers: Handover[] = []
   private epochs = 0
+  private givenUp = 0
   private paused = 0
   private packets = 0
   /** Loads of the last epoch; of none at first, which confirms nothing. */
   private before: readonly number[] = Array.from({ length: indirectionEntries }, () => 0)
-  private time = performance.now()
+  private began = performance.now()
+  /** The last slab that was begun, and whether state changes hands at its beginning. */
+  private slab = -1
+  private handsOver = false
+  /** Of the last packet so far, ns. */
+  private time = 0n
   private readonly plan: Plan
   private readonly epoch: Epoch
   private readonly hybrid: boolean
@@ -86,18 +100,117 @@ export class Rebalancer {
       { layout, keys: keys!, fields: fields! },
       plan.map.state.map(base => ({ memory: state, base })),
     )
+    this.inBand = plan.map.handover ? new InBand(layout, plan, memory) : undefined
+  }
+
+  /**
+   * Before slab `k` is filled, after so many packets: ends an epoch if it is time. Answers whether state changes hands at the
+   * beginning of the slab. `done` waits until all workers have done the slabs up to one.
+   */
+  async begin(k: number, received: number, done: (slab: number) => Promise<void>): Promise<boolean> {
+    const { inBand } = this
+    // A source that had nothing is asked again for the same slab.
+    if (k === this.slab) return this.handsOver
+    this.slab = k
+    this.handsOver = false
+    if (inBand?.answersAt(k)) {
+      await done(inBand.asked!.slab)
+      this.settled(inBand.settle(k, received), received)
+    } else if (!inBand?.asked && this.due(received)) {
+      await done(inBand ? inBand.last : k)
+      this.endEpoch(received)
+    }
+    return this.handsOver
+  }
+
+  /** How many packets the next slab may have. */
+  room(capacity: number): number {
+    return this.inBand?.slabRoom(capacity, this.epoch.packets) ?? capacity
+  }
+
+  /** A slab has been filled and prepared; `time` is that of its last packet, ns. */
+  prepared(stage: Stage, slab: EngineSlab, count: number, seq: bigint, time: bigint): void {
+    this.inBand?.keep(stage, slab, count, seq)
+    this.time = time
+  }
+
+  /** Gives up what was asked for and has not been answered: rules or settings are about to change, and items were made with the old. */
+  giveUp(): void {
+    if (!this.inBand?.asked) return
+    this.inBand.asked = undefined
+    this.givenUp++
+  }
+
+  get report(): RebalancingReport {
+    const { epochs, handovers, paused, givenUp } = this
+    const sum = (of: (h: Handover) => number): number => handovers.reduce((total, h) => total + of(h), 0)
+    return {
+      epochs,
+      migrations: sum(h => h.moves.length),
+      promotions: sum(h => h.promoted.length),
+      demotions: sum(h => h.demoted.length),
+      entries: sum(h => h.entries),
+      givenUp,
+      pausedMilliseconds: paused,
+      handovers,
+    }
   }
 
   /** True if an epoch is over, when so many packets have been received. */
-  due(received: number): boolean {
+  private due(received: number): boolean {
     const { packets, milliseconds } = this.epoch
     if (packets !== undefined && received - this.packets >= packets) return true
-    return milliseconds !== undefined && performance.now() - this.time >= milliseconds
+    return milliseconds !== undefined && received > 0 && performance.now() - this.began >= milliseconds
   }
 
-  /** Ends an epoch. No worker may be running; `time` is that of the last packet, ns. */
-  rebalance(received: number, time: bigint): void {
+  private endEpoch(received: number): void {
     const began = performance.now()
+    const { time, inBand, slab } = this
+    const change = this.judge()
+    const { demoted, moves, promoted } = change
+    const some = demoted.length + moves.length + promoted.length > 0
+    if (inBand) {
+      // Also to see whether tables have room again.
+      if (some || (this.hybrid && !inBand.room)) {
+        inBand.ask(slab, received, time, change, this.shards.owners)
+        this.handsOver = true
+      }
+      if (demoted.length) {
+        for (const hash of demoted) this.shards.heavy.delete(hash)
+        this.steer()
+        this.handovers.push({ after: received, time, demoted, moves: [], promoted: [], entries: 0 })
+      }
+    } else if (some) {
+      const entries = this.shards.apply(change, time)
+      this.steer()
+      this.handovers.push({ after: received, time, ...change, entries })
+    }
+    this.clearCounts()
+    this.epochs++
+    this.packets = received
+    this.began = performance.now()
+    if (!inBand) this.paused += this.began - began
+  }
+
+  private settled({ entries, after, time, change }: Settled, received: number): void {
+    // What was counted meanwhile is of the time before; the next epoch is all of one kind.
+    this.clearCounts()
+    if (entries === undefined) {
+      this.givenUp++
+      return
+    }
+    const { moves, promoted } = change
+    if (moves.length + promoted.length === 0) return
+    for (const { bucket, to } of moves) this.shards.owners[bucket] = to
+    for (const hash of promoted) this.shards.heavy.add(hash)
+    this.steer()
+    this.handsOver = true
+    const asked = { after, time }
+    this.handovers.push({ after: received, time: this.time, asked, demoted: [], moves, promoted, entries })
+  }
+
+  /** What should change after this epoch. */
+  private judge(): Change {
     const { shards, plan } = this
     const loads = Array.from(this.column(steeringLayout.loads, indirectionEntries))
     const { owners, heavy: held } = shards
@@ -111,45 +224,31 @@ export class Rebalancer {
           owners,
           workers: plan.workers,
           heavy: held,
-          room: shards.roomy,
+          room: this.inBand?.room ?? shards.roomy,
           replay: this.replay,
           balance: options,
         })
       : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers, options) }
-    const change = { demoted, moves, promoted }
     // What the next epoch compares with: a key that has become heavy will not be in its loads.
     this.before = loads
     for (const { hash, count } of votes)
       if (promoted.includes(hash))
         loads[hash % indirectionEntries] -= Math.min(loads[hash % indirectionEntries], count * this.voteEvery)
-    if (demoted.length + moves.length + promoted.length > 0) {
-      const entries = shards.apply(change, time)
-      this.column(steeringLayout.indirection, indirectionEntries).set(shards.owners)
-      const heavy = this.column(steeringLayout.heavy, heavySlots).fill(0)
-      for (const hash of shards.heavy) heavy[hash % heavySlots] = hash
-      this.column(steeringLayout.heavyCount, 1)[0] = shards.heavy.size
-      this.handovers.push({ after: received, time, ...change, entries })
-    }
-    this.column(steeringLayout.loads, indirectionEntries).fill(0)
-    this.column(steeringLayout.votes, 2 * voteSlots).fill(0)
-    this.epochs++
-    this.packets = received
-    this.time = performance.now()
-    this.paused += this.time - began
+    return { demoted, moves, promoted }
   }
 
-  get report(): RebalancingReport {
-    const { epochs, handovers, paused } = this
-    const sum = (of: (h: Handover) => number): number => handovers.reduce((total, h) => total + of(h), 0)
-    return {
-      epochs,
-      migrations: sum(h => h.moves.length),
-      promotions: sum(h => h.promoted.length),
-      demotions: sum(h => h.demoted.length),
-      entries: sum(h => h.entries),
-      pausedMilliseconds: paused,
-      handovers,
-    }
+  /** Has the sequencer steer by who owns what now. */
+  private steer(): void {
+    const { shards } = this
+    this.column(steeringLayout.indirection, indirectionEntries).set(shards.owners)
+    const heavy = this.column(steeringLayout.heavy, heavySlots).fill(0)
+    for (const hash of shards.heavy) heavy[hash % heavySlots] = hash
+    this.column(steeringLayout.heavyCount, 1)[0] = shards.heavy.size
+  }
+
+  private clearCounts(): void {
+    this.column(steeringLayout.loads, indirectionEntries).fill(0)
+    this.column(steeringLayout.votes, 2 * voteSlots).fill(0)
   }
 
   private votes(): Vote[] {

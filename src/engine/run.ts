@@ -8,6 +8,7 @@
 import type { Batch, Selection, Sink, Source } from '../device/device.js'
 import { clearBlock } from '../state/block.js'
 import { stateMemory } from '../state/memory.js'
+import { slabHandover } from '../strategy/handover.js'
 import { steeringBlock } from '../strategy/steering.js'
 import type { Strategy } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
@@ -15,6 +16,7 @@ import { context } from '../backend/wasm/memory.js'
 import { threadCrew, virtualCrew } from './crew.js'
 import type { Crew } from './crew.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
+import { prepareHandover } from './in-band.js'
 import { controlWord } from './memory.js'
 import type { EngineSlab } from './memory.js'
 import type { Plan } from './plan.js'
@@ -170,6 +172,10 @@ export async function start(
     input.collect?.(slab, batch.count, first, memory)
     input.progress?.(received, source)
   }
+  /** Until all workers have done slab `k`. */
+  const collectTo = async (k: number): Promise<void> => {
+    while (open.length && open[0].k <= k) await collect()
+  }
   let finished = false
   let turned = started
   try {
@@ -181,14 +187,17 @@ export async function start(
       }
       while (reviser.due(received)) {
         while (open.length) await collect()
+        rebalancer?.giveUp()
         strategy.flush?.(stage, plan.firstSequence + BigInt(received))
         reviser.apply(memory)
       }
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
+      const handsOver = await rebalancer?.begin(k, received, collectTo)
       const slab = map.slabs[k % map.slabs.length]
       const reading = clock()
-      const batch = source.read({ ...slab, capacity: reviser.room(received, slab.capacity) })
+      const capacity = rebalancer?.room(slab.capacity) ?? slab.capacity
+      const batch = source.read({ ...slab, capacity: reviser.room(received, capacity) })
       readTime += clock() - reading
       finished = batch.end
       if (batch.count === 0) {
@@ -200,18 +209,16 @@ export async function start(
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
+      view.setUint32(slab.header + slabHandover, Number(handsOver === true), true)
       const sequencing = clock()
       strategy.prepare(stage, slab, batch.count, first)
+      rebalancer?.prepared(stage, slab, batch.count, first, lastTime(view, slab, batch.count))
       sequencerTime += clock() - sequencing
       if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes
       crew.publish(k)
       open.push({ k, batch, first })
-      if (rebalancer?.due(received)) {
-        while (open.length) await collect()
-        rebalancer.rebalance(received, lastTime(view, slab, batch.count))
-      }
       k++
     }
     while (open.length) await collect()
@@ -294,6 +301,7 @@ export function prepareMemory(
     if (plan.recovery) prepareRecovery(view, at, plan)
     view.setUint32(at + context.workers, map.contexts.length, true)
   })
+  prepareHandover(view, plan)
 }
 
 /** Adds what each worker had of a slab. */

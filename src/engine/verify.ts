@@ -19,9 +19,11 @@ import { PauseTooLong } from '../strategy/replicated-by-value.js'
 import type { Artifact } from './artifact.js'
 import { commitOrder } from './commit-order.js'
 import { Shards } from './handover.js'
+import type { Answers } from './handover.js'
 import { digest, observe } from './observe.js'
 import type { Observed, Outcome } from './observe.js'
 import { dropWord } from '../backend/wasm/memory.js'
+import type { Handover } from './rebalance.js'
 import type { RecoveryReport } from './recovery.js'
 import type { PacketStore } from './packets.js'
 import type { RunOptions } from './plan.js'
@@ -153,7 +155,7 @@ function runShards(
   subject: Subject,
   store: PacketStore,
   options: VerifyOptions,
-  { worker, heavy, blocks, result }: Observed,
+  { worker, heavy, blocks, kept, result }: Observed,
 ): SerialRun[] {
   const { stateLayout: layout, shardKeys: keys, steering: fields } = subject.artifact
   const runs = blocks.map(() => runSerial(subject, store, options, []))
@@ -161,12 +163,24 @@ function runShards(
     { layout, keys: keys!, fields: fields! },
     runs.map(({ machine }) => ({ memory: machine.memory, base: 0 })),
   )
+  const { firstSequence = 1n } = options
   const handovers = [...(result.rebalancing?.handovers ?? [])]
+  const answers = new Map<Handover, Answers>()
   for (let n = 0; n <= store.count; n++) {
     while (handovers[0]?.after === n) {
       const change = handovers.shift()!
-      shards.apply(change, change.time)
+      if (!change.asked) shards.apply(change, change.time)
+      else {
+        shards.takeIn(change, answers.get(change)!)
+        for (const { sequence, workers } of kept.get(n) ?? [])
+          runs.forEach((run, w) => {
+            run.machine.counting = false
+            if ((workers >> w) & 1) stepSerial(run, store, Number(sequence - firstSequence), options)
+          })
+      }
     }
+    for (const change of handovers)
+      if (change.asked?.after === n) answers.set(change, shards.answers(change, change.asked.time))
     if (n === store.count) break
     runs.forEach((run, w) => {
       run.machine.counting = w === worker[n]

@@ -33,6 +33,55 @@ export function hashOf(
   return undefined
 }
 
+/** A byte of the hash's input: which leaf it is in, what to undo to the leaf, in order, and its place in the result. */
+export interface InputByte {
+  readonly leaf: number
+  readonly done: readonly (readonly ['swap' | 'xor' | 'add' | 'sub', amount: bigint])[]
+  readonly byte: number
+}
+
+/**
+ * The bytes that steering hashes, for code that does what hashOf does; a byte that is always 0 is undefined. Undefined if a
+ * field is not in a key that is made this way.
+ */
+export function keyInput(
+  made: readonly KeyLeaf[],
+  fields: SteeringFields,
+  portless: boolean,
+): (InputByte | undefined)[] | undefined {
+  const input: (InputByte | undefined)[] = []
+  for (const field of order) {
+    if (!fields[field]) continue
+    const parts = new Map<string, InputByte[]>()
+    made.forEach((leaf, k) => {
+      if (leaf.kind !== 'field' || leaf.field !== field || parts.has(leaf.part)) return
+      const done = undoing(leaf.done)
+      parts.set(
+        leaf.part,
+        Array.from({ length: bytesOf[leaf.part] }, (_, byte) => ({ leaf: k, done, byte })),
+      )
+    })
+    const [high, low] = [parts.get('ipv6 high'), parts.get('ipv6 low')]
+    const bytes = high && low ? [...high, ...low] : (parts.get('ipv4') ?? parts.get('port'))
+    if (bytes) input.push(...bytes)
+    else if (field.endsWith('Port') && (portless || hasZero(made))) input.push(undefined, undefined)
+    else return undefined
+  }
+  return input
+}
+
+/** What undoes the steps that were done to a load. */
+function undoing(done: string): InputByte['done'] {
+  return (done === '' ? [] : done.split(',')).flatMap((step): InputByte['done'] => {
+    const [name, amount] = step.split(' ')
+    if (name.startsWith('bswap')) return [['swap', BigInt(Number(name.slice(5)) / 8)]]
+    if (name === 'xor') return [['xor', BigInt.asUintN(64, BigInt(amount))]]
+    if (name === 'add') return [['sub', BigInt.asUintN(64, BigInt(amount))]]
+    if (name === 'sub') return [['add', BigInt.asUintN(64, BigInt(amount))]]
+    return []
+  })
+}
+
 /** The bytes that steering hashes; undefined if a field is not in the key as it was made this way. */
 function inputOf(
   made: readonly KeyLeaf[],

@@ -8,6 +8,7 @@
 
 import { endOfList } from '../backend/wasm/loops/hybrid.js'
 import { context } from '../backend/wasm/memory.js'
+import { takePart } from './handover.js'
 import { rebalanced } from './rebalanced.js'
 import type { Strategy } from './strategy.js'
 import { steeringLayout } from './toeplitz.js'
@@ -46,7 +47,9 @@ export const hybrid: Strategy = {
     const samples = Math.ceil(count / every)
     loops.vote!(contexts[0], descriptors, samples, seq, every)
   },
-  work({ loops, words, contexts, workers }, worker, slab, _count, seq) {
+  work(stage, worker, slab, _count, seq) {
+    takePart(stage, worker, slab)
+    const { loops, words, contexts, workers } = stage
     const list = slab.lists + worker * slab.listBytes
     const heavy = slab.lists + workers * slab.listBytes
     const [own, common] = [words[list >>> 2], words[heavy >>> 2]]

@@ -4,6 +4,7 @@
 // The engine does the moving (engine/rebalance.ts), because it knows when no packet is under way. It cannot help
 // against a single heavy flow, which is one bucket.
 
+import { takePart } from './handover.js'
 import { sharded } from './sharded.js'
 import type { Strategy } from './strategy.js'
 
@@ -11,6 +12,10 @@ export const rebalanced: Strategy = {
   ...sharded,
   name: 'rebalanced',
   rebalances: true,
+  work(stage, worker, slab, count, seq) {
+    takePart(stage, worker, slab)
+    sharded.work(stage, worker, slab, count, seq)
+  },
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets and of the state handed to it',
 }

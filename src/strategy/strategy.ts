@@ -61,6 +61,9 @@ export interface Loops {
     stamps: number,
     items: number,
   ): void
+  keep?(ctx: number, desc: number, count: number, seq: bigint): void
+  handOut?(ctx: number, desc: number, count: number, seq: bigint): void
+  takeIn?(ctx: number, desc: number, count: number, seq: bigint): void
   recovered?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void

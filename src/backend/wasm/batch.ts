@@ -10,6 +10,7 @@ import { wasmType } from './embedding.js'
 import { placed } from './loops/loop.js'
 import type { BatchSource, Way } from './loops/loop.js'
 import { classify, mixed, vote } from './loops/hybrid.js'
+import { handOut, keep, takeIn } from './loops/handover.js'
 import { recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
@@ -55,6 +56,11 @@ export function buildModule(source: BatchSource): Module {
     vote(parts, source.steer)
     classify(parts, source.steer, source.slice)
     mixed(parts, source.slice)
+    if (source.handover) {
+      keep(parts, source.steer, source.slice)
+      handOut(parts, source.handover.handOut)
+      takeIn(parts, source.handover.takeIn, source.slice)
+    }
   }
   if (runs('sharded')) listed(parts)
   if (runs('shared')) shared({ ...parts, section: section(module) })

@@ -49,6 +49,9 @@ export const context = {
   late: 136,
   /** u32: 1 if all packets of a batch are the worker's own, instead of being dealt out in turn. Shared state only. */
   whole: 144,
+  /** u32: addresses of the blocks through which state changes hands, the sequencer's and the worker's (strategy/handover.ts). */
+  handover: 148,
+  answer: 152,
 } as const
 export const contextBytes = 192
 

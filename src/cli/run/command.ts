@@ -91,7 +91,7 @@ export const command: Command = {
     const path = captureOf(flags)
     const artifact = fields
       ? (await shardedBy(fields, file, io)).artifact
-      : named.recovery || named.replicatesHeavy
+      : named.recovery || named.rebalances
         ? (await compileProgram(file, io, named.recovery ? { recovery: true } : { hybrid: true })).artifact
         : await loadArtifact(file, io, named.ways)
     const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))

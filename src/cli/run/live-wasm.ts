@@ -8,6 +8,7 @@ import type { QueueFigures } from '../../engine/queue/figures.js'
 import { runLive } from '../../engine/queue/live-run.js'
 import type { LiveReady, LiveResult } from '../../engine/queue/live-run.js'
 import { networkOf } from '../../engine/queue/match.js'
+import { hybrid } from '../../strategy/hybrid.js'
 import { historyForms, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
@@ -48,8 +49,9 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
   const cores = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1
   const asked = chosen(flags, cores)
   const compiled = await compileProgram(file, io, {
-    ways: asked.ways,
-    hybrid: asked.replicatesHeavy === true,
+    // What changes hands in the stream needs items.
+    ways: asked.rebalances ? hybrid.ways : asked.ways,
+    hybrid: asked.rebalances === true,
   })
   const { artifact } = compiled
   const why = refusal(compiled, asked.name)

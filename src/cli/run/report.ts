@@ -123,6 +123,7 @@ const rebalancingJson = (r: RebalancingReport) => ({
   promotions: r.promotions,
   demotions: r.demotions,
   entries: r.entries,
+  givenUp: r.givenUp,
   pausedSeconds: r.pausedMilliseconds / 1000,
 })
 
@@ -132,9 +133,12 @@ function rebalancingText({ plan }: Report, r: RebalancingReport): string[] {
     plan.strategy === 'hybrid'
       ? `, ${grouped(r.promotions)} keys became heavy and ${grouped(r.demotions)} light again`
       : ''
+  const paused =
+    r.pausedMilliseconds > 0 ? `in ${r.pausedMilliseconds.toFixed(1)} ms` : 'while packets flowed'
+  const givenUp = r.givenUp > 0 ? `; ${grouped(r.givenUp)} hand-overs given up for want of room or time` : ''
   return paragraph(
     `rebalancing: ${grouped(r.epochs)} epochs, ${grouped(r.migrations)} buckets changed their worker${heavy}; ` +
-      `${grouped(r.entries)} entries moved or were copied, in ${r.pausedMilliseconds.toFixed(1)} ms`,
+      `${grouped(r.entries)} entries moved or were copied, ${paused}${givenUp}`,
     2,
     92,
   )

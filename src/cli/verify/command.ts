@@ -48,7 +48,7 @@ export const command: Command = {
     const path = captureOf(flags)
     const compiled = await (fields
       ? shardedBy(fields, file, io)
-      : compileProgram(file, io, rates ? { recovery: true } : { hybrid: named.some(s => s.replicatesHeavy) }))
+      : compileProgram(file, io, rates ? { recovery: true } : { hybrid: named.some(s => s.rebalances) }))
     const form =
       sharing && (await inForm(shared, sharing, compiled.artifact, () => Promise.resolve(compiled)))
     const chosen = named.filter(s => s.name !== 'shared' || !form || s === form)

@@ -47,6 +47,8 @@ export interface BatchSource {
   readonly recovery?: boolean
   /** Whether the module can replicate heavy keys and shard the others (hybrid.ts). */
   readonly hybrid?: boolean
+  /** For state that changes hands in the stream of packets: what a worker does about it (handover.ts). */
+  readonly handover?: { readonly handOut: IrFunc; readonly takeIn: IrFunc }
   /** For shared state: the expanded packet function by form; `main` under the program lock if left out. */
   readonly shared?: ReadonlyMap<string, IrFunc>
   /** For sharding: returns the worker number of a packet (u32). */
@@ -86,6 +88,7 @@ export class Loop {
     module.export(name, this.func)
     this.l = { ...(this.func.params as Record<string, Local>) }
     for (const n of [...blocks, 'packet', 'length', 'i']) this.declare(n, 'i32')
+    this.blocks.set('steering', this.l.steering)
     this.func.emit(blocks.map(n => [local.get(this.l.ctx), i32.load(context[n]), local.set(this.l[n])]))
   }
 
@@ -162,8 +165,8 @@ export class Loop {
       setting: (name, type) => loadSetting(l.settings, 8 * settings.indexOf(name), type),
       counter: name => ({ base: l.counters, offset: 8 * counters.indexOf(name) }),
       object: name =>
-        name === 'steering'
-          ? { base: l.steering, offset: 0 }
+        this.blocks.has(name)
+          ? { base: this.blocks.get(name)!, offset: 0 }
           : placed(source.placement, l.state, l.rules)(name),
       callee: name => {
         const lock = this.section?.calls.get(name)
@@ -177,6 +180,13 @@ export class Loop {
   }
 
   private readonly inputs = new Map<string, Code>()
+  /** Blocks of memory besides those of the program's objects, by the names that functions know them by. */
+  private readonly blocks = new Map<string, Local>()
+
+  /** Gives functions a block of memory, whose address stands in a local. */
+  knowBlock(name: string, at: Local): void {
+    this.blocks.set(name, at)
+  }
 
   /** Takes a property of the packet from elsewhere than its descriptor. */
   replaceInput(name: string, code: Code): void {
