@@ -2,6 +2,7 @@
 
 import { seenPrograms } from '../engine/kernel/attached.js'
 import type { SeenProgram } from '../engine/kernel/attached.js'
+import type { RunningRun } from '../engine/running.js'
 import { Failure } from './command.js'
 import { exit } from './exit.js'
 import { hint } from './nearest.js'
@@ -13,13 +14,25 @@ export const isCalled = ({ devices, pins, description, programId }: SeenProgram,
   description.name === word ||
   String(programId) === word
 
-/** Programs called so; without a word, all. A word that means none ends the command with what there is. */
-export function chosen(word: string | undefined): SeenProgram[] {
+/** Whether the word means this run in user space: one of its interfaces, or its program. */
+export const isRunCalled = ({ interfaces, program }: RunningRun, word: string): boolean =>
+  interfaces.includes(word) || program === word
+
+/**
+ * Programs called so; without a word, all. A word that means none of them, and none of the runs, ends the command
+ * with what there is.
+ */
+export function chosen(word: string | undefined, runs: readonly RunningRun[] = []): SeenProgram[] {
   const all = seenPrograms()
   if (word === undefined) return all
   const found = all.filter(p => isCalled(p, word))
-  if (found.length > 0) return found
-  const known = [...new Set(all.flatMap(p => [...p.devices.map(d => d.name), ...p.pins, p.description.name]))]
+  if (found.length > 0 || runs.some(r => isRunCalled(r, word))) return found
+  const known = [
+    ...new Set([
+      ...all.flatMap(p => [...p.devices.map(d => d.name), ...p.pins, p.description.name]),
+      ...runs.flatMap(r => [...r.interfaces, r.program]),
+    ]),
+  ]
   throw new Failure(
     `no program of hairpin is on or called ${word}; there is ${known.join(', ') || 'none'}.${hint(word, known)}`,
     exit.no,

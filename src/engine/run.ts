@@ -52,6 +52,8 @@ export interface Input {
     readonly selection: Selection
   }[]
   readonly collect?: Collect
+  /** Given once, before the first slab: what each worker has done so far, whenever it is asked. */
+  readonly watch?: (workers: () => { readonly packets: number; readonly replayed: number }[]) => void
   /** Told after each slab how many packets have been collected. */
   readonly progress?: (packets: number, source: Source) => void
   /** Which frames the transport to the workers loses. */
@@ -154,6 +156,12 @@ export async function start(
   let readTime = 0
   let sequencerTime = 0
   const own = map.contexts.map(() => 0)
+  input.watch?.(() =>
+    map.contexts.map((at, w) => ({
+      packets: own[w],
+      replayed: Number(view.getBigUint64(at + context.replayed, true)),
+    })),
+  )
   const rebalancer = strategy.rebalances ? new Rebalancer(artifact, plan, memory, input.epoch) : undefined
   const reviser = new Reviser(plan, input.revisions ?? [])
   const reordering = new Reordering()

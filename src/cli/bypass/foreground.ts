@@ -1,11 +1,12 @@
 // A bypass in the foreground: a line each second, queues that come and go, until Ctrl-C or until the interface goes.
 
 import type { Bypass } from '../../engine/queue/bypass.js'
+import { Publication } from '../../engine/running.js'
 import type { Io } from '../command.js'
 import { exit } from '../exit.js'
 import { serve } from './control.js'
 import type { Answer, Request } from './control.js'
-import { balanceText, figuresJson, openedJson, openedText, secondText } from './report.js'
+import { balanceText, countsOf, figuresJson, openedJson, openedText, secondText } from './report.js'
 
 const everyMilliseconds = 1000
 /** Seconds after which a queue that nothing came to is told. */
@@ -66,12 +67,19 @@ export async function foreground(bypass: Bypass, json: boolean, io: Io): Promise
   if (way.shortcoming !== undefined) warn([way.shortcoming])
   for (const { queue } of bypass.queues) tellOpened(queue)
 
+  const publication = new Publication({
+    command: 'bypass',
+    program: bypass.program,
+    strategy: bypass.strategy,
+    interfaces: [device.name],
+  })
   return new Promise(resolve => {
     let before = bypass.figures()
     let at = performance.now()
     let seconds = 0
     const end = async (code: number, reason?: string): Promise<void> => {
       clearInterval(timer)
+      publication.close()
       for (const signal of signals) process.removeListener(signal, interrupted)
       control.close()
       if (reason !== undefined) io.err(`hairpin bypass: ${reason}\n`)
@@ -91,6 +99,7 @@ export async function foreground(bypass: Bypass, json: boolean, io: Io): Promise
     const timer = setInterval(() => {
       const now = bypass.figures()
       const passed = (performance.now() - at) / 1000
+      publication.tell(countsOf(now))
       if (json)
         event({
           event: 'second',

@@ -75,6 +75,23 @@ export const figuresJson = (figures: QueueFigures) => ({
   queues: figures.queues,
 })
 
+/** What a run says of itself to others; of workers, what came by the sockets of each. */
+export const countsOf = ({
+  taken,
+  passed,
+  transmitted,
+  redirected,
+  drops,
+  counters,
+  receivedBy,
+}: QueueFigures) => ({
+  packets: taken,
+  verdicts: { passed, transmitted, redirected },
+  drops,
+  counters,
+  workers: receivedBy.map(packets => ({ packets, replayed: 0 })),
+})
+
 /** taken = passed + transmitted + redirected + dropped; what is left is told. */
 export function balanceText(figures: QueueFigures): string {
   const n = (x: number): string => grouped(BigInt(x))

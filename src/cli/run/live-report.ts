@@ -6,7 +6,7 @@ import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { grid, grouped } from '../grid.js'
 import { recoveryJson, recoveryLines } from '../recovery.js'
-import { perSecond } from '../top/page.js'
+import { perSecond } from '../top/page-parts.js'
 import { stateText } from './state.js'
 
 /** What was begun. */

@@ -3,6 +3,8 @@
 // All queues of the interfaces are taken (AF_XDP), this thread is the one sequencer, and workers run WebAssembly. What the
 // program passes comes in on the interface again, or on hp0 if that is given the address.
 
+import type { Artifact } from '../../engine/artifact.js'
+import { frameFormat } from '../../engine/kernel/replicated.js'
 import { mostWorkers } from '../../engine/plan.js'
 import type { QueueFigures } from '../../engine/queue/figures.js'
 import { runLive } from '../../engine/queue/live-run.js'
@@ -11,6 +13,8 @@ import { networkOf } from '../../engine/queue/match.js'
 import { hybrid } from '../../strategy/hybrid.js'
 import { historyForms, strategyWith } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
+import { Publication } from '../../engine/running.js'
+import { historyLayout } from '../../wire/history.js'
 import { Failure, UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
@@ -21,7 +25,7 @@ import { interfaceNames, withKernelAsync } from '../kernel.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
 import { inForm, sharingOf } from '../sharing.js'
-import { balanceText, figuresJson, secondText } from '../bypass/report.js'
+import { balanceText, countsOf, figuresJson, secondText } from '../bypass/report.js'
 
 /** Flags of `run` that are of captures, or of the kernel's backend. */
 const others = [
@@ -71,6 +75,7 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
     }
     for (const signal of signals) process.on(signal, stop)
     let before: QueueFigures | undefined
+    let publication: Publication | undefined
     let at = began
     try {
       const result = await runLive({
@@ -86,12 +91,20 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
         stopped: () => interrupted || (seconds !== undefined && performance.now() - began > 1000 * seconds),
         ready(ready) {
           began = at = performance.now()
+          publication = new Publication({
+            command: 'run',
+            program: artifact.name,
+            strategy: strategy.name,
+            interfaces: ready.devices.map(d => d.name),
+            ...historyOf(strategy, artifact, cores),
+          })
           if (json) event({ event: 'started', ...startJson(artifact.name, strategy, cores, ready) })
           else io.out(`${startText(artifact.name, strategy, cores, ready)}\n`)
           if (ready.shortcoming !== undefined) io.err(`${ready.shortcoming}\n`)
         },
-        progress(figures) {
+        progress(figures, workers) {
           const now = performance.now()
+          publication?.tell({ ...countsOf(figures), workers })
           if (json) event({ event: 'figures', ...figuresJson(figures) })
           else if (before && io.terminal) io.out(`${secondText(figures, before, (now - at) / 1000)}\n`)
           before = figures
@@ -109,6 +122,7 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
       if (error instanceof Error && /has gone/.test(error.message)) throw new Failure(error.message, exit.no)
       throw error
     } finally {
+      publication?.close()
       for (const signal of signals) process.removeListener(signal, stop)
     }
   })
@@ -121,6 +135,13 @@ function chosen(flags: Flags, cores: number): Strategy {
   const history = historyForms.find(form => form === given)
   if (!history) throw new UsageError(`--history takes ${historyForms.join(' or ')}, not ${given}`)
   return strategyWith(strategy.name, { history })!
+}
+
+/** Bytes of history for each packet: a header in front of it, or an item and its effect in a ring. */
+function historyOf(strategy: Strategy, artifact: Artifact, workers: number): { historyBytes?: number } {
+  const format = strategy.name === 'replicated' ? frameFormat(artifact, workers - 1) : undefined
+  if (!format) return {}
+  return { historyBytes: strategy.history === 'value' ? historyLayout(format).packet : format.itemBytes + 1 }
 }
 
 function modeOf(flags: Flags): 'native' | 'generic' | 'auto' {

@@ -1,7 +1,9 @@
 // hairpin top: what our programs in the kernel do, live. README.md beside this file is the help.
 
 import { setTimeout } from 'node:timers/promises'
+import { runningRuns } from '../../engine/running.js'
 import { enableStatistics } from '../../sys/info.js'
+import { namespaceId } from '../../sys/namespace.js'
 import { UsageError } from '../command.js'
 import type { Command, Io } from '../command.js'
 import { chosen } from '../chosen.js'
@@ -38,7 +40,8 @@ export const command: Command = {
     }
     const sampler = withKernel(() => {
       // A name that means no program is a mistake, not an empty screen.
-      for (const name of flags.positionals) chosen(name)
+      const runs = runningRuns()
+      for (const name of flags.positionals) chosen(name, runs)
       return new Sampler(flags.positionals)
     })
     const statistics = options.time ? withKernel(enableStatistics) : undefined
@@ -92,6 +95,7 @@ const pageOptions = ({ interval, time }: Options, keys = '', colour = false) => 
   time,
   keys,
   colour,
+  namespace: namespaceId(),
   clock: new Date().toTimeString().slice(0, 8),
 })
 

@@ -1,5 +1,6 @@
 // A look of top as JSON: one object for every interval. docs/json.md says what it promises.
 
+import { runJson } from './run-lines.js'
 import { rate, timePerRun, changesOf } from './sample.js'
 import type { Change, DeviceSample, ProgramSample, Sample } from './sample.js'
 import { recoveryJson } from '../recovery.js'
@@ -7,6 +8,7 @@ import { recoveryJson } from '../recovery.js'
 export const sampleJson = (now: Sample, before: Sample | undefined, time: boolean) => ({
   seconds: before ? (now.at - before.at) / 1000 : 0,
   programs: changesOf(now, before).map(change => programJson(change, now, time)),
+  runs: now.runs.map(runJson),
 })
 
 const numbers = (counts: ReadonlyMap<string, bigint>): Record<string, number> =>

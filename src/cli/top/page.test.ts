@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Occupancy } from '../../engine/kernel/reading.js'
 import { sampleJson } from './json.js'
-import { bar, duration, pageOf, perSecond } from './page.js'
+import { bar, duration, perSecond } from './page-parts.js'
+import { pageOf } from './page.js'
 import type { PageOptions } from './page.js'
-import type { ProgramSample, Sample } from './sample.js'
+import type { ProgramSample, RunChange, Sample } from './sample.js'
 
 const options: PageOptions = {
   columns: 80,
@@ -48,9 +49,10 @@ const program = (drop: bigint, pass: bigint, more: Partial<ProgramSample> = {}):
   ...more,
 })
 
-const sample = (at: number, programs: readonly ProgramSample[]): Sample => ({
+const sample = (at: number, programs: readonly ProgramSample[], runs: readonly RunChange[] = []): Sample => ({
   at,
   programs,
+  runs,
   devices: new Map([
     [
       'eth1',
@@ -162,4 +164,50 @@ test('numbers that fit', () => {
   )
   assert.equal(bar(0.5, 3), '█▌')
   assert.equal(bar(2, 3), '███')
+})
+
+const running = (at: number, packets: readonly number[]): RunChange['now'] => ({
+  command: 'run',
+  program: 'limiter',
+  strategy: 'replicated',
+  interfaces: ['eth1'],
+  historyBytes: 6,
+  process: { pid: 4711, start: 5 },
+  namespace: '4:5',
+  began: 1000,
+  at,
+  counts: {
+    packets: packets[0] + packets[1],
+    verdicts: { passed: packets[0], transmitted: 0, redirected: 0 },
+    drops: { program: packets[1], frameMissing: 3 },
+    counters: { odd: packets[1] },
+    workers: packets.map((n, w) => ({ packets: n, replayed: packets[1 - w] })),
+  },
+})
+
+test('a run in user space: rates of workers, how even they are, what the history costs, losses', () => {
+  const change = { before: running(3000, [100, 100]), now: running(5000, [1300, 900]) }
+  const now = sample(1, [], [change])
+  const page = pageOf(now, undefined, { ...options, namespace: '4:6' }).join('\n')
+  assert.match(
+    page,
+    /limiter on eth1 in another namespace in user space, replicated {2}process 4711, hairpin run/,
+  )
+  assert.match(page, /2,200 packets {2}1,000\/s/)
+  assert.match(page, /worker 0 +1,300 +600 +59\.1 %/)
+  assert.match(page, /2 workers, busiest 1\.20 × the mean/)
+  assert.match(page, /history: 6 bytes for each packet, 6,000 B\/s; 2,200 packets of others replayed/)
+  assert.match(page, /frameMissing: 3 lost/)
+  const { runs } = sampleJson(now, undefined, false) as { runs: readonly Record<string, unknown>[] }
+  assert.equal(runs[0].packetsPerSecond, 1000)
+  assert.equal(runs[0].upSeconds, 4)
+})
+
+test('a run that was seen once has no rates', () => {
+  const [run] = (
+    sampleJson(sample(1, [], [{ before: undefined, now: running(3000, [1, 1]) }]), undefined, false) as {
+      runs: readonly Record<string, unknown>[]
+    }
+  ).runs
+  assert.equal(run.packetsPerSecond, null)
 })

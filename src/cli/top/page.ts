@@ -2,9 +2,11 @@
 
 import type { Occupancy } from '../../engine/kernel/reading.js'
 import { recoveryLines } from '../recovery.js'
-import { grouped, percent } from '../grid.js'
+import { grouped } from '../grid.js'
 import { styles } from '../screen.js'
 import type { Styles } from '../screen.js'
+import { duration, heading, labelWidth, perSecond, row } from './page-parts.js'
+import { runLines } from './run-lines.js'
 import { changesOf, rate, timePerRun } from './sample.js'
 import type { Change, DeviceSample, Sample } from './sample.js'
 
@@ -19,6 +21,8 @@ export interface PageOptions {
   readonly clock: string
   /** What can be typed; empty where nothing can. */
   readonly keys: string
+  /** The network namespace that top is in (namespaceId); undefined where that does not matter. */
+  readonly namespace?: string
 }
 
 /** CPUs that are shown of each program before the rest is summed up. */
@@ -31,7 +35,7 @@ export function pageOf(now: Sample, before: Sample | undefined, options: PageOpt
     ? `${style.bold(head)}${' '.repeat(Math.max(2, options.columns - head.length - options.keys.length))}${style.dim(options.keys)}`
     : style.bold(head)
   const changes = changesOf(now, before)
-  if (changes.length === 0)
+  if (changes.length + now.runs.length === 0)
     return [title, '', 'no program of hairpin is loaded; hairpin attach PROGRAM IF attaches one']
   const note = options.time
     ? [
@@ -41,7 +45,12 @@ export function pageOf(now: Sample, before: Sample | undefined, options: PageOpt
         ),
       ]
     : []
-  return [title, ...changes.flatMap(c => ['', ...programLines(c, now, before, options, style)]), ...note]
+  return [
+    title,
+    ...changes.flatMap(c => ['', ...programLines(c, now, before, options, style)]),
+    ...now.runs.flatMap(r => ['', ...runLines(r, options, style)]),
+    ...note,
+  ]
 }
 
 function programLines(
@@ -79,43 +88,6 @@ function programLines(
     ...devices.flatMap(d => deviceLine(now.devices.get(d.name), before?.devices.get(d.name), change.seconds)),
   ]
 }
-
-const labelWidth = 12
-
-/** Cells of a line beside each other, as many as fit. */
-function cells(label: string, numbers: readonly string[], columns: number): string {
-  const widths = [15, 11, 8]
-  let line = `  ${label.padEnd(labelWidth)}`
-  for (const [k, text] of numbers.entries()) {
-    const next = `${line} ${text.padStart(widths[k])}`
-    if (next.length > columns) break
-    line = next
-  }
-  return line
-}
-
-/** A row of numbers: label, total, rate, share with a bar of what is left of the line. */
-function row(label: string, total: string, each: string, share: number | undefined, columns: number): string {
-  if (share === undefined) return cells(label, [total, each], columns)
-  const line = cells(label, [total, each, percent(share, 1)], columns)
-  const room = Math.min(40, columns - line.length - 2)
-  return room < 5 ? line : `${line}  ${bar(share, room)}`
-}
-
-/** Eighths of a block, so that a bar moves smoothly. */
-const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
-
-export function bar(share: number, width: number): string {
-  const steps = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
-  return '█'.repeat(steps >> 3) + eighths[steps & 7]
-}
-
-const heading = (
-  label: string,
-  columns: number,
-  style: Styles,
-  titles = ['total', 'per second', 'share'],
-): string => style.dim(cells(label, titles, columns))
 
 function verdictLines(change: Change, columns: number, style: Styles): string[] {
   const { figures } = change.now
@@ -260,21 +232,4 @@ function deviceLine(
     .filter(([, n]) => n !== undefined && n > 0)
     .map(([what, n]) => `, ${grouped(n!)} ${what}`)
   return [`  ${now.name}: received ${each('receivedPackets')}, sent ${each('sentPackets')}${told.join('')}`]
-}
-
-/** A rate in at most seven characters: 1,234,567 is 1.23 M. */
-export function perSecond(n: number): string {
-  if (n >= 1e9) return `${(n / 1e9).toFixed(2)} G`
-  if (n >= 1e6) return `${(n / 1e6).toFixed(2)} M`
-  if (n >= 1e4) return `${(n / 1e3).toFixed(1)} k`
-  return n > 0 && n < 10 ? n.toFixed(1) : grouped(Math.round(n))
-}
-
-/** 3 d 04 h, 1 h 02 min, 12 s. */
-export function duration(nanoseconds: bigint): string {
-  const s = Number(nanoseconds / 1_000_000_000n)
-  const two = (n: number): string => String(n).padStart(2, '0')
-  if (s >= 86_400) return `${Math.floor(s / 86_400)} d ${two(Math.floor(s / 3600) % 24)} h`
-  if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`
-  return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`
 }

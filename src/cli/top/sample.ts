@@ -8,10 +8,18 @@ import type { Figures } from '../../engine/kernel/figures.js'
 import { openReading } from '../../engine/kernel/reading.js'
 import type { Occupancy, Reading } from '../../engine/kernel/reading.js'
 import type { KernelRecovery } from '../../engine/kernel/recovery.js'
+import { runningRuns } from '../../engine/running.js'
+import type { RunningRun } from '../../engine/running.js'
 import { openProgram, programInfo } from '../../sys/info.js'
 import { interfaces } from '../../sys/interfaces.js'
 import type { InterfaceCounters } from '../../sys/interfaces.js'
-import { isCalled } from '../chosen.js'
+import { isCalled, isRunCalled } from '../chosen.js'
+
+/** A run in user space at two counts of its own, which it makes once a second; `before` is undefined at the first. */
+export interface RunChange {
+  readonly now: RunningRun
+  readonly before: RunningRun | undefined
+}
 
 /** A program at one moment. */
 export interface ProgramSample {
@@ -48,12 +56,15 @@ export interface Sample {
   readonly programs: readonly ProgramSample[]
   /** Devices of this namespace that a program is on, by name. */
   readonly devices: ReadonlyMap<string, DeviceSample>
+  /** Runs in user space. */
+  readonly runs: readonly RunChange[]
 }
 
 /** Looks again and again, with maps that stay mapped as long as their program is there. */
 export class Sampler {
   readonly #wanted: readonly string[]
   readonly #readings = new Map<number, Reading>()
+  #runs: readonly RunChange[] = []
 
   /** `wanted` are interfaces, pins or programs by name; none means all. */
   constructor(wanted: readonly string[]) {
@@ -64,6 +75,12 @@ export class Sampler {
   programs(): SeenProgram[] {
     const all = seenPrograms()
     return this.#wanted.length === 0 ? all : all.filter(p => this.#wanted.some(w => isCalled(p, w)))
+  }
+
+  /** The runs in user space that are shown. */
+  runs(): RunningRun[] {
+    const all = runningRuns()
+    return this.#wanted.length === 0 ? all : all.filter(r => this.#wanted.some(w => isRunCalled(r, w)))
   }
 
   look(): Sample {
@@ -77,7 +94,13 @@ export class Sampler {
     const devices = interfaces()
       .filter(({ name }) => names.has(name))
       .map(({ name, counters }) => [name, { name, counters, driver: driverCounts(name) }] as const)
-    return { at: performance.now(), programs: seen.map(p => this.#sample(p)), devices: new Map(devices) }
+    this.#runs = this.runs().map(run => nextChange(run, this.#runs))
+    return {
+      at: performance.now(),
+      programs: seen.map(p => this.#sample(p)),
+      devices: new Map(devices),
+      runs: this.#runs,
+    }
   }
 
   close(): void {
@@ -111,6 +134,14 @@ export class Sampler {
       runs: { count, time },
     }
   }
+}
+
+/** What is known of a run after another look; between two counts of its own it stays as it was. */
+function nextChange(now: RunningRun, known: readonly RunChange[]): RunChange {
+  const last = known.find(
+    ({ now: { process } }) => process.pid === now.process.pid && process.start === now.process.start,
+  )
+  return last?.now.at === now.at ? last : { now, before: last?.now }
 }
 
 /** A program at two moments; `before` is undefined at the first look. */

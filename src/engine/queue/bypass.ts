@@ -301,6 +301,14 @@ export class Bypass {
     }
   }
 
+  get program(): string {
+    return this.#options.artifact.name
+  }
+
+  get strategy(): string {
+    return this.#options.run.strategy.name
+  }
+
   /** Everything so far. */
   figures(): QueueFigures {
     const losses = this.#queues.reduce((sum, { pool }) => addLosses(sum, pool.statistics()), this.#lost)

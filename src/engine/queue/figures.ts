@@ -30,6 +30,8 @@ export interface QueueFigures {
   /** Packets that matched on queues that are not bypassed, which the kernel has. */
   readonly elsewhere: number
   readonly received: number
+  /** The same by socket of a queue, which are workers where each has sockets of its own. */
+  readonly receivedBy: readonly number[]
   readonly receivedBytes: number
   readonly passed: number
   readonly transmitted: number
@@ -58,6 +60,10 @@ export function figuresOf(
 ): QueueFigures {
   const blocks = layout.places.slice(0, slots).flatMap(p => p.sockets.map(s => s.block))
   const read = (at: number): number => Number(view.getBigUint64(at, true))
+  const places = layout.places.slice(0, slots)
+  const receivedBy = (places[0]?.sockets ?? []).map((_, s) =>
+    places.reduce((n, p) => n + read(p.sockets[s].block + field.received), 0),
+  )
   const sum = (offset: number): number => blocks.reduce((n, block) => n + read(block + offset), 0)
   const fromKernel = (offset: number): number =>
     layout.places.slice(slots).reduce((n, p) => n + read(p.sockets[0].block + offset), 0)
@@ -83,6 +89,7 @@ export function figuresOf(
     taken,
     elsewhere: queues.reduce((n, q) => n + q.elsewhere, 0),
     received: sum(field.received),
+    receivedBy,
     receivedBytes: sum(field.receivedBytes),
     passed,
     transmitted,

@@ -51,8 +51,14 @@ export interface LiveRunOptions {
   /** Asked between slabs: true ends the run with everything that came accounted for. */
   readonly stopped: () => boolean
   /** Told every `everyMilliseconds` what happened so far. */
-  readonly progress?: (figures: QueueFigures) => void
+  readonly progress?: (figures: QueueFigures, workers: readonly WorkerCounts[]) => void
   readonly everyMilliseconds?: number
+}
+
+/** A worker's own packets, and those of others that it replayed. */
+export interface WorkerCounts {
+  readonly packets: number
+  readonly replayed: number
 }
 
 export interface LiveReady {
@@ -183,6 +189,7 @@ export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
     let looked = performance.now()
     let told = looked
     let detached = false
+    let counts = (): readonly WorkerCounts[] => []
     const ending = (): boolean => {
       const now = performance.now()
       if (now - looked > lookEvery) {
@@ -193,7 +200,7 @@ export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
       }
       if (options.progress && now - told > (options.everyMilliseconds ?? 1000)) {
         told = now
-        options.progress(figures())
+        options.progress(figures(), counts())
       }
       if (!options.stopped()) return false
       if (!detached) setSockets(false)
@@ -217,6 +224,7 @@ export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
       {
         memory,
         open: () => source,
+        watch: workers => (counts = workers),
         collect: (slab, count) => source.dispatch(slab, count),
         ...(options.run.epoch && { epoch: options.run.epoch }),
       },
