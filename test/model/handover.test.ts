@@ -12,6 +12,9 @@ const sound: readonly Handovers[] = [
   { form: 'in band', workers: 3, packets: 5, promotions: 1 },
   // The sequencer gives up and tries again, while the value is still on its way.
   { form: 'in band', workers: 2, packets: 5, promotions: 3, kept: 1 },
+  // With buckets that move, by the same requests.
+  { form: 'in band', workers: 2, packets: 5, promotions: 2, moves: true },
+  { form: 'in band', workers: 3, packets: 3, promotions: 2, moves: true },
 ]
 
 const faulty: readonly (readonly [Handovers, RegExp])[] = [
@@ -23,6 +26,11 @@ const faulty: readonly (readonly [Handovers, RegExp])[] = [
     { form: 'in band', workers: 2, packets: 5, promotions: 2, kept: 1, variant: 'any value' },
     /another state/,
   ],
+  [{ form: 'in band', workers: 2, packets: 3, promotions: 1, moves: true, variant: 'both' }, /should not/],
+  [
+    { form: 'in band', workers: 2, packets: 4, promotions: 1, moves: true, variant: 'nothing kept' },
+    /another state/,
+  ],
   // Over queues that lose frames the in-band form as it stands is not enough: the value itself may be lost.
   [
     { form: 'in band', workers: 2, packets: 3, promotions: 1, loss: true },
@@ -30,9 +38,9 @@ const faulty: readonly (readonly [Handovers, RegExp])[] = [
   ],
 ]
 
-const name = ({ form, workers, packets, promotions, loss, kept, variant }: Handovers): string =>
+const name = ({ form, workers, packets, promotions, loss, kept, moves, variant }: Handovers): string =>
   `${form}${variant ? `, ${variant}` : ''}, ${workers} workers, ${packets} packets, ${promotions} times heavy` +
-  `${loss ? ', any frame lost' : ''}${kept ? `, ${kept} kept` : ''}`
+  `${loss ? ', any frame lost' : ''}${kept ? `, ${kept} kept` : ''}${moves ? ', moving' : ''}`
 
 for (const shape of sound)
   test(`${name(shape)}: every packet meets the state of the serial run`, t => {

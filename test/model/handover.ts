@@ -1,8 +1,8 @@
 // How a key becomes heavy and light again, as a model: its packets, queues to 2 or 3 workers, any order of steps.
 //
-// `barrier` is what is built (src/engine/rebalance.ts): the key changes its kind when no packet is under way. Frames may be
-// lost; a worker that misses something waits for the barrier, as docs/recovery.md has it at the latest. `in band` is what
-// a sequencer without barriers would have to do (docs/decisions/0292): nothing built, but no guess either.
+// `in band` is what is built where items can be made (src/engine/in-band.ts), over queues that lose nothing. `barrier`: the key
+// changes its kind when no packet is under way, as others do (src/engine/rebalance.ts). Frames may be lost; a worker that misses
+// something waits for the barrier, as docs/recovery.md has it at the latest. In band with loss is lossy-handover.ts.
 //
 // The key's state is the set of packets it has seen, so that a packet which meets another state than the serial run's is
 // noticed. A frame is taken from its queue, and all of it done, in one step. Read explore.ts first.
@@ -20,6 +20,8 @@ export interface Handovers {
   readonly loss?: boolean
   /** In band: items that the sequencer keeps while it waits for the owner's value; one more and it gives up. */
   readonly kept?: number
+  /** In band: the key may also move to another worker, with its bucket. */
+  readonly moves?: boolean
   /** What is done differently. */
   readonly variant?: Variant
 }
@@ -27,9 +29,9 @@ export interface Handovers {
 /**
  * `no barrier`: the key changes its kind while packets are under way. `nothing kept`: the sequencer forgets the items between
  * its request and the value. `bare`: becoming light, workers are not sent the items they miss. `any value`: a value that the
- * sequencer has given up on counts all the same.
+ * sequencer has given up on counts all the same. `both`: a key that moves is not deleted where it was.
  */
-export type Variant = 'no barrier' | 'nothing kept' | 'bare' | 'any value'
+export type Variant = 'no barrier' | 'nothing kept' | 'bare' | 'any value' | 'both'
 
 const mode = { light: 0, waiting: 1, heavy: 2 } as const
 /** Frames: what they are, then three numbers. */
@@ -63,7 +65,7 @@ const below = (n: number): number => bit(n) - 1
 const ones = (mask: number): number => mask.toString(2).split('1').length - 1
 
 export function handoverModel(shape: Handovers): Model {
-  const { form, workers, packets, promotions, loss = false, kept = 2, variant } = shape
+  const { form, workers, packets, promotions, loss = false, kept = 2, moves = false, variant } = shape
   const places = packets + 4
   const size = own.queue + frameBytes * places
   const base = (w: number): number => workersAt + w * size
@@ -197,6 +199,18 @@ export function handoverModel(shape: Handovers): Model {
         t[at.first] = t[at.next]
         t[at.kept] = 0
       })
+      if (!moves || s[at.mode] !== mode.waiting || request !== s[at.request]) continue
+      for (const owner of all)
+        if (owner !== s[at.owner])
+          step(`a value comes in, and the key goes to worker ${owner}`, t => {
+            t.set([0, 0], at.inbox + 2 * k)
+            send(t, owner, frame.install, value, t[at.kept], t[at.owner] + 1)
+            // With no items to replay: the old owner has processed them all.
+            if (variant !== 'both') send(t, t[at.owner], frame.demote, owner + 1, 0, 1)
+            t[at.mode] = mode.light
+            t[at.owner] = owner
+            t[at.kept] = 0
+          })
     }
     if (s[at.mode] === mode.heavy && s[at.demoted] < promotions)
       for (const owner of all)
