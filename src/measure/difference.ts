@@ -9,6 +9,7 @@
 import type { Environment } from './environment.js'
 import { ratioOfLists } from './ranks.js'
 import type { BenchmarkRecord } from './record.js'
+import type { Summary } from './statistics.js'
 
 export type Verdict = 'better' | 'worse' | 'same' | 'too few samples'
 
@@ -24,6 +25,8 @@ export interface Difference {
   /** How far from 1 the ratio must be to count. */
   readonly noise: number
   readonly verdict: Verdict
+  /** Whether the medians are no further apart than the larger of the two spreads that the runs printed. */
+  readonly agree: boolean
 }
 
 export interface Differences {
@@ -64,7 +67,21 @@ export function differencesOf(
 function differenceOf(before: BenchmarkRecord, after: BenchmarkRecord, least: number): Difference {
   const { ratio, interval } = ratioOfLists(after.samples, before.samples)
   const noise = Math.max(least, before.summary.spread, after.summary.spread)
-  return { before, after, ratio, interval, noise, verdict: verdictOf(ratio, interval, noise, after.better) }
+  return {
+    before,
+    after,
+    ratio,
+    interval,
+    noise,
+    verdict: verdictOf(ratio, interval, noise, after.better),
+    agree: isWithin(before.summary, after.summary),
+  }
+}
+
+/** As a reader of the two numbers would judge it: nothing is added to what was printed. */
+function isWithin(before: Summary, after: Summary): boolean {
+  if (before.median === after.median) return true
+  return Math.abs(Math.log(after.median / before.median)) <= Math.log1p(Math.max(before.spread, after.spread))
 }
 
 function verdictOf(

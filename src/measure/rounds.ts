@@ -13,6 +13,8 @@ import type { BenchmarkRecord } from './record.js'
 /** Foreign CPU time allowed during a round, as a share of one CPU; and never less than two ticks. */
 const FOREIGN_SHARE = 0.05
 const FOREIGN_LEAST_SECONDS = 0.02
+/** How many times the rounds that were asked for short ones may become. */
+const mostTimes = 5
 
 export interface RoundOptions {
   /** Rounds that count; each has one sample of every candidate. */
@@ -21,6 +23,8 @@ export interface RoundOptions {
   readonly warmup: number
   /** Rounds that may be run again; as many as there are rounds if absent. */
   readonly repeats?: number
+  /** Rounds that are over sooner go on until so many seconds of undisturbed ones, but not beyond five times as many. */
+  readonly seconds?: number
   /** Reads the load of others; for tests. */
   readonly load?: () => LoadSnapshot | undefined
 }
@@ -33,7 +37,7 @@ export interface Rounds<T> {
 
 export async function takeRounds<T>(
   candidates: readonly (() => T | Promise<T>)[],
-  { rounds, warmup, repeats = rounds, load = readLoad }: RoundOptions,
+  { rounds, warmup, repeats = rounds, seconds: wanted = 0, load = readLoad }: RoundOptions,
 ): Promise<Rounds<T>> {
   const samples: T[][] = candidates.map(() => [])
   const once = async (): Promise<T[]> => {
@@ -45,7 +49,10 @@ export async function takeRounds<T>(
   let rejected = 0
   let kept = 0
   let known = true
-  while (samples[0].length < rounds) {
+  let spent = 0
+  const isEnough = (taken: number): boolean =>
+    taken >= rounds && (spent >= wanted || taken >= rounds * mostTimes)
+  while (!isEnough(samples[0].length)) {
     const before = load()
     const begun = process.hrtime.bigint()
     const taken = await once()
@@ -59,6 +66,7 @@ export async function takeRounds<T>(
       }
       kept++
     }
+    spent += seconds
     for (const [i, sample] of taken.entries()) samples[i].push(sample)
   }
   return { samples, disturbed: known ? { rejected, kept } : null }

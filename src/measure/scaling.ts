@@ -8,15 +8,15 @@
  * different kinds and carry it in `kind`; no caller may join them in one line.
  */
 
-import { storeSource } from '../engine/packets.js'
 import type { PacketStore } from '../engine/packets.js'
 import { plan } from '../engine/plan.js'
 import type { RunOptions } from '../engine/plan.js'
 import { start } from '../engine/run.js'
 import type { RunResult } from '../engine/run.js'
 import type { Artifact } from '../engine/artifact.js'
-import type { Loss } from '../engine/transport.js'
+import { randomLoss } from '../engine/transport.js'
 import type { Strategy } from '../strategy/strategy.js'
+import { laidOut } from './laid-out.js'
 import { takeRounds } from './rounds.js'
 import type { BenchmarkRecord } from './record.js'
 import { median } from './statistics.js'
@@ -36,7 +36,8 @@ const epoch = { packets: 16_384 }
 export interface Way {
   readonly strategy: Strategy
   readonly workers: number
-  readonly loss?: Loss
+  /** Share of frames that are lost between sequencer and workers, at random by seed 1. */
+  readonly lossRate?: number
   /** Instead of the subject's. */
   readonly settings?: RunOptions['settings']
 }
@@ -57,6 +58,10 @@ export interface Projection {
 export interface Effort {
   readonly rounds: number
   readonly clock: WorkClock
+  /** Rounds before those that count; what V8 takes to optimise the loops if absent. */
+  readonly warmup?: number
+  /** Short rounds go on for so many seconds. */
+  readonly seconds?: number
 }
 
 /** Packets that are run before V8 has optimised the loops. */
@@ -68,7 +73,12 @@ export async function project(
   subject: Subject,
   store: PacketStore,
   ways: readonly Way[],
-  { rounds, clock }: Effort,
+  {
+    rounds,
+    clock,
+    seconds = 0,
+    warmup = Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
+  }: Effort,
 ): Promise<Projection[]> {
   // V8 keeps optimised code as long as somebody holds a module of the same bytes.
   const held = new WebAssembly.Module(subject.artifact.wasm)
@@ -76,7 +86,8 @@ export async function project(
     ways.map(way => runner(subject, store, way, clock)),
     {
       rounds,
-      warmup: Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
+      warmup,
+      seconds,
       repeats: Math.ceil(rounds / 2),
     },
   )
@@ -107,15 +118,25 @@ export async function measure(
   store: PacketStore,
   ways: readonly Way[],
   rounds: number,
+  seconds = 0,
 ): Promise<{
   readonly mpps: readonly (readonly number[])[]
   readonly disturbed: BenchmarkRecord['disturbed']
 }> {
   const { samples, disturbed } = await takeRounds(
     ways.map(way => runner(subject, store, way)),
-    { rounds, warmup: 1, repeats: Math.ceil(rounds / 2) },
+    { rounds, warmup: 1, repeats: Math.ceil(rounds / 2), seconds },
   )
   return { mpps: samples.map(list => list.map(r => r.received / 1e6 / r.seconds)), disturbed }
+}
+
+/** One layout for each store, as long as anybody has the store. */
+const sources = new WeakMap<PacketStore, ReturnType<typeof laidOut>>()
+
+function laidOutOnce(store: PacketStore): ReturnType<typeof laidOut> {
+  const open = sources.get(store) ?? laidOut(store)
+  sources.set(store, open)
+  return open
 }
 
 /** What is kept of a run: not its memory, which with the state of every worker may be a gigabyte. */
@@ -127,7 +148,8 @@ function runner(
   way: Way,
   clock?: WorkClock,
 ): () => Promise<Sample> {
-  const { strategy, workers, loss } = way
+  const { strategy, workers, lossRate = 0 } = way
+  const loss = lossRate > 0 ? randomLoss(1, lossRate) : undefined
   const alone = clock !== undefined
   const values = way.settings ?? settings
   const planned = plan(artifact, {
@@ -140,7 +162,7 @@ function runner(
   })
   if ('error' in planned) throw new Error(planned.error)
   const input = {
-    open: storeSource(store),
+    open: laidOutOnce(store),
     epoch,
     ...(loss && { loss }),
     ...(clock && { clock: clock.now }),

@@ -7,7 +7,6 @@
  */
 
 import { availableParallelism } from 'node:os'
-import type { PacketStore } from '../engine/packets.js'
 import { hybrid } from '../strategy/hybrid.js'
 import { rebalanced } from '../strategy/rebalanced.js'
 import { replicatedByValue } from '../strategy/replicated-by-value.js'
@@ -21,14 +20,19 @@ import { fitModel, modelError } from './model.js'
 import type { CostPoint, ModelParameters } from './model.js'
 import { makeRecord } from './record.js'
 import type { BenchmarkRecord } from './record.js'
-import { measure, project } from './scaling.js'
-import type { Effort, Projection, Subject, Way } from './scaling.js'
+import type { TraceKey } from './repetition.js'
+import type { Repetitions } from './repetitions.js'
+import type { Projection, Subject, Way } from './scaling.js'
 import { median } from './statistics.js'
+import type { WorkClock } from './thread-clock.js'
 
 export type Kind = 'projected' | 'measured'
 export type Sequencer = 'software' | 'hardware' | 'included'
 
-export interface StudyOptions extends Effort {
+export interface StudyOptions {
+  readonly repetitions: Repetitions
+  /** What projections are timed by. */
+  readonly clock: WorkClock
   readonly workers: readonly number[]
   readonly environment: Environment
   /** Only these strategies, by name; all that the program allows if absent. */
@@ -73,11 +77,11 @@ function measurable({ artifact }: Subject, only?: readonly string[]): Strategy[]
 export async function study(
   program: string,
   subject: Subject,
-  store: PacketStore,
+  trace: TraceKey,
   options: StudyOptions,
 ): Promise<Study> {
-  const { workers, rounds, clock, environment, strategies: only } = options
-  const about = { program, trace: store.name, packets: store.count }
+  const { workers, repetitions, clock, environment, strategies: only } = options
+  const about = { program, trace: trace.name, packets: trace.packets }
   const records: BenchmarkRecord[] = []
   const shares = new Map<string, readonly number[]>()
   const costs: CostPoint[] = []
@@ -114,11 +118,10 @@ export async function study(
   }
   for (const n of workers) {
     if (ways.length === 0) break
-    const found = await project(
+    const found = await repetitions.project(
       subject,
-      store,
+      trace,
       ways.map(strategy => ({ strategy, workers: n })),
-      { rounds, clock },
     )
     for (const p of found) {
       add(p.way, 'projected', 'software', p.software, p.disturbed)
@@ -135,7 +138,7 @@ export async function study(
         workers.filter(n => n <= cpus).map(n => ({ strategy, workers: n })),
       ),
     ]
-    const { mpps, disturbed } = await measure(subject, store, all, rounds)
+    const { mpps, disturbed } = await repetitions.measure(subject, trace, all)
     all.forEach((way, i) => add(way, 'measured', 'included', mpps[i], disturbed))
   }
   return { ...about, records, shares, costs }

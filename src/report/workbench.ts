@@ -2,14 +2,14 @@
  * What figures are made on: compiled programs, traces and studies, each made once however many figures ask for it.
  */
 
-import type { PacketStore } from '../engine/packets.js'
 import { dispatchCost } from '../measure/dispatch.js'
 import type { Environment } from '../measure/environment.js'
+import type { TraceKey } from '../measure/repetition.js'
+import type { Repetitions } from '../measure/repetitions.js'
 import type { Effort, Subject } from '../measure/scaling.js'
 import { study } from '../measure/study.js'
 import type { Study } from '../measure/study.js'
 import type { CostSubject } from '../measure/veth-cost.js'
-import { standardTrace, traceStore } from '../measure/traces.js'
 import type { TraceName } from '../measure/traces.js'
 
 /** A compiled program, and what a table says of it. */
@@ -24,6 +24,7 @@ export interface ReportedProgram extends Subject {
 }
 
 export interface WorkbenchOptions extends Effort {
+  readonly repetitions: Repetitions
   readonly packets: number
   readonly workers: readonly number[]
   readonly environment: Environment
@@ -34,6 +35,11 @@ export interface WorkbenchOptions extends Effort {
   /** The same programs for the kernel, `idle` among them. */
   readonly kernel: (name: string) => Promise<CostSubject>
   readonly tell: (what: string) => void
+  /** Where finished studies are kept, so that an interrupted report goes on; nowhere if absent. */
+  readonly parts?: {
+    get(name: string): unknown
+    set(name: string, part: unknown): void
+  }
 }
 
 export class Workbench {
@@ -48,25 +54,29 @@ export class Workbench {
     return this.#once(`program ${name} ${recovery}`, () => this.options.compile(name, { recovery }))
   }
 
-  store(trace: TraceName): Promise<PacketStore> {
-    const { packets } = this.options
-    return this.#once(`trace ${trace}`, () =>
-      Promise.resolve(traceStore(trace, { seed: 1, ...standardTrace(trace, packets) }, packets)),
-    )
+  trace(name: TraceName): TraceKey {
+    return { name, packets: this.options.packets }
   }
 
   study(name: string, trace: TraceName): Promise<Study> {
     return this.#once(`study ${name} ${trace}`, async () => {
+      const { parts } = this.options
+      const kept = parts?.get(`study ${name} ${trace}`) as Study | undefined
+      if (kept) return kept
       this.options.tell(`${name}, ${trace}`)
-      const [program, store] = [await this.program(name), await this.store(trace)]
-      return study(program.name, program, store, { ...this.options, threads: true })
+      const program = await this.program(name)
+      const found = await study(program.name, program, this.trace(trace), { ...this.options, threads: true })
+      // The next study's repetitions are processes that have seen nothing of this one.
+      this.options.repetitions.close()
+      parts?.set(`study ${name} ${trace}`, found)
+      return found
     })
   }
 
   /** What being handed a packet costs, ns. */
   dispatch(trace: TraceName): Promise<number> {
     return this.#once(`dispatch ${trace}`, async () =>
-      dispatchCost(await this.options.idle(), await this.store(trace), this.options),
+      dispatchCost(await this.options.idle(), this.trace(trace), this.options.repetitions),
     )
   }
 

@@ -67,7 +67,18 @@ test('keep appends to a ledger, which compare reads, and refuses what has no com
 })
 
 test('scaling: every point is a record that says whether it was measured or projected', async () => {
-  const args = ['--trace', 'single-flow', '--packets', '2000', '--rounds', '1', '--workers', '1,2,5']
+  const args = [
+    '--trace',
+    'single-flow',
+    '--packets',
+    '2000',
+    '--rounds',
+    '1',
+    '--workers',
+    '1,2,5',
+    '--processes',
+    '1',
+  ]
   const out = join(folder, 'scaling.json')
   const ended = await hairpin(['bench', 'scaling', 'port-knocking', ...args, '--out', out, '--json'])
   assert.equal(ended.code, 0, ended.err)
@@ -113,6 +124,8 @@ test('figures: files and a report that says what holds', async () => {
     '--packets',
     '2000',
     '--rounds',
+    '1',
+    '--processes',
     '1',
     '--out',
     out,

@@ -25,6 +25,7 @@ export const command: Command = {
   flags: {
     packets: { type: 'string' },
     rounds: { type: 'string' },
+    processes: { type: 'string' },
     workers: { type: 'string' },
     trace: { type: 'string', multiple: true },
     strategy: { type: 'string', short: 's', multiple: true },
@@ -41,6 +42,7 @@ export const command: Command = {
     in: { type: 'string', short: 'i' },
     with: { type: 'string' },
     quick: { type: 'boolean' },
+    resume: { type: 'boolean' },
     only: { type: 'string', multiple: true },
     set: { type: 'string', multiple: true },
     table: { type: 'string', multiple: true },

@@ -63,6 +63,7 @@ function textOf(found: Differences): string {
     `${kinds.map(v => `${count(v)} ${v}`).join(', ')}` +
       (onlyBefore.length ? `; ${onlyBefore.length} only before` : '') +
       (onlyAfter.length ? `; ${onlyAfter.length} only after` : ''),
+    `${differences.filter(d => d.agree).length} of ${differences.length} medians agree within the spread that the runs print`,
     '',
   ].join('\n')
 }
@@ -83,7 +84,7 @@ function ratioText({ ratio, interval }: Difference): string {
 }
 
 const jsonOf = ({ differences, onlyBefore, onlyAfter, surroundings }: Differences): object => ({
-  differences: differences.map(({ before, after, ratio, interval, noise, verdict }) => ({
+  differences: differences.map(({ before, after, ratio, interval, noise, verdict, agree }) => ({
     name: after.name,
     unit: after.unit,
     better: after.better,
@@ -98,6 +99,7 @@ const jsonOf = ({ differences, onlyBefore, onlyAfter, surroundings }: Difference
     unstable: before.unstable || after.unstable,
     disturbed: isDisturbed(before) || isDisturbed(after),
     verdict,
+    agree,
   })),
   onlyBefore: onlyBefore.map(titleOf),
   onlyAfter: onlyAfter.map(titleOf),

@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import { isSlice } from '../../analysis/slice.js'
 import { identityOf } from '../../measure/difference.js'
 import { readEnvironment } from '../../measure/environment.js'
+import { Repetitions } from '../../measure/repetitions.js'
 import type { CostSubject } from '../../measure/veth-cost.js'
 import { csvOf, stabilityOf } from '../../report/figure.js'
 import type { Figure } from '../../report/figure.js'
 import { figures } from '../../report/figures/all.js'
+import { repeated } from '../../report/figures/scaling.js'
 import { reportHtml } from '../../report/html.js'
+import { minutesText, plannedSeconds } from '../../report/plan.js'
 import { drawChart } from '../../report/svg.js'
 import { Workbench } from '../../report/workbench.js'
 import type { ReportedProgram } from '../../report/workbench.js'
@@ -22,12 +25,22 @@ import { grid } from '../grid.js'
 import { hint } from '../nearest.js'
 import { compileProgram } from '../program.js'
 import { amountOf, effortFlags, teller } from './effort.js'
+import { openParts } from './parts.js'
 import { idleProgram, idleSubject, programFile } from './subjects.js'
 
-export const figuresPart = { run: make, flags: [...effortFlags, 'quick', 'only', 'out'] }
+export const figuresPart = { run: make, flags: [...effortFlags, 'quick', 'only', 'out', 'resume'] }
 
-const quickly = { packets: 40_000, rounds: 3, workers: '1,2,4,7,14' }
-const fully = { packets: 200_000, rounds: 9, workers: '1,2,3,4,5,6,7,10,14' }
+/** After `extraMinutes` no process is added because results differ: what is left takes as long as planned. */
+const quickly = { packets: 120_000, rounds: 3, processes: 5, workers: '1,2,4,7,14', extraMinutes: 5 }
+const fully = {
+  packets: 300_000,
+  rounds: 3,
+  processes: 7,
+  workers: '1,2,3,4,5,6,7,10,14',
+  extraMinutes: 35,
+}
+
+const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0)
 
 async function make(flags: Flags, io: Io): Promise<number> {
   if (flags.positionals.length > 0)
@@ -39,38 +52,84 @@ async function make(flags: Flags, io: Io): Promise<number> {
         `--only takes ${Object.keys(figures).join(', ')}, not ${name}.${hint(name, Object.keys(figures))}`,
       )
   const names = Object.keys(figures).filter(name => chosen.length === 0 || chosen.includes(name))
-  const amount = amountOf(flags, isSet(flags, 'quick') ? quickly : fully)
+  const standard = isSet(flags, 'quick') ? quickly : fully
+  const amount = amountOf(flags, standard)
   const folder = text(flags, 'out') ?? 'hairpin-figures'
   const environment = readEnvironment()
   const telling = teller(io)
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  const repetitions = new Repetitions({
+    ...amount,
+    deadline: performance.now() + 60_000 * standard.extraMinutes,
+    signal: stop.signal,
+  })
+  const { packets, workers, rounds, processes } = amount
+  const { commit, cpu, cores } = environment
+  const parts = openParts(
+    folder,
+    { packets, workers, rounds, processes, commit, cpu, cores },
+    isSet(flags, 'resume'),
+  )
+  const planned = plannedSeconds(names, amount)
   let part = ''
+  let left = ''
   const bench = new Workbench({
     ...amount,
+    repetitions,
     environment,
     cpus: availableParallelism(),
     compile: (name, options) => reported(name, io, options?.recovery === true),
     idle: idleSubject,
     kernel: name => forKernel(name, io),
-    tell: what => telling.tell(`${part}: ${what}`),
+    tell: what => telling.tell(`${part}: ${what}`, left),
+    parts,
   })
+  if (!isSet(flags, 'json'))
+    io.out(
+      `figures: ${names.length}; ${repeated(repetitions)}; ${minutesText(sum(planned))} where nobody disturbs them\n\n`,
+    )
   const began = performance.now()
   const made: Figure[] = []
-  for (const name of names) {
-    part = name
-    telling.tell(name)
-    const figure = await figures[name](bench)
+  /** Planned seconds of figures that an earlier run has made. */
+  let before = 0
+  try {
+    for (const [k, name] of names.entries()) {
+      part = name
+      const kept = parts.get(`figure ${name}`) as Figure | undefined
+      // What is left takes as much longer than planned as what is done did.
+      const [done, ahead] = [sum(planned.slice(0, k)) - before, sum(planned.slice(k))]
+      const pace = done > 0 ? (performance.now() - began) / 1000 / done : 1
+      left = minutesText(ahead * pace)
+      telling.tell(name, left)
+      if (kept) before += planned[k]
+      const figure = kept ?? (await figures[name](bench).finally(() => repetitions.close()))
+      telling.clear()
+      if (stop.signal.aborted) throw new Error('interrupted')
+      parts.set(`figure ${name}`, figure)
+      made.push(figure)
+      keep(folder, figure)
+      if (!isSet(flags, 'json'))
+        io.out(
+          `${figure.title}${kept ? ' (made before)' : ''}\n${grid(
+            [{ title: '' }, { title: '' }],
+            figure.claims.map(c => [c.holds, c.paper]),
+            2,
+            98,
+          )}\n\n`,
+        )
+    }
+  } catch (error) {
     telling.clear()
-    made.push(figure)
-    keep(folder, figure)
-    if (!isSet(flags, 'json'))
-      io.out(
-        `${figure.title}\n${grid(
-          [{ title: '' }, { title: '' }],
-          figure.claims.map(c => [c.holds, c.paper]),
-          2,
-          98,
-        )}\n\n`,
-      )
+    if (!stop.signal.aborted) throw error
+    throw new Failure(
+      `interrupted; what is finished is in ${folder}, and the same command with --resume goes on`,
+      exit.interrupted,
+    )
+  } finally {
+    repetitions.close()
+    process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt)
   }
   const seconds = (performance.now() - began) / 1000
   const command = [
@@ -78,6 +137,7 @@ async function make(flags: Flags, io: Io): Promise<number> {
     ...(isSet(flags, 'quick') ? ['--quick'] : []),
     ...chosen.map(n => `--only ${n}`),
   ].join(' ')
+  parts.clear()
   const report = join(folder, 'report.html')
   const records = new Map(made.flatMap(f => f.records).map(r => [identityOf(r), r]))
   if (records.size > 0) write(join(folder, 'records.json'), `${JSON.stringify([...records.values()])}\n`)
@@ -88,7 +148,7 @@ async function make(flags: Flags, io: Io): Promise<number> {
       command,
       clock: amount.clock.kind,
       settings: [
-        `${amount.packets} packets a trace, ${amount.rounds} repetitions, workers ${amount.workers.join(', ')}, ${seconds.toFixed(0)} s in all`,
+        `${amount.packets} packets a trace, ${repeated(repetitions)}, workers ${amount.workers.join(', ')}, ${seconds.toFixed(0)} s in all`,
       ],
       figures: made,
     }),

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { formatEnvironment, readEnvironment } from '../../measure/environment.js'
 import { dispatchCost } from '../../measure/dispatch.js'
+import { Repetitions } from '../../measure/repetitions.js'
 import { predicted } from '../../measure/model.js'
 import { traceNames } from '../../measure/traces.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
@@ -15,7 +16,7 @@ import { isSet, text, texts } from '../flags.js'
 import { grid } from '../grid.js'
 import { strategyOf } from '../inputs.js'
 import { amountOf, effortFlags, teller } from './effort.js'
-import { idleSubject, paperPrograms, storeOf, subjectOf } from './subjects.js'
+import { idleSubject, paperPrograms, subjectOf, traceNamed } from './subjects.js'
 
 export const scalingPart = {
   run: scaling,
@@ -23,7 +24,7 @@ export const scalingPart = {
 }
 
 async function scaling(flags: Flags, io: Io): Promise<number> {
-  const amount = amountOf(flags, { packets: 100_000, rounds: 5, workers: '1,2,4,7,14' })
+  const amount = amountOf(flags, { packets: 200_000, rounds: 3, processes: 5, workers: '1,2,4,7,14' })
   const names = flags.positionals.length ? flags.positionals : paperPrograms
   const traces = texts(flags, 'trace')
   const wanted = texts(flags, 'strategy').map(name => strategyOf(name).name)
@@ -37,18 +38,24 @@ async function scaling(flags: Flags, io: Io): Promise<number> {
     const subject = await subjectOf(name, flags, io)
     for (const trace of traces.length ? traces : traceNames) {
       telling.tell(`${subject.name}, ${trace}`)
-      const store = storeOf(trace, amount.packets)
-      const d = await dispatchCost(idle, store, amount)
-      const found = await study(subject.name, subject, store, {
-        ...amount,
-        environment,
-        ...(wanted.length > 0 && { strategies: wanted }),
-        threads: !isSet(flags, 'projected-only'),
-      })
-      const model = modelOf(found, d)
-      studies.push({ ...found, model })
-      telling.clear()
-      if (!json) io.out(`${textOf(found, model, amount.workers)}\n`)
+      const key = { name: traceNamed(trace), packets: amount.packets }
+      const repetitions = new Repetitions({ ...amount })
+      try {
+        const d = await dispatchCost(idle, key, repetitions)
+        const found = await study(subject.name, subject, key, {
+          ...amount,
+          repetitions,
+          environment,
+          ...(wanted.length > 0 && { strategies: wanted }),
+          threads: !isSet(flags, 'projected-only'),
+        })
+        const model = modelOf(found, d)
+        studies.push({ ...found, model })
+        telling.clear()
+        if (!json) io.out(`${textOf(found, model, amount.workers)}\n`)
+      } finally {
+        repetitions.close()
+      }
     }
   }
   const records = studies.flatMap(s => s.records)
@@ -68,8 +75,8 @@ function keep(path: string, result: object): void {
   }
 }
 
-const headline = ({ packets, rounds, clock }: ReturnType<typeof amountOf>): string =>
-  `${packets} packets, ${rounds} rounds in turn, Mpps as median (lowest–highest), * unstable; projected from ${clock.kind}`
+const headline = ({ packets, rounds, clock, processes, most }: ReturnType<typeof amountOf>): string =>
+  `${packets} packets; ${processes === most ? processes : `${processes} to ${most}`} processes, each the median of ${rounds} rounds; Mpps as median of processes (lowest–highest), * unstable; projected from ${clock.kind}`
 
 const modelJson = ({ program, trace, model }: Study & { readonly model: ModelFit | undefined }): object[] =>
   model === undefined

@@ -61,7 +61,11 @@ export async function idleProgram(): Promise<Compiled> {
 export const idleSubject = async (): Promise<Subject> => ({ artifact: (await idleProgram()).artifact })
 
 /** A standard trace in memory. `single-flow` may be written for `single flow`. */
-export function storeOf(given: string, packets: number): PacketStore {
+export const storeOf = (given: string, packets: number): PacketStore =>
+  standardStore(traceNamed(given), packets)
+
+/** A standard trace's name as it was given. */
+export function traceNamed(given: string): TraceName {
   const name = given.replaceAll('-', ' ')
   const found = traceNames.find(known => known === name)
   if (found === undefined) {
@@ -71,7 +75,7 @@ export function storeOf(given: string, packets: number): PacketStore {
         (near === undefined ? '' : ` Did you mean ${near}?`),
     )
   }
-  return standardStore(found, packets)
+  return found
 }
 
 export const standardStore = (name: TraceName, packets: number): PacketStore =>

@@ -3,26 +3,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openCapture } from '../../device/capture.js'
-import { compiledWalkers } from '../../device/walker.js'
-import { plan } from '../../engine/plan.js'
-import { start } from '../../engine/run.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
-import { takeRounds } from '../../measure/rounds.js'
-import { single } from '../../strategy/single.js'
 import { writePcap } from '../../traffic/pcapfile.js'
 import type { Figure } from '../figure.js'
 import { pointOf } from '../series.js'
 import type { Workbench } from '../workbench.js'
+import { repeated } from './scaling.js'
 
 const sizes = [64, 128, 256, 512, 1024, 1500]
+/** The longest packets of all fill a file of 150 MB, which must stay in the page cache with the others. */
+const mostPackets = 100_000
 
 export async function figure2(bench: Workbench): Promise<Figure> {
-  const { packets, rounds, clock, environment, tell } = bench.options
+  const { repetitions, clock, environment, tell } = bench.options
+  const packets = Math.min(bench.options.packets, mostPackets)
   const program = await bench.program('forwarder')
-  const planned = plan(program.artifact, { strategy: single, cores: 1, virtual: true, wholeSlabs: true })
-  if ('error' in planned) throw new Error(planned.error)
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-figure-'))
   try {
     const files = sizes.map(size => {
@@ -39,35 +35,27 @@ export async function figure2(bench: Workbench): Promise<Figure> {
       })
       return path
     })
-    const candidates = files.map(path => async () => {
-      const open = (memory: WebAssembly.Memory, workspace: number) =>
-        openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) })
-      const result = await start(program.artifact, planned, single, { open, clock: clock.now })
-      const per = (milliseconds: number): number => (1e6 * milliseconds) / result.received
-      return { receive: per(result.readMilliseconds), compute: per(result.workers[0].busyMilliseconds) }
-    })
-    const { samples, disturbed } = await takeRounds(candidates, { rounds, warmup: 3, repeats: rounds })
-    const record = (
+    tell('forwarder, reading')
+    const times = await repetitions.captures(program, files)
+    const series = (
       unit: string,
-      size: number,
-      of: (s: { receive: number; compute: number }) => number,
-      k: number,
-    ): BenchmarkRecord =>
-      makeRecord({
-        name: 'forwarder',
-        unit,
-        better: unit === 'ns' ? 'lower' : 'higher',
-        parameters: { size, packets, clock: clock.kind },
-        environment,
-        samples: samples[k].map(of),
-        disturbed,
-      })
-    const series = (unit: string, of: (s: { receive: number; compute: number }, size: number) => number) =>
-      sizes.map((size, k) => record(unit, size, s => of(s, size), k))
-    const rates = series('Mpps', s => 1e3 / (s.receive + s.compute))
-    const bits = series('Gbit/s', (s, size) => (8 * size) / (s.receive + s.compute))
-    const receive = series('ns', s => s.receive)
-    const compute = series('ns', s => s.compute)
+      of: (receive: number, compute: number, size: number) => number,
+    ): BenchmarkRecord[] =>
+      sizes.map((size, k) =>
+        makeRecord({
+          name: 'forwarder',
+          unit,
+          better: unit.startsWith('ns') ? 'lower' : 'higher',
+          parameters: { size, packets, clock: clock.kind },
+          environment,
+          samples: times.receive[k].map((receive, i) => of(receive, times.compute[k][i], size)),
+          disturbed: times.disturbed,
+        }),
+      )
+    const rates = series('Mpps', (receive, compute) => 1e3 / (receive + compute))
+    const bits = series('Gbit/s', (receive, compute, size) => (8 * size) / (receive + compute))
+    const receive = series('ns receive', ns => ns)
+    const compute = series('ns program', (_, ns) => ns)
     const points = (records: readonly BenchmarkRecord[]) => records.map((r, k) => pointOf(r, sizes[k]))
     const x = { label: 'bytes of a packet', ticks: [64, 512, 1024, 1500] }
     const [first, last] = [compute[0], compute[compute.length - 1]].map(r => r.summary.median)
@@ -115,7 +103,7 @@ export async function figure2(bench: Workbench): Promise<Figure> {
         },
       ],
       notes: [
-        `${packets.toLocaleString('en')} packets a size, ${rounds} repetitions in turn, times are ${clock.kind}.`,
+        `${packets.toLocaleString('en')} packets a size; ${repeated(repetitions)}; times are ${clock.kind}.`,
       ],
       records: [...rates, ...receive, ...compute],
     }

@@ -11,10 +11,13 @@ import type { Workbench } from '../workbench.js'
 
 const programs = Object.keys(paperParameters)
 const flows = 512
-const packetsSent = 200_000
+const packetsSent = 500_000
+/** A round is a sample here: all programs in turn, in one process, since what differs is the kernel's to decide. */
+const leastRounds = 7
 
 export async function kernelTable(bench: Workbench): Promise<Figure> {
-  const { rounds, environment, tell } = bench.options
+  const { environment, tell } = bench.options
+  const rounds = Math.max(leastRounds, bench.options.rounds)
   const paper = 'Receiving is most of a packet’s time in a driver: d is 53 to 91 % of t (table 4).'
   const shared = {
     id: 'table-4-kernel',

@@ -1,11 +1,9 @@
 /** Figure 10: what the history's bytes cost on a wire, and what recovery from lost frames costs. */
 
 import { fixedBytes } from '../../backend/wasm/loops/value.js'
-import { randomLoss } from '../../engine/transport.js'
 import { paperParameters, predicted } from '../../measure/model.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
-import { project } from '../../measure/scaling.js'
 import { replicatedByValue } from '../../strategy/replicated-by-value.js'
 import { replicatedWithRecovery } from '../../strategy/replicated-with-recovery.js'
 import { sharded } from '../../strategy/sharded.js'
@@ -82,30 +80,24 @@ export async function figure10(bench: Workbench): Promise<Figure> {
 const rates = [0, 0.0001, 0.001, 0.01]
 
 async function recoveryChart(bench: Workbench) {
-  const { environment, clock, packets, workers } = bench.options
+  const { environment, clock, packets, workers, repetitions } = bench.options
   const counts = workers.filter(n => n >= 2)
   const plain = await bench.program('port-knocking')
   const recovering = await bench.program('port-knocking', true)
-  const store = await bench.store('university')
+  const trace = bench.trace('university')
   const records: BenchmarkRecord[] = []
   const lines = new Map<string, BenchmarkRecord[]>()
   for (const n of counts) {
     bench.options.tell(`port-knocking with recovery, ${n} workers`)
-    const without = await project(
+    const without = await repetitions.project(
       plain,
-      store,
+      trace,
       [replicatedByValue, sharded].map(strategy => ({ strategy, workers: n })),
-      bench.options,
     )
-    const lossy = await project(
+    const lossy = await repetitions.project(
       recovering,
-      store,
-      rates.map(rate => ({
-        strategy: replicatedWithRecovery,
-        workers: n,
-        ...(rate > 0 && { loss: randomLoss(1, rate) }),
-      })),
-      bench.options,
+      trace,
+      rates.map(lossRate => ({ strategy: replicatedWithRecovery, workers: n, lossRate })),
     )
     const labels = ['SCR, no recovery', 'RSS', ...rates.map(rate => `recovery, ${100 * rate} % lost`)]
     for (const [i, found] of [...without, ...lossy].entries()) {

@@ -1,6 +1,7 @@
 /** Figures 1, 6 and 7: throughput by strategy and number of cores. */
 
 import type { TraceName } from '../../measure/traces.js'
+import type { Repetitions } from '../../measure/repetitions.js'
 import type { Study } from '../../measure/study.js'
 import type { Chart, Series } from '../chart.js'
 import type { Claim, Figure } from '../figure.js'
@@ -173,5 +174,9 @@ export async function figure7(bench: Workbench): Promise<Figure> {
   }
 }
 
-export const notes = ({ options: { packets, rounds } }: Workbench): string =>
-  `${packets.toLocaleString('en')} packets of at most 192 bytes, ${rounds} repetitions in turn; no loss criterion: memory loses nothing, so a rate is a service rate.`
+export const notes = ({ options: { packets, repetitions } }: Workbench): string =>
+  `${packets.toLocaleString('en')} packets of at most 192 bytes; ${repeated(repetitions)}; no loss criterion: memory loses nothing, so a rate is a service rate.`
+
+/** How often something was measured, in words. */
+export const repeated = ({ options: { processes, most, rounds } }: Repetitions): string =>
+  `${processes === most ? processes : `${processes} to ${most}`} processes, each the median of ${rounds} rounds in turn`

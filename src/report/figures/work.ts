@@ -1,6 +1,5 @@
 /** Figures 8 and 9: how the work is spread over cores, and how scaling falls as the program takes longer. */
 
-import { project } from '../../measure/scaling.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
 import { projectable } from '../../measure/study.js'
@@ -15,19 +14,17 @@ import { notes } from './scaling.js'
 const counts = [2, 4, 7]
 
 export async function figure8(bench: Workbench): Promise<Figure> {
-  const { environment, clock, packets } = bench.options
+  const { environment, clock, packets, repetitions } = bench.options
   const program = await bench.program('token-bucket')
-  const store = await bench.store('university')
   const strategies = projectable(program, ['replicated', 'sharded', 'rebalanced'])
   const busy = new Map<string, Series['points'][number][]>()
   const records = new Map<string, BenchmarkRecord[]>()
   for (const workers of counts) {
     bench.options.tell(`token-bucket, ${workers} workers`)
-    const found = await project(
+    const found = await repetitions.project(
       program,
-      store,
+      bench.trace('university'),
       strategies.map(strategy => ({ strategy, workers })),
-      bench.options,
     )
     for (const { way, shares, perPacket, disturbed } of found) {
       const { name } = way.strategy
@@ -112,16 +109,19 @@ const cores = [1, 2, 4, 7]
 const paperDispatch = 104
 
 export async function figure9(bench: Workbench): Promise<Figure> {
-  const { environment, clock, packets } = bench.options
+  const { environment, clock, packets, repetitions } = bench.options
   const program = await bench.program('busy-forwarder')
-  const store = await bench.store('uniform')
   const costs: { readonly iterations: number; readonly record: BenchmarkRecord; readonly workers: number }[] =
     []
   for (const iterations of rounds) {
     bench.options.tell(`busy-forwarder, ${iterations} rounds`)
     const settings = new Map([['iterations', BigInt(iterations)]])
     const ways = cores.map(workers => ({ strategy: replicatedByValue, workers, settings }))
-    for (const { way, hardware, disturbed } of await project(program, store, ways, bench.options))
+    for (const { way, hardware, disturbed } of await repetitions.project(
+      program,
+      bench.trace('uniform'),
+      ways,
+    ))
       costs.push({
         iterations,
         workers: way.workers,
