@@ -19,7 +19,7 @@ interface Member {
 }
 
 /** Milliseconds within which a worker answers, unless it hangs. */
-const patience = 3000
+const patience = 15_000
 
 export class QueueCrew {
   readonly #members: Member[] = []
