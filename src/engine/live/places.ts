@@ -6,6 +6,7 @@ import type { Attachment } from '../../sys/xdp.js'
 import type { XdpMode } from '../../sys/link.js'
 import { countedSince, driverCounts } from '../kernel/driver.js'
 import type { DriverCounts } from '../kernel/driver.js'
+import type { SteeredTable } from './table.js'
 
 const nothing: DriverCounts = {
   handed: undefined,
@@ -17,10 +18,14 @@ const nothing: DriverCounts = {
 export class Places {
   readonly attachments: readonly Attachment[]
   readonly #before: readonly DriverCounts[]
+  readonly #table: SteeredTable | undefined
   #after: readonly DriverCounts[] | undefined
 
-  /** Attaches to all interfaces or to none. Throws what attaching throws. */
-  constructor(program: BpfProgram, names: readonly string[], mode: XdpMode) {
+  /**
+   * Attaches to all interfaces or to none. Throws what attaching throws. A card's table that has all packets on one queue
+   * is put back when the program has come off.
+   */
+  constructor(program: BpfProgram, names: readonly string[], mode: XdpMode, table?: SteeredTable) {
     const attachments: Attachment[] = []
     const before: DriverCounts[] = []
     try {
@@ -28,10 +33,13 @@ export class Places {
         before.push(driverCounts(name))
         attachments.push(attachXdp(program, name, mode))
       }
+      table?.confirm()
     } catch (error) {
       for (const a of attachments) a.detach()
+      table?.restore()
       throw error
     }
+    this.#table = table
     this.attachments = attachments
     this.#before = before
   }
@@ -45,11 +53,13 @@ export class Places {
   detach(): void {
     if (this.#after) return
     for (const a of this.attachments) a.detach()
+    this.#table?.restore()
     this.#after = this.#now()
   }
 
   close(): void {
     for (const a of this.attachments) a.detach()
+    this.#table?.restore()
   }
 
   /** In generic mode no driver is asked. */

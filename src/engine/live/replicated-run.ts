@@ -30,6 +30,7 @@ import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
+import type { SteeredTable } from './table.js'
 import { added, figuresOfEach, MappedMaps, recoveryOfAll, stateOf, workerFigures } from './workers.js'
 
 export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
@@ -43,6 +44,8 @@ export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'ru
   readonly clock: 'exact' | 'coarse'
   /** The receive queue that all packets come by; undefined: there are several, or several interfaces. */
   readonly queue: number | undefined
+  /** The card's table, where it has them come by that queue; put back when the run ends. */
+  readonly table?: SteeredTable
   /** The CPU of the funnel. */
   readonly funnelCpu: number
   readonly mode: 'native' | 'generic'
@@ -78,7 +81,7 @@ export class ReplicatedRun implements LiveRun {
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Replicable, options: ReplicatedRunOptions) {
-    const { record, ...rest } = options
+    const { record, table, ...rest } = options
     const { interfaces: names, workers: count, cpus, queueSize, queue, mode, clock, recovery = false } = rest
     const { admitted = queueSize, before = (worker: BpfProgram) => worker } = rest
     const keep = <T extends { close(): void }>(object: T): T => {
@@ -115,7 +118,7 @@ export class ReplicatedRun implements LiveRun {
       this.#recording = record === undefined ? undefined : keep(this.#record(record, names))
       const views = this.#memory.map(maps => maps.view(mapNames.runtime))
       this.#clocks = new Clocks(views, runtime.timestamp, process.hrtime.bigint())
-      this.#places = keep(new Places(funnel?.program ?? packets.program, names, mode))
+      this.#places = keep(new Places(funnel?.program ?? packets.program, names, mode, table))
     } catch (error) {
       this.close()
       throw error

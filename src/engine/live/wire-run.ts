@@ -46,6 +46,7 @@ import { Passages } from './passages.js'
 import { Places } from './places.js'
 import { flushWorkers, until } from './replicated-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
+import type { SteeredTable } from './table.js'
 import { MappedMaps } from './workers.js'
 
 export interface WireRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
@@ -58,6 +59,8 @@ export interface WireRunOptions extends Pick<LoadOptions, 'settings' | 'rules' |
   /** Items in each frame; one less than workers if left out. */
   readonly slots?: number
   readonly queue: number | undefined
+  /** As of ReplicatedRun. */
+  readonly table?: SteeredTable
   readonly funnelCpu: number
   readonly queueSize: number
   readonly mode: XdpMode
@@ -78,7 +81,18 @@ export class WireRun implements LiveRun {
 
   /** Loads and attaches, to all interfaces or to none. */
   constructor(subject: Replicable, options: WireRunOptions) {
-    const { interfaces, out, workers, slots = workers - 1, cpus, queue, funnelCpu, queueSize, mode } = options
+    const {
+      interfaces,
+      out,
+      workers,
+      slots = workers - 1,
+      cpus,
+      queue,
+      funnelCpu,
+      queueSize,
+      mode,
+      table,
+    } = options
     const keep = <T extends { close(): void }>(object: T): T => {
       this.#made.push(object)
       return object
@@ -110,7 +124,7 @@ export class WireRun implements LiveRun {
       const funnel = this.#funnelled ? keep(new Funnel(funnelCpu, packets)) : undefined
       this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
       this.#own = keep(new MappedMaps(packets.maps, [sequencerMap, mapNames.runtime]))
-      this.#places = keep(new Places(funnel?.program ?? packets.program, interfaces, mode))
+      this.#places = keep(new Places(funnel?.program ?? packets.program, interfaces, mode, table))
     } catch (error) {
       this.close()
       throw error

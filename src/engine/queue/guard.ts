@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { undo } from './isolate.js'
 import type { Undo } from './isolate.js'
@@ -38,17 +39,25 @@ export function startGuard(): Guard {
   }
 }
 
+/** Milliseconds after which the kernel has taken off what a process that is gone had attached. */
+const programGone = 500
+
 /** The other process. */
 async function guard(): Promise<void> {
   let steps: readonly Undo[] = []
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   for await (const line of createInterface({ input: process.stdin })) steps = JSON.parse(line) as Undo[]
-  for (const step of steps)
+  const back = (step: Undo): void => {
     try {
       undo(step)
     } catch {
       // The interface has gone, or somebody was faster.
     }
+  }
+  steps.forEach(back)
+  // The program of who was killed may go later than this, and a card that is set up anew then may not have its table.
+  await pause(programGone)
+  steps.filter(step => step.kind === 'indirection').forEach(back)
 }
 
 if (process.argv[2] === 'guard' && process.argv[1] === fileURLToPath(import.meta.url)) void guard()
