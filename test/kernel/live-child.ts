@@ -17,6 +17,8 @@ export interface Event {
   readonly sequenced: number
   readonly unaccounted: number
   readonly funnel?: number
+  readonly steered?: number
+  readonly sources?: string
   readonly headerBytes?: number
   readonly message?: string
   readonly recordLost?: number

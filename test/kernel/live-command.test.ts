@@ -257,6 +257,46 @@ test('interfaces that go down or are deleted are named within seconds', { skip }
   }
 })
 
+test('a neighbour without an answer and a full queue are named within three seconds', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, box: {} },
+    pairs: [
+      {
+        queues: 2,
+        ends: [
+          { namespace: 'left', device: 'a', xdp: 'drop' },
+          { namespace: 'box', device: 'b', addresses: ['10.9.3.2/24'] },
+        ],
+      },
+    ],
+  })
+  const named = async (errors: () => string, what: RegExp): Promise<void> => {
+    for (const end = performance.now() + 3000; !what.test(errors()); await setTimeout(20))
+      assert.ok(performance.now() < end, errors())
+  }
+  try {
+    const flags = ['--iface', 'b', '--cores', '2', '--queue', '32', '--set', 'iterations=4096']
+    const live = await begin(lab, 'programs/busy-forwarder.ts', ...flags)
+    assert.deepEqual([live.events[0].steered, live.events[0].funnel], [undefined, 0])
+    assert.match(
+      live.events[0].sources!,
+      /2 queues funnelled through CPU 0; the driver of b has no indirection/,
+    )
+    await lab.run('box', datagrams('10.9.3.99', 1, 1))
+    await named(live.errors, /1 neighbour on b without an answer/)
+    const packets = [new Uint8Array(60).fill(2, 0, 12)]
+    const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a' }))
+    await sender.send(100_000)
+    sender.close()
+    await named(live.errors, /packets are lost \(workerQueue\)/)
+    const { last } = await live.end('SIGINT')
+    assert.ok(last.drops.workerQueue > 0)
+    assert.equal(last.unaccounted, 0)
+  } finally {
+    lab.down()
+  }
+})
+
 test('what cannot be is refused before anything is attached, with what to do', { skip }, async () => {
   const lab = up({
     namespaces: { left: {}, box: {} },
@@ -286,6 +326,12 @@ test('what cannot be is refused before anything is attached, with what to do', {
     assert.match(await refused(file, '--iface', 'b', '--cores', '2'), /ip link set dev b mtu 3506/)
     assert.match(await refused(file, '--iface', 'nope', '--cores', '2'), /there is no interface nope/)
     assert.match(await refused(file, '--iface', 'b', '--loss', '1%'), /--loss is of captures/)
+    assert.match(
+      await refused(file, '--iface', 'b', '--sequenced', '--cores', '3'),
+      /b has 1 receive queue, .*3 workers/,
+    )
+    assert.match(await refused(file, '--iface', 'b', '--steer', 'tabel', '--cores', '2'), /table/)
+    assert.match(await refused(file, '--iface', 'b', '--steer', 'table'), /of strategy replicated/)
     assert.match(await refused(file, '--iface', 'b', '--strategy', 'replcated'), /replicated/)
     assert.match(await refused(file, '--in', 'x.pcap', '--seconds', '3'), /--seconds is of live runs/)
   } finally {

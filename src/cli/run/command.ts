@@ -62,11 +62,12 @@ export const command: Command = {
     slots: { type: 'string' },
     to: { type: 'string' },
     sequenced: { type: 'boolean' },
+    steer: { type: 'string' },
     'no-recovery': { type: 'boolean' },
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
-    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record', 'no-recovery'].find(
+    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record', 'no-recovery', 'steer'].find(
       name => flags.values[name] !== undefined,
     )
     if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)

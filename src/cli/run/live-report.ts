@@ -21,6 +21,10 @@ export interface Started {
   readonly headerBytes?: number
   readonly workers?: readonly number[]
   readonly funnel?: number
+  /** The receive queue that the card's table has all packets come by. */
+  readonly steered?: number
+  /** How packets of several queues come to the sequencer, in words. */
+  readonly sources?: string
   /** File that packets are recorded in. */
   readonly record?: string
   /** The interface that frames leave by for workers elsewhere. */
@@ -36,7 +40,10 @@ export function startText(started: Started, why?: string): string {
   const where = `${program} on ${interfaces.join(' and ')}, ${mode} mode: ${strategy}`
   const because = why === undefined ? '' : ` (auto: ${why})`
   if (started.to !== undefined)
-    return `${where}; frames with ${headerBytes} bytes of history leave by ${started.to}, for workers elsewhere`
+    return (
+      `${where}; frames with ${headerBytes} bytes of history leave by ${started.to}, for workers elsewhere` +
+      `${started.sources === undefined ? '' : `\n${started.sources}`}`
+    )
   if (started.queues !== undefined)
     return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each${recovers(started)}`
   if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
@@ -48,7 +55,7 @@ export function startText(started: Started, why?: string): string {
       ? 'one sequencer in the driver'
       : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
   return (
-    `${where}, ${seats}\n` +
+    `${where}, ${seats}\n${started.sources === undefined ? '' : `${started.sources}\n`}` +
     `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only${recovers(started)}`
   )
 }

@@ -25,6 +25,7 @@ import { interfaceNames, withKernelAsync } from '../kernel.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
 import { inForm, sharingOf } from '../sharing.js'
+import { DropTeller } from './live-drops.js'
 import { balanceText, countsOf, figuresJson, secondText } from '../bypass/report.js'
 
 /** Flags of `run` that are of captures, or of the kernel's backend. */
@@ -42,6 +43,7 @@ const others = [
   'state',
   'record',
   'queue',
+  'steer',
 ]
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const [frames, batch] = [4096, 256]
@@ -67,6 +69,11 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
     throw new UsageError(`--address takes an address with its prefix, 10.0.0.1/24, not ${given}`)
   const json = isSet(flags, 'json')
   const event = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
+  const warn = (message: string): void => {
+    io.err(`hairpin run: ${message}\n`)
+    if (json) event({ event: 'warning', message })
+  }
+  const drops = new DropTeller()
   return withKernelAsync(async () => {
     const rows = rowsOf(flags, artifact, interfaceNames())
     let [interrupted, began] = [false, performance.now()]
@@ -76,6 +83,8 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
     for (const signal of signals) process.on(signal, stop)
     let before: QueueFigures | undefined
     let publication: Publication | undefined
+    /** What was wrong when it was last looked at. */
+    let told = new Set<string>()
     let at = began
     try {
       const result = await runLive({
@@ -102,7 +111,12 @@ export async function runLiveWasm(flags: Flags, seconds: number | undefined, io:
           else io.out(`${startText(artifact.name, strategy, cores, ready)}\n`)
           if (ready.shortcoming !== undefined) io.err(`${ready.shortcoming}\n`)
         },
+        complaints(all) {
+          for (const message of all) if (!told.has(message)) warn(message)
+          told = new Set(all)
+        },
         progress(figures, workers) {
+          for (const message of drops.news(Object.entries(figures.drops))) warn(message)
           const now = performance.now()
           publication?.tell({ ...countsOf(figures), workers })
           if (json) event({ event: 'figures', ...figuresJson(figures) })

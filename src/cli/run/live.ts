@@ -1,6 +1,7 @@
 // hairpin run --iface: a program on live interfaces, for every strategy that the kernel has. README.md beside this file
 // is the help; docs/live.md says how such a run works.
 
+import { complaintsOf } from '../../engine/queue/complaints.js'
 import { kernelForm } from '../../engine/kernel/form.js'
 import { frameFormat, logEntriesFor, logsFit } from '../../engine/kernel/replicated.js'
 import { kernelSharing } from '../../engine/kernel/sharing.js'
@@ -12,6 +13,7 @@ import { SequencedRun } from '../../engine/live/sequenced-run.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
 import { ShardedRun } from '../../engine/live/sharded-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
+import type { SteeredTable } from '../../engine/live/table.js'
 import { defaultQueueSize } from '../../engine/live/spray.js'
 import { dumpState, mergeDumps } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
@@ -32,7 +34,9 @@ import { loadExpanded } from '../program.js'
 import type { Expanded } from '../program.js'
 import { endJson, endText, figuresJson, pageOf, startText } from './live-report.js'
 import type { Started } from './live-report.js'
+import { DropTeller } from './live-drops.js'
 import { LiveScreen } from './live-screen.js'
+import { steer, steeringText, wayOf } from './live-steer.js'
 
 const strategies = ['single', 'shared', 'sharded', 'replicated', 'auto'] as const
 const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sharded' }
@@ -55,7 +59,7 @@ const ofCaptures = [
 ]
 
 /** Flags that are of strategy replicated only. */
-const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery']
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'steer']
 
 const everyMilliseconds = 1000
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -70,6 +74,7 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
   requireBackend(flags)
   if (isSet(flags, 'recovery') && isSet(flags, 'no-recovery'))
     throw new UsageError('--recovery and --no-recovery are opposites: give one')
+  wayOf(flags)
   const cores = integer(flags, 'cores', { least: 1, most: 64 }) ?? 1
   const seconds = secondsOf(flags)
   const { strategy, why } = await strategyOf(flags, file, cores, io)
@@ -180,8 +185,19 @@ function open(
   if (to !== undefined && recovery)
     throw new UsageError('--recovery is of workers, and --to says that they are elsewhere')
   if (isSet(flags, 'sequenced')) {
-    if (to !== undefined || record !== undefined)
-      throw new UsageError('--to and --record are of a sequencer, and --sequenced says that it is elsewhere')
+    if (to !== undefined || record !== undefined || text(flags, 'steer') !== undefined)
+      throw new UsageError(
+        '--to, --record and --steer are of a sequencer, and --sequenced says that it is elsewhere',
+      )
+    for (const device of names.map(deviceNamed)) {
+      const queues = queuesOf(device)
+      if (queues < cores)
+        throw new Failure(
+          `${device.name} has ${queues} receive queue${queues === 1 ? '' : 's'}, and each of the ${cores} workers needs ` +
+            `one: ethtool -L ${device.name} rx ${cores} (or combined ${cores}), or fewer --cores`,
+          exit.program,
+        )
+    }
     // Frames come over a wire, and wires lose some.
     const recovery = !isSet(flags, 'no-recovery')
     const run = new SequencedRun(subject, { ...parts, recovery })
@@ -192,41 +208,62 @@ function open(
     return { name, mtu: device.mtu, queues: queuesOf(device) }
   }
   const out = to === undefined ? undefined : look(to)
-  const place = { interfaces: names.map(look), mode, online: onlineCpus(), ...(out && { out }) }
-  const planned = planLive(place, format, cores)
-  if ('error' in planned) throw new Failure(planned.error, exit.program)
+  const interfaces = names.map(look)
+  const place = { interfaces, mode, online: onlineCpus(), ...(out && { out }) }
+  const possible = planLive(place, format, cores)
+  if ('error' in possible) throw new Failure(possible.error, exit.program)
   const queueSize = queueSizeOf(flags)
-  if (to !== undefined) {
-    const run = new WireRun(subject, { ...parts, ...planned, queueSize, out: deviceNamed(to).index })
-    const { headerBytes } = planned
-    return { run, started: { ...begun, mode: run.attachments[0].mode, headerBytes, to } }
-  }
   const entries = logEntriesFor(cores, queueSize)
-  if (recovery && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
+  if (to === undefined && recovery && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
     throw new Failure(
       `${cores} logs of ${entries} entries, for queues of ${queueSize} frames, are more than a program reaches: ` +
         'a smaller --queue, or fewer --cores',
       exit.program,
     )
-  const run = new ReplicatedRun(subject, {
-    ...parts,
-    ...planned,
-    queueSize,
-    recovery,
-    clock: 'exact',
-    ...(record !== undefined && { record }),
-  })
+  // What cannot be was refused before the table of a card is touched.
+  const steered = steer(wayOf(flags), interfaces, mode)
+  const { table } = steered
+  const planned = table ? { ...possible, queue: table.queue } : possible
+  const sources = steeringText(interfaces, steered, planned.funnelCpu)
+  const told = { ...(sources !== undefined && { sources }), ...(table && { steered: table.queue }) }
+  const made = { ...parts, ...planned, queueSize, ...(table && { table }) }
+  if (to !== undefined) {
+    const run = restoring(table, () => new WireRun(subject, { ...made, out: deviceNamed(to).index }))
+    const { headerBytes } = planned
+    return { run, started: { ...begun, ...told, mode: run.attachments[0].mode, headerBytes, to } }
+  }
+  const run = restoring(
+    table,
+    () =>
+      new ReplicatedRun(subject, {
+        ...made,
+        recovery,
+        clock: 'exact',
+        ...(record !== undefined && { record }),
+      }),
+  )
   return {
     run,
     started: {
       ...begun,
       mode: run.attachments[0].mode,
+      ...told,
       headerBytes: planned.headerBytes,
       ...(record !== undefined && { record }),
       workers: run.seats.map(s => s.cpu),
       recovery,
       ...(planned.queue === undefined && { funnel: planned.funnelCpu }),
     },
+  }
+}
+
+/** Puts a card's table back if the run that would do so later does not come about. */
+function restoring<T>(table: SteeredTable | undefined, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    table?.restore()
+    throw error
   }
 }
 
@@ -250,6 +287,9 @@ class Live {
   readonly #expanded: Expanded
   readonly #began = performance.now()
   readonly #gone = new Set<string>()
+  readonly #drops = new DropTeller()
+  /** What was wrong with interfaces when they were last looked at. */
+  #complaints: ReadonlySet<string> = new Set()
   #last: { figures: LiveFigures; at: number }
   #ending = false
   #resolve!: (code: number) => void
@@ -306,15 +346,17 @@ class Live {
   #watch(figures: LiveFigures): void {
     const there = allInterfaces()
     const attached = this.#run.attachments
+    const complaints = new Set<string>()
     for (const { interfaceIndex, interfaceName, mode } of attached) {
       const device = there.find(d => d.index === interfaceIndex)
       if (device === undefined) this.#tell(interfaceName, `${interfaceName} was deleted`)
       else if (!device.xdp.some(x => x.mode === mode))
         this.#tell(interfaceName, `the program was taken off ${interfaceName}`)
-      else if (!device.up)
-        this.#tell(`${interfaceName} down`, `${interfaceName} is down: nothing comes from it`)
-      else this.#gone.delete(`${interfaceName} down`)
+      else for (const complaint of complaintsOf(device)) complaints.add(complaint)
     }
+    for (const complaint of complaints) if (!this.#complaints.has(complaint)) this.#warn(complaint)
+    this.#complaints = complaints
+    for (const message of this.#drops.news(liveBalance(figures).drops)) this.#warn(message)
     figures.workers.forEach((w, k) => {
       if (hasStopped(w)) this.#tell(`worker ${k}`, `worker ${k} ${whyStopped(w)}`)
     })
@@ -328,6 +370,10 @@ class Live {
   #tell(key: string, message: string): void {
     if (this.#gone.has(key)) return
     this.#gone.add(key)
+    this.#warn(message)
+  }
+
+  #warn(message: string): void {
     this.#io.err(`hairpin run: ${message}\n`)
     if (this.#json) this.#io.out(`${JSON.stringify({ event: 'warning', message })}\n`)
   }

@@ -12,12 +12,12 @@ import { findInterface } from '../../sys/interfaces.js'
 import type { NetworkInterface } from '../../sys/interfaces.js'
 import { here, inNamespace } from '../../sys/namespace.js'
 import type { HeldNamespace } from '../../sys/namespace.js'
-import { unresolvedNeighbours } from '../../sys/neighbours.js'
 import { attachXdp } from '../../sys/xdp.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { Artifact } from '../artifact.js'
 import type { RunOptions } from '../plan.js'
 import { QueueCrew } from './crew.js'
+import { complaintsOf } from './complaints.js'
 import { checkQueue, frameSizeFor, receiveQueues } from './device.js'
 import { addLosses, figuresOf, noLosses } from './figures.js'
 import type { QueueFigures, Losses } from './figures.js'
@@ -326,9 +326,7 @@ export class Bypass {
           gone: `interface ${name} has gone: it was deleted or moved to another namespace`,
           warnings: [],
         }
-      const warnings: string[] = []
-      if (!found.up) warnings.push(`${name} is down: it receives nothing until ip link set dev ${name} up`)
-      else if (!found.carrier) warnings.push(`${name} has no carrier: its other end is down or away`)
+      const warnings = complaintsOf(found, [this.way.index])
       const { programId } = found.xdp.find(x => x.mode === this.attachment.mode) ?? {}
       if (programId === undefined) return { gone: `the XDP program was taken off ${name}`, warnings }
       for (const { queue, isolation } of this.#queues) {
@@ -338,11 +336,6 @@ export class Bypass {
             `rule ${missing.join(', ')} of ${name} to queue ${queue} was removed by somebody else`,
           )
       }
-      const neighbours = unresolvedNeighbours(index) + unresolvedNeighbours(this.way.index)
-      if (neighbours > 0)
-        warnings.push(
-          `${neighbours} neighbour${neighbours > 1 ? 's' : ''} on ${name} without an answer: replies to them wait in the kernel (ip neigh)`,
-        )
       const turns = this.#crew.turns()
       turns.forEach((n, w) => {
         if (n === this.#turns[w])

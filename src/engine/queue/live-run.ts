@@ -16,6 +16,7 @@ import type { RunOptions } from '../plan.js'
 import { start } from '../run.js'
 import type { RunResult } from '../run.js'
 import { makeMemory } from '../make-memory.js'
+import { complaintsOf } from './complaints.js'
 import { checkQueue, frameSizeFor, receiveQueues } from './device.js'
 import { addLosses, figuresOf, noLosses } from './figures.js'
 import type { QueueFigures } from './figures.js'
@@ -53,6 +54,8 @@ export interface LiveRunOptions {
   /** Told every `everyMilliseconds` what happened so far. */
   readonly progress?: (figures: QueueFigures, workers: readonly WorkerCounts[]) => void
   readonly everyMilliseconds?: number
+  /** Told twice a second what is wrong with the interfaces, in words that stay the same as long as it is; often nothing. */
+  readonly complaints?: (all: readonly string[]) => void
 }
 
 /** A worker's own packets, and those of others that it replayed. */
@@ -194,9 +197,8 @@ export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
       const now = performance.now()
       if (now - looked > lookEvery) {
         looked = now
-        const gone = inNamespace(home.path, () => devices.find(d => !findInterface(d.index)))
-        if (gone)
-          throw new Error(`interface ${gone.name} has gone: it was deleted or moved to another namespace`)
+        const all = inNamespace(home.path, () => devices.flatMap(d => lookAt(d, way.index)))
+        options.complaints?.(all)
       }
       if (options.progress && now - told > (options.everyMilliseconds ?? 1000)) {
         told = now
@@ -237,6 +239,13 @@ export async function runLive(options: LiveRunOptions): Promise<LiveResult> {
   } finally {
     for (const action of closing.toReversed()) action()
   }
+}
+
+/** What is wrong with an interface; throws if it is not there. */
+function lookAt({ name, index }: NetworkInterface, way: number): string[] {
+  const found = findInterface(index)
+  if (found) return complaintsOf(found, [way])
+  throw new Error(`interface ${name} has gone: it was deleted or moved to another namespace`)
 }
 
 function release({ steering, attachment }: { steering: Steering; attachment: Attachment }): void {

@@ -76,3 +76,54 @@ test(
     }
   },
 )
+
+test(
+  'in user space too: a neighbour, lost packets, a link that is down and one that is deleted are named',
+  { skip: withoutAfXdp },
+  async () => {
+    const lab = hosts()
+    let err = ''
+    const named = async (what: RegExp): Promise<void> => {
+      for (const end = performance.now() + 3000; !what.test(err); await pause(20))
+        assert.ok(performance.now() < end, err)
+    }
+    try {
+      const args = [
+        'programs/busy-forwarder.ts',
+        '--iface',
+        'wire',
+        '--backend',
+        'wasm',
+        '--set',
+        'iterations=4096',
+      ]
+      const child = spawn(
+        'nsenter',
+        [`--net=${lab.path('right')}`, process.execPath, main, 'run', ...args, '--json'],
+        { cwd: root, env: { ...process.env, HAIRPIN_CACHE: join(folder, 'cache') } },
+      )
+      let out = ''
+      child.stdout.on('data', (part: Buffer) => (out += part.toString()))
+      child.stderr.on('data', (part: Buffer) => (err += part.toString()))
+      for (const end = performance.now() + 20_000; !out.includes('started'); await pause(20))
+        assert.ok(performance.now() < end && child.exitCode === null, err)
+      const source = `require('node:dgram').createSocket('udp4').send('x', 9, '10.77.0.99', () => process.exit())`
+      await lab.run('right', [process.execPath, '-e', source])
+      await named(/1 neighbour on wire without an answer/)
+      const sender = lab.inNamespace('left', () => openLiveSender({ packets: [udpFrame(9)], device: 'out' }))
+      await sender.send(100_000)
+      sender.close()
+      await named(/packets are lost \(frameMissing\)/)
+      await lab.run('right', ['ip', 'link', 'set', 'dev', 'wire', 'down'])
+      await named(/wire is down/)
+      await lab.run('right', ['ip', 'link', 'delete', 'dev', 'wire'])
+      const [code] = (await once(child, 'close')) as [number]
+      assert.equal(code, 1, err)
+      assert.match(err, /interface wire has gone/)
+      for (const line of out.trim().split('\n'))
+        assert.deepEqual(problemsOf(JSON.parse(line), schema), [], line)
+    } finally {
+      lab.down()
+    }
+  },
+)
