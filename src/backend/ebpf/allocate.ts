@@ -9,6 +9,7 @@ import { frequencies } from './frequency.js'
 import { interference } from './liveness.js'
 import type { Interference } from './liveness.js'
 import type { Machine, Value } from './machine.js'
+import { slotsOf } from './slots.js'
 
 export type Location = { readonly register: Register } | { readonly slot: number }
 
@@ -29,7 +30,8 @@ export function allocate(machine: Machine): Allocation {
   const graph = interference(machine, often)
   // Values that should share a register are coloured as one, unless that costs a place on the stack.
   const plain = color(graph)
-  const joined = coalesce(graph, affinities(machine, often), { either: either.length, kept: kept.length })
+  const pairs = affinities(machine, often)
+  const joined = coalesce(graph, pairs, { either: either.length, kept: kept.length })
   const together = color(joined.graph)
   const cost = ({ spilled }: Colouring, of: Interference): number =>
     [...spilled].reduce((sum, v) => sum + (of.weight.get(v) ?? 0), 0)
@@ -37,15 +39,7 @@ export function allocate(machine: Machine): Allocation {
   const { registers, spilled: classes } = better ? together : plain
   const leader = better ? joined.leader : (v: Value): Value => v
   const spilled = new Set(graph.values.filter(v => classes.has(leader(v))))
-  const slots = new Map<Value, number>()
-  for (const v of graph.values) {
-    if (!spilled.has(v)) continue
-    const taken = new Set([...graph.neighbours.get(v)!].map(n => slots.get(n)))
-    const liked = v.like && slots.get(v.like)
-    let slot = liked !== undefined && !taken.has(liked) ? liked : 0
-    while (taken.has(slot)) slot++
-    slots.set(v, slot)
-  }
+  const slots = slotsOf(graph, spilled, pairs)
   return {
     location: v => {
       const register = registers.get(leader(v))

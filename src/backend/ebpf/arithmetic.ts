@@ -76,7 +76,11 @@ export function writeBinary(out: Out, i: Instr, dst: Value, a: Operand, b: Opera
       copy(out, d, a, mov)
       out.push(operation.reg(d, y))
     } else if (commutes.has(i.op)) out.push(operation.reg(d, out.read(a, r0)))
-    else {
+    else if (i.op === 'sub' && isValue(a)) {
+      // a - d = -d + a, without a third register.
+      const x = out.read(a, r0)
+      out.push((wide ? neg64 : neg32)(d), operation === alu64.sub ? alu64.add.reg(d, x) : alu32.add.reg(d, x))
+    } else {
       copy(out, r0, a, mov)
       out.push(operation.reg(r0, y), mov.reg(d, r0))
     }
