@@ -50,6 +50,11 @@ export class RangesOnDemand extends Ranges {
     return range ? zeroIn(range) : 'loop'
   }
 
+  /** As `at`; undefined if it takes a loop to find out. */
+  atIfLoopless(value: Instr, block: Block): Interval | undefined {
+    return this.loopless(() => this.at(value, block))
+  }
+
   /** What `find` finds, if that takes no loop. */
   private loopless(find: () => Interval): Interval | undefined {
     this.looped = false
@@ -82,5 +87,24 @@ export class RangesOnDemand extends Ranges {
   /** Every operand, but for those that control does not bring. */
   protected override arrives({ id }: Instr): boolean {
     return this.known[id] !== undefined || id >= this.places.length || this.places[id] !== undefined
+  }
+}
+
+/**
+ * Ranges for a pass that asks about a few values or about all of them. Of few, what takes a loop to find out can be
+ * anything.
+ */
+export class RangesOfFew {
+  private readonly few: RangesOnDemand | undefined
+  private readonly all: Ranges | undefined
+
+  constructor(func: Func, options: RangeOptions, ofAll: boolean) {
+    if (ofAll) this.all = new Ranges(func, options)
+    else this.few = new RangesOnDemand(func, options)
+  }
+
+  /** What the value can be while the block is executed, of a value that was there when this was made. */
+  at(value: Instr, block: Block): Interval {
+    return this.all?.at(value, block) ?? this.few?.atIfLoopless(value, block) ?? everything(value.type)
   }
 }

@@ -34,7 +34,7 @@ interface Settled {
   readonly cond: Instr
   readonly outcome: boolean
   readonly entry: Block | undefined
-  /** The values in the condition: what is known of one bears on the others. */
+  /** The values in the condition, but for constants: what is known of one bears on the others. */
   readonly values: ReadonlySet<Instr>
 }
 
@@ -102,7 +102,8 @@ export class Ranges {
       if (value.op === 'const') continue
       enter(this.mentions, value, settled)
       enter(this.guards, value, guards)
-      if (value.type === 'i1' && opInfo(value.op).fold) for (const a of value.args) values.add(a)
+      if (value.type === 'i1' && opInfo(value.op).fold)
+        for (const a of value.args) if (a.op !== 'const') values.add(a)
       if (value.op === 'sub') values.add(value.args[0])
     }
   }
@@ -211,8 +212,10 @@ export class Ranges {
     this.staleBefore = before
     this.anyStale = false
     this.facts.clear()
-    for (const block of order)
-      for (const i of block.instrs) {
+    for (const block of order) {
+      const { instrs } = block
+      for (let n = 0; n < instrs.length; n++) {
+        const i = instrs[n]
         if (round === 0) {
           this.known[i.id] = this.evaluate(i, block)
           if (i.op === 'phi' && !i.args.every(a => this.known[a.id])) this.late[i.id] = 1
@@ -231,6 +234,7 @@ export class Ranges {
         this.known[i.id] = now
         this.spread(i)
       }
+    }
     return this.anyStale
   }
 

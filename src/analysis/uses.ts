@@ -107,7 +107,11 @@ export class Users {
     const ends = new Int32Array(func.nextId)
     const each = (visit: (value: Instr, user: Instr | undefined) => void): void => {
       for (const block of func.blocks) {
-        for (const i of block.instrs) for (const a of i.args) visit(a, i)
+        const { instrs } = block
+        for (let n = 0; n < instrs.length; n++) {
+          const { args } = instrs[n]
+          for (let k = 0; k < args.length; k++) visit(args[k], instrs[n])
+        }
         for (const a of terminatorArgs(block)) visit(a, undefined)
       }
     }
@@ -119,6 +123,17 @@ export class Users {
     if (ends.length) ends[0] = 0
     each(({ id }, user) => void (this.list[ends[id]++] = user))
     this.ends = ends
+  }
+
+  /** How many operands are the value. */
+  count({ id }: Instr): number {
+    return id < this.ends.length ? this.ends[id] - (id > 0 ? this.ends[id - 1] : 0) : 0
+  }
+
+  /** Visits each user once per operand; undefined stands for a terminator. */
+  each({ id }: Instr, visit: (user: Instr | undefined) => void): void {
+    if (id >= this.ends.length) return
+    for (let k = id > 0 ? this.ends[id - 1] : 0; k < this.ends[id]; k++) visit(this.list[k])
   }
 
   /** Each user once per operand; undefined stands for a terminator. */

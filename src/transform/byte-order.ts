@@ -39,7 +39,7 @@ const compareRaw: Rule = (i, s) => {
 const maskRaw: Rule = (i, s) => {
   const [x, y] = i.args
   const c = constOf(y)
-  if (!isSwap(x) || c === undefined || s.users(x).length !== 1 || !reorders(x, x.args[0], s)) return undefined
+  if (!isSwap(x) || c === undefined || s.userCount(x) !== 1 || !reorders(x, x.args[0], s)) return undefined
   const mask = i.op === 'and' ? c & swaps[x.op] : c
   if (mask > swaps[x.op]) return undefined
   return s.make(x.op, [s.make(i.op, [x.args[0], s.const(x.type, swapped(x, mask))])])
@@ -65,7 +65,7 @@ const oneByte: Rule = (i, s) => {
 const swapParts: Rule = (i, s) => {
   const [x] = i.args
   if (x.op !== 'and' && x.op !== 'or' && x.op !== 'xor') return undefined
-  if (!x.args.some(a => a.op === i.op) || s.users(x).length !== 1) return undefined
+  if (!x.args.some(a => a.op === i.op) || s.userCount(x) !== 1) return undefined
   return s.make(
     x.op,
     x.args.map(a => s.make(i.op, [a])),
@@ -75,7 +75,7 @@ const swapParts: Rule = (i, s) => {
 /** swap(x) op swap(y) = swap(x op y), which saves a swap. */
 const swapOnce: Rule = (i, s) => {
   const [x, y] = i.args
-  if (!isSwap(x) || x.op !== y.op || [x, y].some(a => s.users(a).length !== 1)) return undefined
+  if (!isSwap(x) || x.op !== y.op || [x, y].some(a => s.userCount(a) !== 1)) return undefined
   return s.make(x.op, [s.make(i.op, [x.args[0], y.args[0]])])
 }
 
@@ -133,7 +133,7 @@ const selectRaw: Rule = (i, s) => {
       : k !== undefined && k <= swaps[x.op]
         ? s.const(y.type, swapped(x, k))
         : undefined
-  if (!other || s.users(x).length !== 1 || s.users(y).length !== 1) return undefined
+  if (!other || s.userCount(x) !== 1 || s.userCount(y) !== 1) return undefined
   return s.make(x.op, [s.make('select', [c, x.args[0], other])])
 }
 

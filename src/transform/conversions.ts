@@ -31,7 +31,7 @@ export const conversions: Rules = {
   trunc: (i, s) => {
     const [x] = i.args
     if (x.op === 'zext' || x.op === 'sext') return asNarrow(x, s)
-    if (!narrowing.has(x.op) || s.users(x).length !== 1) return undefined
+    if (!narrowing.has(x.op) || s.userCount(x) !== 1) return undefined
     const narrow = x.args.map(a => asNarrow(a, s))
     return narrow.every(a => a !== undefined) ? s.make(x.op, narrow) : undefined
   },
@@ -68,7 +68,7 @@ function equality(i: Instr, s: Site): Instr | undefined {
   if (c === undefined) return undefined
   if (x.type === 'i1') return (c === 1n) === (i.op === 'eq') ? x : s.make('not', [x])
   const k = x.args.length === 2 ? constOf(x.args[1]) : undefined
-  if (k !== undefined && s.users(x).length === 1) {
+  if (k !== undefined && s.userCount(x) === 1) {
     const before = { add: c - k, sub: c + k, xor: c ^ k }[x.op]
     if (before !== undefined) return s.make(i.op, [x.args[0], s.const(x.type, normal(x.type, before))])
   }

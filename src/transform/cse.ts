@@ -91,9 +91,14 @@ class Numbering {
     }
     const version = this.versions.get(i)
     const seen = version === undefined ? '' : version === 'start' ? 'start' : version.id
-    const ids = i.args.map(a => a.id)
-    if (commutative) ids.sort((a, b) => a - b)
-    return `${i.op} ${i.type} ${ids.join()} ${attrs.map(a => String(i.attrs[a])).join('|')} ${seen}`
+    const { args } = i
+    let key = `${i.op} ${i.type} `
+    if (commutative) {
+      const [a, b] = [args[0].id, args[1].id]
+      key += a < b ? `${a},${b}` : `${b},${a}`
+    } else for (let k = 0; k < args.length; k++) key += `,${args[k].id}`
+    for (let k = 0; k < attrs.length; k++) key += `|${i.attrs[attrs[k]]}`
+    return seen === '' ? key : `${key} ${seen}`
   }
 
   /** The value that a store just before put where the instruction reads. */

@@ -14,10 +14,14 @@ export function dce(func: Func): boolean {
     waiting.push(i)
   }
   for (const block of func.blocks) {
-    for (const i of block.instrs) if (!isRemovable(i.op)) need(i)
+    const { instrs } = block
+    for (let k = 0; k < instrs.length; k++) if (!isRemovable(instrs[k].op)) need(instrs[k])
     for (const a of terminatorArgs(block)) need(a)
   }
-  for (let i = waiting.pop(); i; i = waiting.pop()) for (const a of i.args) need(a)
+  for (let i = waiting.pop(); i; i = waiting.pop()) {
+    const { args } = i
+    for (let k = 0; k < args.length; k++) need(args[k])
+  }
   let changed = false
   for (const block of func.blocks) {
     if (block.instrs.every(i => live[i.id])) continue

@@ -18,7 +18,7 @@ function demanded(x: Instr, bits: bigint, s: Site, depth = maxDepth): Instr | un
     if (mask !== undefined && (mask & bits) === bits) return demanded(x.args[0], bits, s, depth) ?? x.args[0]
   }
   if (depth > 0 && (x.op === 'trunc' || x.op === 'shru')) return moved(x, bits, s, depth)
-  if (depth === 0 || !upward.has(x.op) || x.type === 'i1' || s.users(x).length !== 1) return undefined
+  if (depth === 0 || !upward.has(x.op) || x.type === 'i1' || s.userCount(x) !== 1) return undefined
   // A carry can come from any bit below.
   const below = x.op === 'add' || x.op === 'sub' ? fill(bits) : bits
   const parts = x.args.map(a => demanded(a, below, s, depth - 1))

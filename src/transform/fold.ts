@@ -8,7 +8,7 @@ import { opInfo } from '../ir/ops.js'
 import type { Attrs, Block, Func, Instr, Type } from '../ir/types.js'
 import { everything, exactly, isExact, maxOf, transfer } from '../analysis/interval.js'
 import type { Interval } from '../analysis/interval.js'
-import { Ranges } from '../analysis/ranges.js'
+import { RangesOfFew } from '../analysis/ranges-on-demand.js'
 import { Users } from '../analysis/uses.js'
 import { byteOrder } from './byte-order.js'
 import { comparisons, conversions } from './conversions.js'
@@ -24,6 +24,7 @@ import {
   resolve,
 } from './edit.js'
 import { arithmetic, bitwise } from './identities.js'
+import { dueAgain } from './fold-memory.js'
 import { fieldBitsOf } from './pass.js'
 import type { Facts } from './pass.js'
 import type { Rule, Rules, Site } from './rules.js'
@@ -38,13 +39,16 @@ const rulesOf = new Map<string, Rule[]>()
 for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder, demands] satisfies Rules[])
   for (const [op, rule] of Object.entries(rules)) rulesOf.set(op, [...(rulesOf.get(op) ?? []), rule])
 
-/** Folds the function until nothing is left to fold. */
+/** Folds the function until nothing is left to fold; looks at what changed since it last did (fold-memory.ts). */
 export function fold(func: Func, facts?: Facts): boolean {
   let changed = false
-  const ranges = new Ranges(func, { bits: fieldBitsOf(facts) })
+  let ranges: RangesOfFew | undefined
   const made: (Interval | undefined)[] = []
   for (let round = 0; round < maxRounds; round++) {
-    const folded = new Folding(func, ranges, made).run()
+    const uses = new Users(func)
+    const due = dueAgain(func, uses)
+    ranges ??= new RangesOfFew(func, { bits: fieldBitsOf(facts) }, due === undefined)
+    const folded = new Folding(func, ranges, made, uses, due).run()
     const branches = foldBranches(func)
     if (!folded && !branches) break
     changed = true
@@ -74,8 +78,10 @@ const isConst = (i: Instr): boolean => i.op === 'const'
 /** One round over a function. */
 class Folding implements Site {
   private readonly func: Func
-  private readonly ranges: Ranges
+  private readonly ranges: RangesOfFew
   private readonly uses: Users
+  /** By id, 1 for what is looked at; undefined if everything is. */
+  private readonly due: Uint8Array | undefined
   private readonly replaced = new Map<Instr, Instr>()
   /** Of the instructions that folding made, by id; those of the others hold on, since values only change their form. */
   private readonly made: (Interval | undefined)[]
@@ -85,11 +91,18 @@ class Folding implements Site {
   private out: Instr[] = []
   private changed = false
 
-  constructor(func: Func, ranges: Ranges, made: (Interval | undefined)[]) {
+  constructor(
+    func: Func,
+    ranges: RangesOfFew,
+    made: (Interval | undefined)[],
+    uses: Users,
+    due: Uint8Array | undefined,
+  ) {
     this.func = func
     this.ranges = ranges
     this.made = made
-    this.uses = new Users(func)
+    this.uses = uses
+    this.due = due
     this.block = func.blocks[0]
   }
 
@@ -98,7 +111,12 @@ class Folding implements Site {
       this.block = block
       this.out = []
       for (const i of block.instrs) {
+        const { args } = i
         replaceOperands(i, this.replaced)
+        if (this.due?.[i.id] === 0 && i.args === args) {
+          this.out.push(i)
+          continue
+        }
         this.origin = i
         const [before, earlier] = [this.out.length, this.changed]
         this.changed = false
@@ -126,6 +144,7 @@ class Folding implements Site {
     const t = block.term
     if (t.op !== 'branch') return
     const cond = resolve(this.replaced, t.cond)
+    if (this.due?.[cond.id] === 0) return
     const range = this.range(cond)
     if (!isExact(range) || cond.op === 'const') return
     t.cond = this.const('i1', range.lo)
@@ -211,5 +230,9 @@ class Folding implements Site {
 
   users(value: Instr): readonly (Instr | undefined)[] {
     return this.uses.of(value)
+  }
+
+  userCount(value: Instr): number {
+    return this.uses.count(value)
   }
 }

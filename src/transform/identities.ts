@@ -98,7 +98,7 @@ export const bitwise: Rules = {
     if (i.type === 'i1') return isNotOf(x, y) ? s.const('i1', 0n) : conjunction(x, y, s)
     if (c === undefined) return undefined
     const flipped = x.op === 'xor' ? constOf(x.args[1]) : undefined
-    if (flipped !== undefined && s.users(x).length === 1)
+    if (flipped !== undefined && s.userCount(x) === 1)
       return s.make('xor', [s.make('and', [x.args[0], y]), s.const(i.type, flipped & c)])
     const { ones } = s.range(x)
     if ((ones & c) === 0n) return s.const(i.type, 0n)
@@ -120,7 +120,7 @@ export const bitwise: Rules = {
   },
   not: ({ args: [x] }, s) => {
     if (x.op === 'not') return x.args[0]
-    if (s.users(x).length !== 1) return undefined
+    if (s.userCount(x) !== 1) return undefined
     const [a, b] = x.args
     if (x.op === 'eq' || x.op === 'ne') return s.make(x.op === 'eq' ? 'ne' : 'eq', [a, b])
     const other = { ltu: 'leu', leu: 'ltu', lts: 'les', les: 'lts' }[x.op]
@@ -144,9 +144,7 @@ export const bitwise: Rules = {
  */
 function sameChoice(c: Instr, x: Instr, y: Instr, s: Site): Instr | undefined {
   const alone = (inner: Instr): boolean =>
-    inner.op === 'select' &&
-    s.users(inner).length === 1 &&
-    [c, inner.args[0]].every(v => s.users(v).length > 2)
+    inner.op === 'select' && s.userCount(inner) === 1 && [c, inner.args[0]].every(v => s.userCount(v) > 2)
   if (alone(y) && y.args[1] === x) return s.make('select', [s.make('or', [c, y.args[0]]), x, y.args[2]])
   if (alone(x) && x.args[2] === y) return s.make('select', [s.make('and', [c, x.args[0]]), x.args[1], y])
   return undefined

@@ -12,6 +12,8 @@ export interface Site {
   range(value: Instr): Interval
   /** The instructions that use a value, each once per operand; undefined stands for a terminator. */
   users(value: Instr): readonly (Instr | undefined)[]
+  /** How many those are. */
+  userCount(value: Instr): number
 }
 
 /** The value to use instead, or undefined to leave the instruction. May also change the instruction in place. */
