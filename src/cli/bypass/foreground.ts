@@ -4,6 +4,7 @@ import type { Bypass } from '../../engine/queue/bypass.js'
 import { Publication } from '../../engine/running.js'
 import type { Io } from '../command.js'
 import { exit } from '../exit.js'
+import { DropTeller } from '../losses.js'
 import { serve } from './control.js'
 import type { Answer, Request } from './control.js'
 import { balanceText, countsOf, figuresJson, openedJson, openedText, secondText } from './report.js'
@@ -77,6 +78,9 @@ export async function foreground(bypass: Bypass, json: boolean, io: Io): Promise
     let before = bypass.figures()
     let at = performance.now()
     let seconds = 0
+    const losses = new DropTeller()
+    /** What was told of lost packets, which stays true. */
+    const lost: string[] = []
     const end = async (code: number, reason?: string): Promise<void> => {
       clearInterval(timer)
       publication.close()
@@ -109,8 +113,10 @@ export async function foreground(bypass: Bypass, json: boolean, io: Io): Promise
         })
       else io.out(`${secondText(now, before, passed)}\n`)
       const { gone, warnings } = bypass.watch()
-      for (const warning of told) if (!warnings.includes(warning)) told.delete(warning)
-      const more: string[] = []
+      for (const warning of told)
+        if (!warnings.includes(warning) && !lost.includes(warning)) told.delete(warning)
+      lost.push(...losses.news(Object.entries(now.drops)))
+      const more: string[] = [...lost]
       if (++seconds === quietAfter)
         for (const { queue } of bypass.queues)
           if (!now.queues.some(q => q.queue === queue && q.taken > 0))

@@ -25,7 +25,7 @@ import { interfaceNames, withKernelAsync } from '../kernel.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
 import { inForm, sharingOf } from '../sharing.js'
-import { DropTeller } from './live-drops.js'
+import { DropTeller } from '../losses.js'
 import { balanceText, countsOf, figuresJson, secondText } from '../bypass/report.js'
 
 /** Flags of `run` that are of captures, or of the kernel's backend. */

@@ -34,7 +34,7 @@ import { loadExpanded } from '../program.js'
 import type { Expanded } from '../program.js'
 import { endJson, endText, figuresJson, pageOf, startText } from './live-report.js'
 import type { Started } from './live-report.js'
-import { DropTeller } from './live-drops.js'
+import { DropTeller } from '../losses.js'
 import { LiveScreen } from './live-screen.js'
 import { steer, steeringText, wayOf } from './live-steer.js'
 

@@ -186,6 +186,31 @@ test(
   },
 )
 
+test('too few frames: what is lost is named within three seconds', { skip: withoutAfXdp }, async () => {
+  const lab = hosts()
+  try {
+    const few = ['--frames', '64', '--batch', '16', '--set', 'iterations=4096']
+    const all = ['--steer', 'all', 'programs/busy-forwarder.ts', '--cpu', 'any', '--json']
+    const bypass = new Running(lab, ['wire', '--queue', '0', ...few, ...all])
+    await bypass.until(e => e.event === 'opened')
+    const sender = lab.inNamespace('left', () => openLiveSender({ packets: [udpFrame(9)], device: 'out' }))
+    await sender.send(60_000)
+    sender.close()
+    await bypass.until(
+      e => e.event === 'warning' && /packets are lost \(frameMissing\)/.test(e.text as string),
+      3000,
+    )
+    assert.equal(await bypass.end('SIGINT'), 130, bypass.err)
+    const { drops, unaccounted } = bypass.events.at(-1) as unknown as {
+      drops: { frameMissing: number }
+      unaccounted: number
+    }
+    assert.ok(drops.frameMissing > 0 && unaccounted === 0, JSON.stringify(drops))
+  } finally {
+    lab.down()
+  }
+})
+
 test(
   'queues come and go while it runs; what comes in on others is told; a deleted interface ends it',
   { skip: withoutAfXdp },
