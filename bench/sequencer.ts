@@ -1,5 +1,5 @@
 /**
- * The live sequencer: `sudo node dist/bench/sequencer.js [--mode recipe,break-even] [--rounds n] [--packets n] [--json]`.
+ * The live sequencer: `sudo node dist/bench/sequencer.js [--mode recipe,break-even,forms] [--rounds n] [--packets n] [--json]`.
  *
  * `recipe`: sequencer, CPU map and one worker, compiled, against the same written by hand, in turn, each on a veth pair of
  * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. Million packets a second that reach the worker;
@@ -10,6 +10,8 @@
  * (`single`, in the driver) and as one of N workers behind a sequencer, in CPU time a packet: of the thread that sends,
  * receives and runs the program or the sequencer, and of the worker's thread. From these the rate of N workers on CPUs of
  * their own is reckoned, up to what the sequencer passes on.
+ *
+ * `forms` (only if asked for): history in front of packets against history in memory (sequencer/forms.ts).
  */
 
 import { readFileSync, readdirSync } from 'node:fs'
@@ -32,6 +34,7 @@ import { pinThread } from '../src/sys/cpus.js'
 import { threadTime } from '../src/sys/thread-time.js'
 import { attachXdp } from '../src/sys/xdp.js'
 import { openLiveSender } from '../src/traffic/live.js'
+import { measureForms } from './sequencer/forms.js'
 import { loadRecipe } from './sequencer/recipe.js'
 
 const { values } = parseArgs({
@@ -342,5 +345,11 @@ if (values.mode.includes('break-even')) {
       `${formatTable(rows, 'rrrrrrrrrr')}\n\nns of CPU time a packet, medians of ${rounds}; with the sender's, about 45, in single and sequencer.\n` +
         'Rates are reckoned from them: a CPU for the sequencer and one for each worker.\n',
     )
+}
+if (values.mode.includes('forms')) {
+  const rows = await measureForms(rounds, count / 10, usualQueue)
+  process.stdout.write(
+    `${formatTable(rows, 'lrrrrr')}\n\nns a packet as the kernel counts them, 21 of each the counting; medians of ${rounds}.\n`,
+  )
 }
 if (values.json) console.log(JSON.stringify(records, null, 1))

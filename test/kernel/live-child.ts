@@ -19,6 +19,7 @@ export interface Event {
   readonly funnel?: number
   readonly steered?: number
   readonly sources?: string
+  readonly history?: string
   readonly headerBytes?: number
   readonly message?: string
   readonly recordLost?: number

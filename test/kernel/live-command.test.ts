@@ -230,6 +230,49 @@ test('frames of a sequencer on another host, sprayed over queues with a worker e
   }
 })
 
+test('a history that does not fit in front of packets is in memory, and that is said', { skip }, async () => {
+  const lab = up({
+    namespaces: { left: {}, box: {} },
+    pairs: [
+      {
+        ends: [
+          { namespace: 'left', device: 'a' },
+          { namespace: 'box', device: 'b' },
+        ],
+      },
+    ],
+  })
+  try {
+    const live = await begin(
+      lab,
+      'programs/connection-tracker.ts',
+      '--iface',
+      'b',
+      '--cores',
+      '9',
+      '--recovery',
+    )
+    const [started] = live.events
+    assert.deepEqual([started.history, started.headerBytes], ['reference', 7 + 6])
+    const store = loadPackets((memory, workspace) =>
+      openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
+    )
+    const packets = Array.from({ length: store.count }, (_, k) => store.packet(k).bytes).filter(
+      ({ length }) => length <= 1500,
+    )
+    const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 20_000 }))
+    await sender.send(10_000)
+    sender.close()
+    const { code, last } = await live.end('SIGINT')
+    assert.equal(code, 130, live.errors())
+    assert.equal(last.unaccounted, 0)
+    assert.ok(last.sequenced >= 10_000 - last.drops.workerQueue)
+    for (const worker of last.workers) assert.deepEqual([worker.last, worker.gaps], [last.sequenced, 0])
+  } finally {
+    lab.down()
+  }
+})
+
 test('interfaces that go down or are deleted are named within seconds', { skip }, async () => {
   const lab = up({
     namespaces: { left: {}, box: {} },
@@ -320,8 +363,8 @@ test('what cannot be is refused before anything is attached, with what to do', {
   const file = join(root, knocking)
   try {
     assert.match(
-      await refused(tracker, '--iface', 'b', '--cores', '9'),
-      /takes \d+ bytes in front of each packet.*room for 216.*--cores 7/,
+      await refused(tracker, '--iface', 'b', '--cores', '9', '--history', 'value'),
+      /takes \d+ bytes in front of each packet.*room for 216.*--cores 7, or --history reference/,
     )
     assert.match(await refused(file, '--iface', 'b', '--cores', '2'), /ip link set dev b mtu 3506/)
     assert.match(await refused(file, '--iface', 'nope', '--cores', '2'), /there is no interface nope/)

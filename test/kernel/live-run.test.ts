@@ -56,20 +56,28 @@ interface Sent {
   readonly report: LiveReport
 }
 
+interface Traffic {
+  readonly packets: readonly Uint8Array[]
+  readonly count: number
+  readonly rate?: number
+  readonly history?: 'value' | 'reference'
+}
+
 /** Sends packets through workers, and looks at what is always true; `look` at the rest. */
 async function send(
   subject: BundledProgram,
   workers: number,
-  traffic: { readonly packets: readonly Uint8Array[]; readonly count: number; readonly rate?: number },
+  traffic: Traffic,
   look: (sent: Sent) => void = () => undefined,
 ): Promise<void> {
-  const { packets, count, rate } = traffic
+  const { packets, count, rate, history = 'value' } = traffic
   const options = {
     interfaces: ['b'],
     settings: new Map<string, bigint>(),
     ...(subject.rules && { rules: subject.rules }),
     seed,
     workers,
+    history,
     cpus: onlineCpus().toReversed(),
     queueSize: 2048,
     clock: 'exact',
@@ -121,6 +129,25 @@ for (const workers of [1, 2, 4, 7])
       rate: 150_000,
     })
   })
+
+for (const workers of [2, 14])
+  test(`history in memory: one flow over ${workers} workers`, { skip }, async () => {
+    await send(bundledProgram('ddos-mitigator'), workers, {
+      packets: [elephant()],
+      count: 40_000,
+      rate: 150_000,
+      history: 'reference',
+    })
+  })
+
+test('history in memory: more than workers can take', { skip }, async () => {
+  await send(
+    bundledProgram('busy-forwarder'),
+    3,
+    { packets: [elephant()], count: 400_000, history: 'reference' },
+    ({ run }) => assert.ok(liveBalance(run.figures()).drops.get('workerQueue')! > 0n),
+  )
+})
 
 test('more than workers can take is dropped before it is numbered', { skip }, async () => {
   await send(

@@ -296,7 +296,7 @@ export function loadBits(to: Register, at: number, slots: number): Code {
 }
 
 /** Leaves for a flush; otherwise notes the packet's properties, takes the header off and calls the packet function. */
-function hand(frame: FrameShape): Code {
+export function hand(frame: FrameShape): Code {
   const { outer, slots, packet } = frame
   return [
     ...(slots > 0 ? [] : [stx.dw(r9, runtime.sequence, r2)]),
@@ -415,7 +415,8 @@ export const countGap: Code = [
   stx.dw(r1, counterAt('gaps'), r3),
 ]
 
-function gapAndFlush(): Code {
+/** A gap stops the worker; a frame without a packet leaves the number to the next. */
+export function gapAndFlush(): Code {
   const count = label('entry.count')
   return [
     label('entry.gap'),

@@ -20,6 +20,9 @@ import type { MapDeclaration } from './maps.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, CompiledFunction, StackRefusal } from './program.js'
 import { recoveringEntry } from './recovering.js'
+import { catchUpFunction, copyDeclaration, ringDeclaration, ringItem } from './ring.js'
+import type { HistoryRing } from './ring.js'
+import { ringEntry } from './ring-entry.js'
 import { emptyNotes, noteStride, notesDeclaration, notesMap, replay, usesSequence } from './replay.js'
 import { select } from './select.js'
 import type { Target } from './target.js'
@@ -40,6 +43,8 @@ export interface ReplicaOptions {
   readonly transmits: boolean
   /** Recovery from lost frames. */
   readonly logs?: Logs
+  /** The history is in shared memory, and frames have no slots. */
+  readonly ring?: HistoryRing
 }
 
 export interface ReplicaCode extends BpfCode {
@@ -53,7 +58,7 @@ export interface ReplicaCode extends BpfCode {
 export function compileReplica(
   source: ReplicaSource,
   target: Target,
-  { format, outer, transmits, logs }: ReplicaOptions,
+  { format, outer, transmits, logs, ring }: ReplicaOptions,
 ): ReplicaCode | StackRefusal {
   const frame = frameShape(format, outer)
   const split = splitAdvance(source.advance, format.itemBytes, source.isConstant)
@@ -63,6 +68,7 @@ export function compileReplica(
     source.main,
     ...(hasItems ? [split.late] : []),
     ...(logs ? [source.extract, source.advance] : []),
+    ...(ring ? [source.advance] : []),
   ]
   const wanted = called(functions, roots).filter(f => f === source.main || !roots.includes(f))
   const machines = wanted.map(f => select(f, target, f === source.main))
@@ -72,15 +78,28 @@ export function compileReplica(
       select(source.extract, target, true, copiedItem),
       select(source.advance, target, false, copiedItem),
     )
+  if (ring) machines.push(select(source.advance, target, false, ringItem))
   const compiled = finishFunctions(
     machines,
-    ['main', ...(hasItems ? ['replay'] : []), ...(logs ? ['extract', 'advance'] : [])],
-    logs ? entryFrame + followFrame : 0,
+    [
+      'main',
+      ...(hasItems ? ['replay'] : []),
+      ...(logs ? ['extract', 'advance'] : []),
+      ...(ring ? ['advance'] : []),
+    ],
+    logs || ring ? entryFrame + followFrame : 0,
   )
   if (isRefusal(compiled)) return compiled
   const options = { noteStride: noteStride(split), numbers: usesSequence(split), transmits }
-  const first = logs ? recoveringEntry(frame, options, logs) : frameEntry(frame, options)
-  const follow = logs ? [handWritten('follow', followFunction(logs))] : []
+  const first = logs
+    ? recoveringEntry(frame, options, logs)
+    : ring
+      ? ringEntry(frame, ring, transmits)
+      : frameEntry(frame, options)
+  const follow = [
+    ...(logs ? [handWritten('follow', followFunction(logs))] : []),
+    ...(ring ? [handWritten('catchUp', catchUpFunction(ring))] : []),
+  ]
   const all = [handWritten('entry', first), ...compiled.functions, ...follow]
   const code = all.flatMap(f => f.code)
   return {
@@ -92,6 +111,7 @@ export function compileReplica(
       framesDeclaration,
       ...(hasItems ? [notesDeclaration(split, format.slots)] : []),
       ...(logs ? recoveryDeclarations(logs) : []),
+      ...(ring ? [ringDeclaration(ring), copyDeclaration(ring)] : []),
     ],
     contents: new Map(hasItems ? [[notesMap, emptyNotes(split, format.slots)]] : []),
   }

@@ -40,6 +40,7 @@ import type { Code, Label, Register } from './asm.js'
 import { verdictNames } from './entry.js'
 import type { FrameShape } from './frame.js'
 import { sizeOf } from './memory.js'
+import { writeEntry } from './ring.js'
 import {
   kept,
   progressMap,
@@ -63,9 +64,9 @@ const noRoom = label('entry.headroom')
 
 /** The program that packets go through; `extract` is the function's name. */
 export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: string): Code {
-  const { frame, workers, queue, clock, timed = true, record } = options
+  const { frame, workers, queue, clock, timed = true, record, ring } = options
   const admitted = label('entry.admitted')
-  const hasItems = frame.slots > 0
+  const hasItems = frame.slots > 0 || ring !== undefined
   return [
     label('entry'),
     mov64.reg(r6, r1),
@@ -88,7 +89,7 @@ export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: 
     ...(record === undefined ? [] : [mov64.reg(r1, r6), mov64.reg(r2, r7), callLocal(label('record'))]),
     ...room(frame),
     ...header(frame, false),
-    ...(hasItems ? [...copyRing(frame, at), ...renew(frame, at)] : []),
+    ...(ring ? writeEntry(ring, at.item) : hasItems ? [...copyRing(frame, at), ...renew(frame, at)] : []),
     ...send(options),
     noRoom,
     // The number goes to the next packet.

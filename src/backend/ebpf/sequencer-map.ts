@@ -4,6 +4,7 @@
 import type { FrameShape } from './frame.js'
 import { perCpuType } from './map-types.js'
 import type { MapDeclaration } from './maps.js'
+import type { HistoryRing } from './ring.js'
 
 /** The map of what a sequencer keeps. */
 export const sequencerMap = '.sequencer'
@@ -81,6 +82,8 @@ export interface SequencerOptions {
   readonly timed?: boolean
   /** Bytes of the ring that packets are recorded in; none if left out. */
   readonly record?: number
+  /** Items go into a ring in memory that the workers have too, and frames have no slots. */
+  readonly ring?: HistoryRing
   /** Instead of packets, it sends frames without one, which bring workers up to date. */
   readonly flush?: boolean
 }

@@ -31,8 +31,8 @@ export function compileSequencer(
   target: Target,
   options: SequencerOptions,
 ): BpfCode | StackRefusal {
-  const { frame, workers, flush = false } = options
-  const hasItems = frame.slots > 0 && !flush
+  const { frame, workers, ring, flush = false } = options
+  const hasItems = (frame.slots > 0 || ring !== undefined) && !flush
   const at = ringPlaces(workers, frame)
   const item = { item: { map: sequencerMap, at: at.item }, noteAt: Infinity, touches: new Set<never>() }
   const wanted = hasItems ? called([...callees, extract], [extract]) : []

@@ -29,6 +29,8 @@ export interface Started {
   readonly record?: string
   /** The interface that frames leave by for workers elsewhere. */
   readonly to?: string
+  /** Of replicated: whether items are in front of packets, or in memory. */
+  readonly history?: 'value' | 'reference'
   /** Of workers that take frames: whether they recover from lost ones. */
   readonly recovery?: boolean
   /** Receive queues that have a worker each, of frames that come from a sequencer elsewhere. */
@@ -56,7 +58,11 @@ export function startText(started: Started, why?: string): string {
       : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
   return (
     `${where}, ${seats}\n${started.sources === undefined ? '' : `${started.sources}\n`}` +
-    `${one}; ${headerBytes} bytes of history in front of each packet, in frames to workers only${recovers(started)}`
+    `${one}; ${
+      started.history === 'reference'
+        ? `history in memory, ${headerBytes} bytes in front of each packet; a lost frame takes no history with it`
+        : `${headerBytes} bytes of history in front of each packet, in frames to workers only${recovers(started)}`
+    }`
   )
 }
 

@@ -8,7 +8,7 @@ import { kernelSharing } from '../../engine/kernel/sharing.js'
 import { hasStopped, liveBalance } from '../../engine/live/figures.js'
 import type { LiveFigures, LiveRun, WorkerFigures } from '../../engine/live/figures.js'
 import { planLive } from '../../engine/live/plan.js'
-import type { LiveInterface } from '../../engine/live/plan.js'
+import type { LiveHistory, LiveInterface } from '../../engine/live/plan.js'
 import { SequencedRun } from '../../engine/live/sequenced-run.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
 import { ShardedRun } from '../../engine/live/sharded-run.js'
@@ -45,21 +45,10 @@ const inUserSpace: readonly string[] = ['rebalanced', 'rss++', 'hybrid']
 type LiveStrategy = Exclude<(typeof strategies)[number], 'auto'>
 
 /** Flags of `run` that are of captures only. */
-const ofCaptures = [
-  'in',
-  'out',
-  'history',
-  'loss',
-  'fields',
-  'sharing',
-  'virtual',
-  'explain',
-  'epoch',
-  'plan',
-]
+const ofCaptures = ['in', 'out', 'loss', 'fields', 'sharing', 'virtual', 'explain', 'epoch', 'plan']
 
 /** Flags that are of strategy replicated only. */
-const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'steer']
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'steer', 'history']
 
 const everyMilliseconds = 1000
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -181,6 +170,7 @@ function open(
   const subject = { ...expanded, batch: { slice: kernel.slice } }
   const parts = { ...common, interfaces: names, workers: cores, slots, mode }
   const to = text(flags, 'to')
+  const history = historyOf(flags)
   const recovery = isSet(flags, 'recovery')
   if (to !== undefined && recovery)
     throw new UsageError('--recovery is of workers, and --to says that they are elsewhere')
@@ -198,10 +188,13 @@ function open(
           exit.program,
         )
     }
-    // Frames come over a wire, and wires lose some.
-    const recovery = !isSet(flags, 'no-recovery')
-    const run = new SequencedRun(subject, { ...parts, recovery })
-    return { run, started: { ...begun, mode: run.attachments[0].mode, queues: cores, recovery } }
+    // Frames come over a wire, and wires lose some. Kernels before 6.9 cannot help it.
+    const canRecover = kernelForm().loops !== 'bounded' && !isSet(flags, 'no-recovery')
+    const run = new SequencedRun(subject, { ...parts, recovery: recovery || canRecover })
+    return {
+      run,
+      started: { ...begun, mode: run.attachments[0].mode, queues: cores, recovery: recovery || canRecover },
+    }
   }
   const look = (name: string): LiveInterface => {
     const device = deviceNamed(name)
@@ -210,11 +203,12 @@ function open(
   const out = to === undefined ? undefined : look(to)
   const interfaces = names.map(look)
   const place = { interfaces, mode, online: onlineCpus(), ...(out && { out }) }
-  const possible = planLive(place, format, cores)
+  const possible = planLive(place, format, cores, history)
   if ('error' in possible) throw new Failure(possible.error, exit.program)
   const queueSize = queueSizeOf(flags)
   const entries = logEntriesFor(cores, queueSize)
-  if (to === undefined && recovery && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
+  const isByValue = possible.history === 'value'
+  if (to === undefined && recovery && isByValue && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
     throw new Failure(
       `${cores} logs of ${entries} entries, for queues of ${queueSize} frames, are more than a program reaches: ` +
         'a smaller --queue, or fewer --cores',
@@ -248,10 +242,11 @@ function open(
       ...begun,
       mode: run.attachments[0].mode,
       ...told,
+      history: planned.history,
       headerBytes: planned.headerBytes,
       ...(record !== undefined && { record }),
       workers: run.seats.map(s => s.cpu),
-      recovery,
+      recovery: recovery && isByValue,
       ...(planned.queue === undefined && { funnel: planned.funnelCpu }),
     },
   }
@@ -269,6 +264,22 @@ function restoring<T>(table: SteeredTable | undefined, make: () => T): T {
 
 const queueSizeOf = (flags: Flags): number =>
   integer(flags, 'queue', { least: 32, most: 16_384 }) ?? defaultQueueSize
+
+/** What was asked for; frames for workers elsewhere carry their history. */
+function historyOf(flags: Flags): LiveHistory | undefined {
+  const given = text(flags, 'history')
+  if (given === undefined) return undefined
+  if (given !== 'value' && given !== 'reference')
+    throw new UsageError(
+      `--history takes value or reference, not ${given}.${hint(given, ['value', 'reference'])}`,
+    )
+  if (given === 'value') return given
+  if (isSet(flags, 'sequenced') || text(flags, 'to') !== undefined)
+    throw new UsageError('--history reference is in the memory of one machine: no wire leads there')
+  if (text(flags, 'slots') !== undefined)
+    throw new UsageError('--slots is of --history value: by reference frames carry no items')
+  return given
+}
 
 function modeOf(flags: Flags): 'native' | 'generic' {
   const given = text(flags, 'mode') ?? 'native'

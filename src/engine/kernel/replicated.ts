@@ -11,6 +11,7 @@ import type { Logs } from '../../backend/ebpf/logs.js'
 import { environment } from '../../backend/ebpf/maps.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { compileReplica } from '../../backend/ebpf/replica.js'
+import { ringMap } from '../../backend/ebpf/ring.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import type { BatchSource } from '../../backend/wasm/batch.js'
 import { leastEntries } from '../../backend/wasm/log.js'
@@ -43,6 +44,11 @@ export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   readonly attachType?: 'xdp' | 'xdp_cpumap'
   /** Items in each frame: one less than there are workers, unless more shall help against loss; at most 63. */
   readonly slots?: number
+  /**
+   * History by reference: entries of a ring in memory that workers and sequencer have, a power of two (ringEntriesFor).
+   * Frames then carry no items, and a lost one takes no history with it, so that there is nothing to recover.
+   */
+  readonly ring?: number
   /** Whether an outer Ethernet header stands before the history's: where a NIC is between sequencer and workers. */
   readonly outer?: boolean
   /**
@@ -67,6 +73,8 @@ export interface ReplicatedProgram {
   /** What frames must be like. */
   readonly format: HistoryFormat
   readonly outer: boolean
+  /** Of history by reference: entries of the ring. */
+  readonly ring?: number
   /**
    * With recovery, at the end of a stream: has workers go on with what is parked (recovery.ts, finishRecovery). No worker
    * may be running.
@@ -94,18 +102,21 @@ export const logsFit = (logs: Logs): boolean => logs.workers * logStride(logs) <
 /** Bytecode of a worker, and the maps it needs. */
 export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   const { artifact, batch, kernel, program } = subject
-  const { workers, slots = workers - 1, outer = false, attachType = 'xdp' } = options
+  const { workers, ring: entries, outer = false, attachType = 'xdp' } = options
+  const slots = entries === undefined ? (options.slots ?? workers - 1) : 0
   const { recovery = false, logEntries = defaultLogEntries, last = 0n } = options
   const format = frameFormat(artifact, slots)
   if (!format || !batch.slice) throw new RangeError(`${artifact.name} cannot be replicated`)
-  if (!Number.isInteger(workers) || workers < 1 || slots < workers - 1 || slots > maxSlots)
-    throw new RangeError(`${slots} slots for ${workers} workers: there must be ${workers - 1} to ${maxSlots}`)
+  const ring = entries === undefined ? undefined : { entries, itemBytes: format.itemBytes }
+  const least = ring ? 0 : workers - 1
+  if (!Number.isInteger(workers) || workers < 1 || slots < least || slots > maxSlots)
+    throw new RangeError(`${slots} slots for ${workers} workers: there must be ${least} to ${maxSlots}`)
   const fibs = fibsOf(artifact.rules)
   if (!Number.isInteger(Math.log2(logEntries)) || logEntries < leastEntries)
     throw new RangeError(
       `${logEntries} entries of a log: there must be ${leastEntries} or more, a power of two`,
     )
-  const logs = recovery ? { workers, entries: logEntries, itemBytes: format.itemBytes } : undefined
+  const logs = recovery && !ring ? { workers, entries: logEntries, itemBytes: format.itemBytes } : undefined
   if (logs && !logsFit(logs))
     throw new RangeError(
       `${workers} logs of ${logEntries} entries are more than the kernel's verifier follows`,
@@ -125,6 +136,13 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
       'Linux 6.9 (may_goto)',
       'an older kernel',
       'replicate without recovery, or in user space',
+    )
+  if (form.loops === 'bounded' && ring)
+    throw new Unsupported(
+      'reading a history in memory',
+      'Linux 6.9 (may_goto)',
+      'an older kernel',
+      'fewer workers, whose history fits in front of packets',
     )
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
@@ -146,7 +164,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
       isConstant: (object, offset) => tables.has(object) && constants.includes(offset),
     },
     target,
-    { format, outer, transmits: attachType === 'xdp', ...(logs && { logs }) },
+    { format, outer, transmits: attachType === 'xdp', ...(logs && { logs }), ...(ring && { ring }) },
   )
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
   return {
@@ -167,8 +185,8 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   }
 }
 
-/** Maps that only user space writes, and the logs: one for all workers. */
-const shared: readonly string[] = [mapNames.rules, mapNames.settings, logsMap]
+/** Maps that only user space writes, the logs, and the history in memory: one for all workers. */
+const shared: readonly string[] = [mapNames.rules, mapNames.settings, logsMap, ringMap]
 
 /** Has the verifier look at every worker, with maps ready for frames. Throws what loadProgram and createMap throw. */
 export function loadReplicated(
@@ -218,7 +236,8 @@ export function loadReplicated(
       for (const twin of twins) twin.close()
     }
   }
-  return { workers, format, outer, finish, close }
+  const { ring } = options
+  return { workers, format, outer, ...(ring !== undefined && { ring }), finish, close }
 }
 
 export { frameFigures } from './frames.js'

@@ -9,6 +9,7 @@ import type { MapDeclaration } from '../../backend/ebpf/maps.js'
 import { frameShape } from '../../backend/ebpf/frame.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { recordDeclaration } from '../../backend/ebpf/recording.js'
+import { ringBytes, ringMap } from '../../backend/ebpf/ring.js'
 import { compileSequencer } from '../../backend/ebpf/sequencer.js'
 import {
   kept,
@@ -53,6 +54,8 @@ export interface Sequenced {
   readonly workers: readonly Pick<LoadedProgram, 'maps'>[]
   readonly format: HistoryFormat
   readonly outer: boolean
+  /** Of history by reference: entries of the ring, which is among the workers' maps. */
+  readonly ring?: number
 }
 
 export interface LoadedSequencer {
@@ -82,7 +85,7 @@ const present = (name: string, valueSize: number): MapDeclaration => ({
 /** Bytecode of a sequencer, and the maps it needs. */
 export function sequencerCode(
   subject: Replicable,
-  { format, outer, workers }: Pick<Sequenced, 'format' | 'outer'> & { readonly workers: number },
+  { format, outer, workers, ring: entries }: Omit<Sequenced, 'workers'> & { readonly workers: number },
   plan: Pick<SequencerPlan, 'form' | 'rules' | 'queueSize' | 'stamps' | 'queue' | 'attachType' | 'record'> & {
     readonly layers: number
     readonly flush?: boolean
@@ -102,6 +105,7 @@ export function sequencerCode(
     ...form,
   })
   const frame = frameShape(format, outer)
+  const ring = entries === undefined ? undefined : { entries, itemBytes: format.itemBytes }
   const compiled = compileSequencer({ callees: kernel.callees, extract: batch.slice.extract }, target, {
     frame,
     workers,
@@ -111,6 +115,7 @@ export function sequencerCode(
     timed: format.timestamp === true || plan.record !== undefined || readsTime(batch.slice.extract),
     ...(plan.record !== undefined && { record: plan.record }),
     ...(plan.queue !== undefined && { queue: plan.queue }),
+    ...(ring && { ring }),
     ...(plan.flush && { flush: true }),
   })
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
@@ -123,6 +128,7 @@ export function sequencerCode(
       ...maps,
       sequencerDeclaration(workers, frame),
       ...(plan.record === undefined || plan.flush ? [] : [recordDeclaration(plan.record)]),
+      ...(ring ? [present(ringMap, ringBytes(ring))] : []),
       ...Array.from({ length: workers }, (_, w) => present(progressMap(w), 8)),
       ...Array.from({ length: plan.layers }, (_, layer) => present(sprayMap(layer), 8)),
     ],
@@ -145,7 +151,7 @@ export function loadSequencer(
   const shape = { ...replicated, workers }
   const layers = plan.maps.length
   const known = new Map<string, BpfMap>()
-  for (const name of [mapNames.rules, mapNames.settings]) {
+  for (const name of [mapNames.rules, mapNames.settings, ringMap]) {
     const map = replicated.workers[0].maps.get(name)
     if (map) known.set(name, map)
   }

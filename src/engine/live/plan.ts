@@ -1,5 +1,5 @@
 // What a live run will do, decided before anything is loaded: which queue is served or whether all are funnelled, where
-// workers run, and whether the history fits in front of packets. Plain data in, plain data or a reason out.
+// workers run, and whether the history fits in front of packets or has to be in memory. Plain data in, plain data or a reason out.
 
 import type { HistoryFormat } from '../../wire/history.js'
 import { historyLayout, outerBytes } from '../../wire/history.js'
@@ -18,9 +18,13 @@ export interface LivePlan {
   readonly funnelCpu: number
   /** CPUs of workers, in turn. */
   readonly cpus: readonly number[]
-  /** Bytes of history in front of each packet. */
+  /** Whether each frame carries the items that its worker missed, or workers read them in memory. */
+  readonly history: LiveHistory
+  /** Bytes in front of each packet. */
   readonly headerBytes: number
 }
+
+export type LiveHistory = 'value' | 'reference'
 
 /** Room in front of a packet that drivers leave (XDP_PACKET_HEADROOM), less what the kernel puts there: struct xdp_frame. */
 export const headroom = 256 - 40
@@ -43,15 +47,19 @@ export function planLive(
   { interfaces, mode, out, online }: LivePlace,
   format: HistoryFormat,
   workers: number,
+  wanted?: LiveHistory,
 ): LivePlan | { readonly error: string } {
   const outer = out ? outerBytes : 0
-  const headerBytes = outer + historyLayout(format).packet
+  const byValue = outer + historyLayout(format).packet
+  const history = wanted ?? (byValue > headroom && !out ? 'reference' : 'value')
+  const headerBytes = history === 'value' ? byValue : historyLayout({ ...format, slots: 0 }).packet
   if (headerBytes > headroom) {
     const most = mostWorkers(format)
     return {
       error:
         `the history of ${workers} workers takes ${headerBytes} bytes in front of each packet, and there is room for ` +
-        `${headroom}: this program has room for ${most} worker${most === 1 ? '' : 's'}; --cores ${most}`,
+        `${headroom}: this program has room for ${most} worker${most === 1 ? '' : 's'}; --cores ${most}` +
+        `${out ? '' : ', or --history reference, in memory'}`,
     }
   }
   const long = interfaces.find(({ mtu }) => mtu + 14 > pageRoom)
@@ -71,7 +79,7 @@ export function planLive(
   const isOne = mode === 'native' && interfaces.length === 1 && interfaces[0].queues === 1
   // The first CPU is where most interrupts are.
   const cpus = online.toReversed()
-  return { queue: isOne ? 0 : undefined, funnelCpu: online[0], cpus, headerBytes }
+  return { queue: isOne ? 0 : undefined, funnelCpu: online[0], cpus, history, headerBytes }
 }
 
 /** The most workers whose history fits. */

@@ -11,6 +11,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { recordMap } from '../../backend/ebpf/recording.js'
+import { ringEntriesFor } from '../../backend/ebpf/ring.js'
 import { sequencerMap } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import { interfaces } from '../../sys/interfaces.js'
@@ -20,11 +21,12 @@ import type { Attachment } from '../../sys/xdp.js'
 import type { LoadOptions } from '../kernel/load.js'
 import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
 import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
-import { loadSequencer, sequencerDrops } from '../kernel/sequencer.js'
+import { creditOf, loadSequencer, sequencerDrops } from '../kernel/sequencer.js'
 import type { LoadedSequencer } from '../kernel/sequencer.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Funnel } from './funnel.js'
 import { Passages } from './passages.js'
+import type { LiveHistory } from './plan.js'
 import { Clocks } from './clocks.js'
 import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
@@ -51,6 +53,8 @@ export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'ru
   readonly mode: 'native' | 'generic'
   /** A pcapng file for all packets that get a number. */
   readonly record?: string
+  /** Items in front of packets (if left out), or in memory that sequencer and workers have. */
+  readonly history?: LiveHistory
   /** Recovery from frames that are lost behind the sequencer (docs/recovery.md). */
   readonly recovery?: boolean
   /** Frames that the sequencer takes a worker's queue to have room for; its size if left out. More overflow it. */
@@ -90,10 +94,13 @@ export class ReplicatedRun implements LiveRun {
     }
     this.#artifact = subject.artifact
     this.#funnelled = queue === undefined
-    this.#recovers = recovery
+    this.#recovers = recovery && rest.history !== 'reference'
     try {
-      const logEntries = recovery ? { logEntries: logEntriesFor(count, admitted) } : {}
-      this.workers = keep(loadReplicated(subject, { ...rest, ...logEntries, attachType: 'xdp_cpumap' }))
+      const sizes = {
+        ...(recovery && { logEntries: logEntriesFor(count, admitted) }),
+        ...(rest.history === 'reference' && { ring: ringEntriesFor(count, creditOf(count, admitted)) }),
+      }
+      this.workers = keep(loadReplicated(subject, { ...rest, ...sizes, attachType: 'xdp_cpumap' }))
       this.seats = seatsOn(cpus, count)
       const maps = sprayMaps(this.seats).map(keep)
       this.seats.forEach(({ cpu, layer }, w) =>
