@@ -213,6 +213,9 @@ test('frames of a sequencer on another host, sprayed over queues with a worker e
     const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 20_000 }))
     const { sent } = await sender.send(20_000)
     sender.close()
+    const top = await lab.run('box', [process.execPath, main, 'top', '--json', '-n', '1', 'b'])
+    const [seen] = (JSON.parse(top.stdout) as Top).programs
+    assert.equal(seen.cpus.length, lab.inNamespace('box', () => handedByQueue('b')).filter(n => n > 0).length)
     const there = (await sequencer.end('SIGINT')).last
     const here = (await workers.end('SIGINT')).last
     assert.ok(there.sequenced + there.drops.workerQueue >= sent, JSON.stringify(there))

@@ -208,7 +208,12 @@ function open(
   const queueSize = queueSizeOf(flags)
   const entries = logEntriesFor(cores, queueSize)
   const isByValue = possible.history === 'value'
-  if (to === undefined && recovery && isByValue && !logsFit({ workers: cores, entries, itemBytes: format.itemBytes }))
+  if (
+    to === undefined &&
+    recovery &&
+    isByValue &&
+    !logsFit({ workers: cores, entries, itemBytes: format.itemBytes })
+  )
     throw new Failure(
       `${cores} logs of ${entries} entries, for queues of ${queueSize} frames, are more than a program reaches: ` +
         'a smaller --queue, or fewer --cores',

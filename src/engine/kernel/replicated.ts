@@ -58,6 +58,8 @@ export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   readonly recovery?: boolean
   /** Entries of each worker's log, a power of two from 1,024 on; 8,192 if left out. */
   readonly logEntries?: number
+  /** Whether something else describes the workers; entries of a CPU map are always described by their sequencer. */
+  readonly isPart?: boolean
   /** Number of the last packet before the first; 0 if left out. */
   readonly last?: bigint
 }
@@ -178,7 +180,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     ...(logs && { logs }),
     attachType,
     // An entry of a CPU map is one of several, which their sequencer describes.
-    ...(attachType === 'xdp_cpumap' && { isPart: true }),
+    ...((attachType === 'xdp_cpumap' || options.isPart === true) && { isPart: true }),
     format,
     outer,
     form,

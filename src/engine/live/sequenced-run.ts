@@ -23,11 +23,16 @@ import {
 import { encode, link } from '../../backend/ebpf/encode.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
+import { bindMap } from '../../sys/bind.js'
+import { mapInfo } from '../../sys/info.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
 import type { Attachment } from '../../sys/xdp.js'
+import { historyLayout, outerBytes } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
+import { writeDescription } from '../kernel/description.js'
+import type { Description } from '../kernel/description.js'
 import type { LoadOptions } from '../kernel/load.js'
 import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
 import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
@@ -72,12 +77,15 @@ export class SequencedRun implements LiveRun {
     this.#recovers = options.recovery ?? false
     try {
       const logEntries = logEntriesFor(options.workers, queueSize)
-      this.#replicas = keep(loadReplicated(subject, { ...options, logEntries, outer: true }))
+      this.#replicas = keep(loadReplicated(subject, { ...options, logEntries, outer: true, isPart: true }))
       const { workers } = this.#replicas
       const { program, other } = loadDispatcher(
         workers.map(w => w.program),
         keep,
       )
+      // It is what stands on the interfaces: it says what is behind it.
+      const described = keep(writeDescription(descriptionOf(this.#replicas)))
+      bindMap(program, described)
       this.#memory = workers.map(w => keep(new MappedMaps(w.maps)))
       this.#other = other
       const views = this.#memory.map(maps => maps.view(mapNames.runtime))
@@ -134,6 +142,13 @@ export class SequencedRun implements LiveRun {
     for (const object of this.#made.toReversed()) object.close()
     this.#made.length = 0
   }
+}
+
+/** Of all workers together, for whoever looks. */
+function descriptionOf({ workers, format }: ReplicatedProgram): Description {
+  const ids = workers.map(({ maps }) => new Map([...maps].map(([name, map]) => [name, mapInfo(map).id])))
+  const headerBytes = outerBytes + historyLayout(format).packet
+  return { ...workers[0].description, workers: ids, headerBytes }
 }
 
 /** Goes on in the program of the queue that a packet came by. */
