@@ -96,11 +96,16 @@ export class DominatorTree {
 function immediate(preds: readonly (readonly number[])[]): Int32Array {
   const idom = new Int32Array(preds.length).fill(-1)
   idom[0] = 0
+  // Without a way back everything is known the first time.
+  let cyclic = false
   for (let changed = true; changed;) {
     changed = false
     for (let k = 1; k < preds.length; k++) {
       let best = -1
-      for (const p of preds[k]) {
+      const from = preds[k]
+      for (let n = 0; n < from.length; n++) {
+        const p = from[n]
+        if (p >= k) cyclic = true
         if (p < 0 || idom[p] < 0) continue
         if (best < 0) best = p
         // Up from whichever is lower until both ways meet.
@@ -110,7 +115,7 @@ function immediate(preds: readonly (readonly number[])[]): Int32Array {
       }
       if (best === idom[k]) continue
       idom[k] = best
-      changed = true
+      changed = cyclic
     }
   }
   return idom

@@ -257,7 +257,8 @@ export class Ranges {
 
   /** What the operands can be; the choices of a select as its condition has them. */
   private argsOf(i: Instr, block: Block): Interval[] {
-    const args = i.args.map(a => this.at(a, block))
+    const args: Interval[] = []
+    for (let k = 0; k < i.args.length; k++) args.push(this.at(i.args[k], block))
     if (i.op !== 'select') return args
     const chosen = (k: 1 | 2): Interval => {
       const facts = new Map<Instr, Interval>()
@@ -276,8 +277,13 @@ export class Ranges {
   protected evaluate(i: Instr, block: Block): Interval {
     if (i.op === 'const') return exactly(BigInt(i.attrs.value))
     if (i.op === 'phi') {
-      const from = i.args.flatMap((a, k) => (this.arrives(a) ? [this.atEdge(a, block, k)] : []))
-      return from.length ? from.reduce(union) : everything(i.type)
+      let all: Interval | undefined
+      for (let k = 0; k < i.args.length; k++) {
+        if (!this.arrives(i.args[k])) continue
+        const from = this.atEdge(i.args[k], block, k)
+        all = all ? union(all, from) : from
+      }
+      return all ?? everything(i.type)
     }
     const { width } = i.attrs
     const known = this.bitsHint(i) ?? (typeof width === 'number' ? width * 8 : undefined)

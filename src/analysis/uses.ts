@@ -63,10 +63,15 @@ export class FarUses {
     const places = new Int32Array(func.nextId).fill(-1)
     this.places = places
     this.lists = Array(func.nextId)
-    for (const { id, instrs } of func.blocks) for (const i of instrs) places[i.id] = id
+    for (const { id, instrs } of func.blocks)
+      for (let n = 0; n < instrs.length; n++) places[instrs[n].id] = id
     for (const block of func.blocks) {
       const { id, instrs, term } = block
-      for (const i of instrs) for (const a of i.args) if (places[a.id] !== id) this.enter(a, block, i)
+      for (let n = 0; n < instrs.length; n++) {
+        const { args } = instrs[n]
+        for (let k = 0; k < args.length; k++)
+          if (places[args[k].id] !== id) this.enter(args[k], block, instrs[n])
+      }
       if (term.op === 'branch') {
         if (places[term.cond.id] !== id) this.enter(term.cond, block)
       } else if (term.op === 'return')

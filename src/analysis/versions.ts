@@ -42,7 +42,9 @@ export function stateVersions(func: Func, options: VersionOptions = {}): Map<Ins
   for (const block of reversePostorder(func)) {
     places[block.id] = scans.length
     const touching: Instr[] = []
-    for (const i of block.instrs) {
+    const { instrs } = block
+    for (let n = 0; n < instrs.length; n++) {
+      const i = instrs[n]
       const { effect } = opInfo(i.op)
       if (effect === 'none') continue
       const subject = subjectOf(i, options)
@@ -124,7 +126,8 @@ function solve(
       const { block, preds } = scans[k]
       if (atStart[k] === block) continue
       let version: Version | undefined
-      for (const p of preds) {
+      for (let n = 0; n < preds.length; n++) {
+        const p = preds[n]
         const from = p < 0 ? undefined : (last[p] ?? atStart[p])
         if (from !== undefined) version = version === undefined || version === from ? from : block
         if (version === block) break

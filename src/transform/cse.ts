@@ -59,7 +59,9 @@ class Numbering {
   private number(block: Block): string[] {
     const added: string[] = []
     const out: Instr[] = []
-    for (const i of block.instrs) {
+    const { instrs } = block
+    for (let n = 0; n < instrs.length; n++) {
+      const i = instrs[n]
       replaceOperands(i, this.replaced)
       const stored = this.stored(i, block, out)
       const key = stored ? undefined : this.key(i, block)

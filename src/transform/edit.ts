@@ -51,8 +51,8 @@ export function replaceOperands(i: Instr, replaced: ReadonlyMap<Instr, Instr>): 
 export function replaceUses(func: Func, replaced: ReadonlyMap<Instr, Instr>): void {
   if (replaced.size === 0) return
   for (const block of func.blocks) {
-    for (const i of block.instrs) replaceOperands(i, replaced)
-    const t = block.term
+    const { instrs, term: t } = block
+    for (let n = 0; n < instrs.length; n++) replaceOperands(instrs[n], replaced)
     if (t.op === 'branch') t.cond = resolve(replaced, t.cond)
     else if (t.op === 'return') t.args = t.args.map(a => resolve(replaced, a))
   }
@@ -96,12 +96,12 @@ export function dropTrivialPhis(func: Func): boolean {
   const replaced = new Map<Instr, Instr>()
   for (let again = true; again;) {
     again = false
-    for (const block of func.blocks)
-      for (const phi of phisOf(block)) {
-        const only = onlyOperand(phi, replaced)
+    for (const { instrs } of func.blocks)
+      for (let n = 0; n < instrs.length && instrs[n].op === 'phi'; n++) {
+        const only = onlyOperand(instrs[n], replaced)
         if (!only) continue
-        replaced.set(phi, only)
-        block.instrs.splice(block.instrs.indexOf(phi), 1)
+        replaced.set(instrs[n], only)
+        instrs.splice(n--, 1)
         again = true
       }
   }

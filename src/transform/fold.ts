@@ -110,7 +110,9 @@ class Folding implements Site {
     for (const block of reversePostorder(this.func)) {
       this.block = block
       this.out = []
-      for (const i of block.instrs) {
+      const { instrs } = block
+      for (let n = 0; n < instrs.length; n++) {
+        const i = instrs[n]
         const { args } = i
         replaceOperands(i, this.replaced)
         if (this.due?.[i.id] === 0 && i.args === args) {

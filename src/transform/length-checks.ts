@@ -32,6 +32,7 @@ export const isLengthCheck = (cond: Instr): boolean =>
   cond.op === 'not' ? isLengthCheck(cond.args[0]) : cond.op === 'leu' && isLength(cond.args[1])
 
 export function mergeLengthChecks(func: Func): boolean {
+  if (!func.blocks.some(b => b.term.op === 'branch' && isLengthCheck(b.term.cond))) return false
   for (const block of func.blocks) addConstantsLast(func, block)
   const ranges = new Ranges(func)
   const checks = new Map<Block, Check>()

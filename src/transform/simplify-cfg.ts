@@ -139,7 +139,8 @@ function countUses(func: Func): Int32Array {
   const counts = new Int32Array(func.nextId)
   const count = (a: Instr): void => void counts[a.id]++
   for (const block of func.blocks) {
-    for (const i of block.instrs) i.args.forEach(count)
+    const { instrs } = block
+    for (let n = 0; n < instrs.length; n++) instrs[n].args.forEach(count)
     terminatorArgs(block).forEach(count)
   }
   return counts

@@ -2,7 +2,7 @@
 // dominates all its uses, but into no loop. Engines do that with arithmetic themselves; with loads they do not, and a
 // block that computes nothing any more is one that jump threading can pass by.
 
-import { blockOf, terminatorArgs } from '../analysis/cfg.js'
+import { terminatorArgs } from '../analysis/cfg.js'
 import { dominators } from '../analysis/dominators.js'
 import type { DominatorTree } from '../analysis/dominators.js'
 import { loops } from '../analysis/loops.js'
@@ -15,30 +15,37 @@ export function sink(func: Func): boolean {
 
 class Sinking {
   private readonly tree: DominatorTree
-  private readonly places: Map<Instr, Block>
+  /** By id of the value, as are the next two. */
+  private readonly places: (Block | undefined)[]
   private readonly depths = new Map<Block, number>()
   /** Blocks in which each value is used by a phi, as the end of that block, or by a terminator. */
-  private readonly ends = new Map<Instr, Block[]>()
+  private readonly ends: (Block[] | undefined)[]
   /** The other users. */
-  private readonly users = new Map<Instr, Instr[]>()
+  private readonly users: (Instr[] | undefined)[]
   /** Blocks at whose start, or in which, the packet may have been written. */
   private readonly written: ReadonlySet<Block>
   private readonly changed: 'any' | ReadonlySet<string>
 
   constructor(func: Func) {
     this.tree = dominators(func)
-    this.places = blockOf(func)
+    this.places = Array(func.nextId)
+    this.ends = Array(func.nextId)
+    this.users = Array(func.nextId)
     for (const { blocks, depth } of loops(func, this.tree)) for (const b of blocks) this.depths.set(b, depth)
-    const enter = <T>(map: Map<Instr, T[]>, value: Instr, use: T): void => {
-      const list = map.get(value)
+    const enter = <T>(lists: (T[] | undefined)[], { id }: Instr, use: T): void => {
+      const list = lists[id]
       if (list) list.push(use)
-      else map.set(value, [use])
+      else lists[id] = [use]
     }
     for (const block of func.blocks) {
-      for (const i of block.instrs)
-        for (const [k, a] of i.args.entries())
-          if (i.op === 'phi') enter(this.ends, a, block.preds[k])
-          else enter(this.users, a, i)
+      const { instrs } = block
+      for (let n = 0; n < instrs.length; n++) {
+        const i = instrs[n]
+        this.places[i.id] = block
+        for (let k = 0; k < i.args.length; k++)
+          if (i.op === 'phi') enter(this.ends, i.args[k], block.preds[k])
+          else enter(this.users, i.args[k], i)
+      }
       for (const a of terminatorArgs(block)) enter(this.ends, a, block)
     }
     const written = new Set(
@@ -62,7 +69,7 @@ class Sinking {
         const target = this.target(i, block)
         if (!target) continue
         moved.add(i)
-        this.places.set(i, target)
+        this.places[i.id] = target
         const at = target.instrs.findIndex(j => j.op !== 'phi')
         target.instrs.splice(at < 0 ? target.instrs.length : at, 0, i)
       }
@@ -83,8 +90,8 @@ class Sinking {
     const need = (b: Block): void => {
       target = target ? this.common(target, b) : b
     }
-    this.ends.get(i)?.forEach(need)
-    for (const user of this.users.get(i) ?? []) need(this.places.get(user)!)
+    this.ends[i.id]?.forEach(need)
+    for (const user of this.users[i.id] ?? []) need(this.places[user.id]!)
     const depth = this.depths.get(block) ?? 0
     while (
       target &&
