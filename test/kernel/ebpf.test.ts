@@ -26,15 +26,15 @@ const seed = 1n
 const ceilings: Readonly<Record<string, { slots: number; verified: number; jited: number }>> = {
   'busy-forwarder': { slots: 70, verified: 90, jited: 340 },
   'connection-tracker': { slots: 2215, verified: 104_000, jited: 10_700 },
-  'ddos-mitigator': { slots: 540, verified: 1000, jited: 2750 },
+  'ddos-mitigator': { slots: 530, verified: 990, jited: 2700 },
   'dns-flood': { slots: 985, verified: 2950, jited: 4950 },
   forwarder: { slots: 20, verified: 22, jited: 90 },
-  'heavy-hitter': { slots: 660, verified: 2150, jited: 3400 },
+  'heavy-hitter': { slots: 655, verified: 2150, jited: 3400 },
   'key-value-cache': { slots: 1400, verified: 5600, jited: 7150 },
-  'port-knocking': { slots: 612, verified: 1800, jited: 3150 },
+  'port-knocking': { slots: 606, verified: 1850, jited: 3150 },
   'prefix-forwarder': { slots: 460, verified: 1430, jited: 2200 },
   'source-nat': { slots: 2265, verified: 13_900, jited: 11_400 },
-  'token-bucket': { slots: 1012, verified: 3550, jited: 5200 },
+  'token-bucket': { slots: 1010, verified: 3550, jited: 5200 },
 }
 
 const packetsOf = (capture: string): PacketStore =>

@@ -112,12 +112,13 @@ export function environment(options: EnvironmentOptions): Environment {
   const rules = objects.filter(o => o.kind.startsWith('rules') && !isTable(o))
   for (const o of objects) {
     if (isTable(o)) continue
+    const entries = 'bucketsOffset' in o && { entries: o.bucketsOffset }
     if (o.kind.startsWith('rules')) {
       // A trie's nodes stand behind all objects; the other kinds stay within their own bytes.
       const size = o.kind === 'rules-lpm' ? rulesBytes - o.offset : o.size
-      places.set(o.name, { map: mapNames.rules, offset: o.offset, size })
+      places.set(o.name, { map: mapNames.rules, offset: o.offset, size, ...entries })
     } else {
-      places.set(o.name, { map: o.name, offset: 0, size: o.size })
+      places.set(o.name, { map: o.name, offset: 0, size: o.size, ...entries })
       maps.push({ name: o.name, valueSize: o.size, valueType: btf => objectType(btf, o) })
     }
   }

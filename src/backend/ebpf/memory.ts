@@ -89,9 +89,19 @@ export const addressStep = (dst: Value, map: string, at: number): Step => ({
   write: out => out.write(dst, r0, d => out.push(ldMapValue(d, map, at))),
 })
 
+/** A pointer, made in a block. */
+export interface Made {
+  readonly block: IrBlock
+  readonly value: Value
+  /** How far behind it the offset is that it stands for. */
+  readonly ahead: number
+  /** Nothing is gained by its being just there. */
+  readonly isAny?: boolean
+}
+
 /** Pointers made so far, by what they point to; each is good in the blocks its own dominates. */
 export class Pointers {
-  private readonly made = new Map<string, { readonly block: IrBlock; readonly value: Value }[]>()
+  private readonly made = new Map<string, Made[]>()
   private readonly dominates: (a: IrBlock, b: IrBlock) => boolean
 
   constructor(dominates: (a: IrBlock, b: IrBlock) => boolean) {
@@ -99,20 +109,24 @@ export class Pointers {
   }
 
   /** The pointer for `key` if there is one at `block`. */
+  find(key: string, block: IrBlock): Made | undefined {
+    return this.made.get(key)?.find(m => this.dominates(m.block, block))
+  }
+
   get(key: string, block: IrBlock): Value | undefined {
-    return this.made.get(key)?.find(m => this.dominates(m.block, block))?.value
+    return this.find(key, block)?.value
   }
 
   /** Whether the pointer there is one made in another block. */
   isMadeAbove(key: string, block: IrBlock): boolean {
-    const first = this.made.get(key)?.find(m => this.dominates(m.block, block))
+    const first = this.find(key, block)
     return first !== undefined && first.block !== block
   }
 
-  add(key: string, block: IrBlock, value: Value): void {
+  add(key: string, made: Made): void {
     const list = this.made.get(key)
-    if (list) list.push({ block, value })
-    else this.made.set(key, [{ block, value }])
+    if (list) list.push(made)
+    else this.made.set(key, [made])
   }
 }
 

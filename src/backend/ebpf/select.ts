@@ -332,7 +332,7 @@ class Selection {
     if (known) return known
     const stride = counterStride(counters.length)
     const dst = this.fresh()
-    this.pointers.add(mapNames.counters, this.here, dst)
+    this.pointers.add(mapNames.counters, { block: this.here, value: dst, ahead: 0 })
     const write = (out: Out): void => {
       out.push(call('smp_processor_id'))
       out.write(dst, r1, d => {
@@ -700,8 +700,8 @@ class Selection {
       return { map: place.map, at: place.offset + (inside ? fixed : 0) }
     }
     const key = stateKey(i)
-    const known = this.pointers.get(key, this.here)
-    if (known) return { pointer: known, off: offset }
+    const known = this.pointers.find(key, this.here)
+    if (known) return { pointer: known.value, off: offset + known.ahead }
     const end = this.stateEnds.get(key)!
     return { pointer: this.makePointer(key, i.args[0], at, place, end), off: offset }
   }
@@ -710,7 +710,7 @@ class Selection {
     const bound = this.bounds.verified.get(base) ?? 0xffffffffffffffffn
     const dst = this.fresh()
     this.step(pointerStep(dst, at, place, end, bound + BigInt(end) <= BigInt(place.size)))
-    this.pointers.add(key, this.here, dst)
+    this.pointers.add(key, { block: this.here, value: dst, ahead: 0 })
     return dst
   }
 
@@ -728,7 +728,7 @@ class Selection {
     const isSmall = bound <= BigInt(limit)
     const [start, more] = (isSmall ? this.partsOf(base) : undefined) ?? [this.data!, at]
     this.step(packetPointer(dst, start, more, isSmall ? undefined : limit))
-    this.pointers.add(key, this.here, dst)
+    this.pointers.add(key, { block: this.here, value: dst, ahead: 0 })
     return dst
   }
 

@@ -10,6 +10,8 @@ export interface ObjectPlace {
   readonly map: string
   readonly offset: number
   readonly size: number
+  /** Of a table, where its first entry is: an offset that was found is no less, one that was not is 0. */
+  readonly entries?: number
 }
 
 /** Names of the maps that are no state object. */
