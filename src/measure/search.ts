@@ -15,6 +15,17 @@ export interface Trial {
   readonly offered: number
   readonly sent: number
   readonly lost: number
+  /** Between two machines: what each end counted. */
+  readonly ends?: {
+    /** By the agent: made by its program, completed and dropped by its device. */
+    readonly made: number
+    readonly completed: number
+    readonly dropped: number
+    /** Here: by the device's counters, as far as its driver counts what XDP takes; and by the program. */
+    readonly arrived: number
+    readonly arrivedDropped: number
+    readonly processed: number
+  }
 }
 
 export interface SearchOptions {

@@ -13,6 +13,7 @@ interface Part {
 /** What follows `bench`, and which flags belong to it; loaded when asked for. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
   mlffr: async () => (await import('./mlffr.js')).mlffrPart,
+  agent: async () => (await import('./agent.js')).agentPart,
   scaling: async () => (await import('./scaling.js')).scalingPart,
   figures: async () => (await import('./figures.js')).figuresPart,
   profile: async () => (await import('./profile.js')).profilePart,
@@ -38,6 +39,10 @@ export const command: Command = {
     queue: { type: 'string' },
     lab: { type: 'boolean' },
     'closed-loop': { type: 'boolean' },
+    agent: { type: 'string' },
+    iface: { type: 'string' },
+    listen: { type: 'string' },
+    'token-file': { type: 'string' },
     'max-rate': { type: 'string' },
     in: { type: 'string', short: 'i' },
     with: { type: 'string' },

@@ -4,26 +4,32 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { formatEnvironment, readEnvironment } from '../../measure/environment.js'
 import { foreignSeconds, readLoad } from '../../measure/foreign.js'
+import { AgentFailure, connectAgent } from '../../measure/agent/client.js'
+import { mostPackets } from '../../measure/agent/protocol.js'
+import { remoteTrials } from '../../measure/agent/remote-trial.js'
 import { memoryTrials } from '../../measure/memory-trial.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
 import { presets, searchRate } from '../../measure/search.js'
 import type { Preset, SearchResult, Trial } from '../../measure/search.js'
 import { vethTrials } from '../../measure/veth-trial.js'
+import type { Loadable, LoadOptions } from '../../engine/kernel/load.js'
 import type { PacketStore } from '../../engine/packets.js'
+import { findInterface } from '../../sys/interfaces.js'
 import { strategyWith } from '../../strategy/strategies.js'
 import { Failure, UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
 import { exit } from '../exit.js'
-import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
+import { integer, isSet, onlyArgument, required, share, text, texts } from '../flags.js'
 import { grid } from '../grid.js'
 import { optionsOf, strategyOf } from '../inputs.js'
-import { withKernelAsync } from '../kernel.js'
+import { withKernel, withKernelAsync } from '../kernel.js'
 import { hint } from '../nearest.js'
 import { compileProgram } from '../program.js'
 import { quantityOf } from '../quantity.js'
+import { endOf, tokenIn } from './agent.js'
 import { teller } from './effort.js'
-import { idleSubject, programFile, storeOf } from './subjects.js'
+import { idleSubject, programFile, storeOf, traceNamed } from './subjects.js'
 
 export const mlffrPart = {
   run: mlffr,
@@ -40,6 +46,9 @@ export const mlffrPart = {
     'queue',
     'lab',
     'closed-loop',
+    'agent',
+    'iface',
+    'token-file',
     'max-rate',
     'set',
     'table',
@@ -77,7 +86,7 @@ async function mlffr(flags: Flags, io: Io): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  const bench = await open(file, store, flags, io)
+  const bench = await open(file, store, flags, io, stop.signal)
   try {
     telling.tell('calibrating the generator')
     const calibrated = await bench.calibrate(Math.max(seconds, 0.2))
@@ -153,27 +162,44 @@ function presetOf(flags: Flags): Preset {
   return { losses: list.toSorted((a, b) => a - b), relative: 0.01, absolute: 0, source: 'as given' }
 }
 
-async function open(file: string, store: PacketStore, flags: Flags, io: Io): Promise<Bench> {
+async function open(
+  file: string,
+  store: PacketStore,
+  flags: Flags,
+  io: Io,
+  signal: AbortSignal,
+): Promise<Bench> {
   const inLab = isSet(flags, 'lab')
-  for (const name of inLab ? ['strategy', 'cores', 'queue'] : ['closed-loop'])
+  const agent = text(flags, 'agent')
+  if (inLab && agent !== undefined) throw new UsageError('--lab and --agent exclude each other')
+  const inKernel = inLab || agent !== undefined
+  for (const name of inKernel ? ['strategy', 'cores', 'queue'] : [])
     if (flags.values[name] !== undefined)
-      throw new UsageError(`--${name} ${inLab ? 'is for memory, not --lab' : 'goes with --lab'}`)
+      throw new UsageError(`--${name} is for memory, not ${inLab ? '--lab' : '--agent'}`)
+  for (const [name, other] of [
+    ['closed-loop', 'lab'],
+    ['iface', 'agent'],
+    ['token-file', 'agent'],
+  ])
+    if (flags.values[name] !== undefined && flags.values[other] === undefined)
+      throw new UsageError(`--${name} goes with --${other}`)
   const compiled = await compileProgram(file, io, { hybrid: true })
   const { artifact } = compiled
   const { rules, settings, seed } = optionsOf(flags, artifact)
+  const kernelOptions = {
+    settings: settings ?? new Map<string, bigint>(),
+    seed: seed ?? 1n,
+    ...(rules && { rules }),
+  }
+  if (agent !== undefined) return remote(agent, compiled, kernelOptions, store, flags, signal)
   if (inLab) {
     const packets = Array.from({ length: store.count }, (_, k) => {
       const bytes = new Uint8Array(Math.max(60, store.packet(k).bytes.length))
       bytes.set(store.packet(k).bytes)
       return bytes
     })
-    const options = {
-      settings: settings ?? new Map<string, bigint>(),
-      seed: seed ?? 1n,
-      ...(rules && { rules }),
-    }
     const trials = await withKernelAsync(() =>
-      vethTrials(compiled, options, packets, isSet(flags, 'closed-loop')),
+      vethTrials(compiled, kernelOptions, packets, isSet(flags, 'closed-loop')),
     )
     return { ...trials, where: `XDP (${trials.mode}) on a veth pair` }
   }
@@ -198,6 +224,39 @@ async function open(file: string, store: PacketStore, flags: Flags, io: Io): Pro
     }
   } catch (error) {
     throw new Failure((error as Error).message, exit.program)
+  }
+}
+
+/** Trials with packets from an agent on another machine. */
+async function remote(
+  given: string,
+  program: Loadable,
+  options: LoadOptions,
+  store: PacketStore,
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<Bench> {
+  const { host, port } = endOf(given, '--agent')
+  const name = required(flags, 'iface', 'IF')
+  const device = withKernel(() => findInterface(name))
+  if (device === undefined) throw new Failure(`there is no interface ${name} in this namespace`, exit.input)
+  if (store.count > mostPackets) throw new UsageError(`--packets takes at most ${mostPackets} with --agent`)
+  const trace = traceNamed(text(flags, 'trace') ?? 'uniform')
+  const asked = <T>(answer: Promise<T>): Promise<T> =>
+    answer.catch((error: unknown) => {
+      if (signal.aborted) throw new Failure('interrupted', exit.interrupted)
+      throw error instanceof AgentFailure ? new Failure(error.message, exit.input) : error
+    })
+  const agent = await asked(connectAgent(host, port, tokenIn(flags)))
+  // A trial may take an hour: Ctrl-C does not wait for it.
+  signal.addEventListener('abort', () => agent.close())
+  const trials = await asked(
+    withKernelAsync(() => remoteTrials(program, options, device, agent, trace, store.count)),
+  )
+  return {
+    ...trials,
+    run: (rate, seconds) => asked(trials.run(rate, seconds)),
+    calibrate: seconds => asked(trials.calibrate(seconds)),
   }
 }
 
