@@ -132,7 +132,7 @@ export default function count(packet: Packet): Verdict {
 
 test('a key is not copied to where there may be no room for it', async () => {
   for (const [capacity, fits] of [
-    [400, true],
+    [2_000, true],
     [100, false],
   ] as const) {
     const { compiled } = compile('count.ts', counting(capacity), { hybrid: true })

@@ -9,10 +9,12 @@ import type { Block, Func } from '../ir/types.js'
 
 /** What finding the next packet or item costs, in instructions. */
 const perPacket = 10
+/** Of an item's instructions: look-ups of items one after the other overlap in the processor (docs/decisions/0296). */
+const overlapped = 0.75
 
 /** What advancing by an item costs, as a share of what processing its packet costs: between 0 and 1. */
 export const replayShare = (advance: Func, main: Func): number =>
-  Math.min(1, (perPacket + longestWay(advance)) / (perPacket + longestWay(main)))
+  Math.min(1, (perPacket + overlapped * longestWay(advance)) / (perPacket + longestWay(main)))
 
 /** Instructions on the longest way from the entry to a return. */
 export function longestWay(func: Func): number {

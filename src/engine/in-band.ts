@@ -29,7 +29,7 @@ import type { Plan } from './plan.js'
 /** Slabs from a request to its answers' place in the stream: with so many in flight, the first of them is done by then. */
 export const answerAfter = 4
 /** Packets in a slab at most while answers are awaited; and an eighth of an epoch if that is fewer. */
-const mostPackets = 1_024
+const mostPackets = 512
 /** An item of every packet between a request and its answers fits. */
 const keptRoom = answerAfter * mostPackets
 /** Bytes of a worker's answer: of its state a quarter, but so much at least and at most. */

@@ -36,6 +36,15 @@ const enoughVotes = 1_024
 const voteEvery = ({ packets }: Epoch): number =>
   1 + 2 * Math.floor(Math.min(packets ?? 65_536, 65_536) / enoughVotes / 2)
 
+/**
+ * Where fewer packets than this share are light, slabs are as short as replication by value has them: every worker reads the
+ * items of all, and they should stay in a core's cache.
+ */
+const lightShare = 0.1
+const heavySlabPackets = 1_024
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0)
+
 /** State that changed hands: packets received before it, the time of the last of them (ns), and what changed. */
 export interface Handover extends Change {
   readonly after: number
@@ -70,13 +79,17 @@ export class Rebalancer {
   private epochs = 0
   private givenUp = 0
   private paused = 0
+  /** Packets before this epoch; and of it, before the present slab. */
   private packets = 0
+  private sinceEpoch = 0
   /** Loads of the last epoch; of none at first, which confirms nothing. */
   private before: readonly number[] = Array.from({ length: indirectionEntries }, () => 0)
   private began = performance.now()
   /** The last slab that was begun, and whether state changes hands at its beginning. */
   private slab = -1
   private handsOver = false
+  /** Hardly any packet is of a light key, once the keys that are to be heavy are. */
+  private mostlyHeavy = false
   /** Of the last packet so far, ns. */
   private time = 0n
   private readonly plan: Plan
@@ -113,6 +126,7 @@ export class Rebalancer {
     if (k === this.slab) return this.handsOver
     this.slab = k
     this.handsOver = false
+    this.sinceEpoch = received - this.packets
     if (inBand?.answersAt(k)) {
       await done(inBand.asked!.slab)
       this.settled(inBand.settle(k, received), received)
@@ -125,7 +139,11 @@ export class Rebalancer {
 
   /** How many packets the next slab may have. */
   room(capacity: number): number {
-    return this.inBand?.slabRoom(capacity, this.epoch.packets) ?? capacity
+    const small = this.mostlyHeavy && this.shards.heavy.size > 0 ? heavySlabPackets : capacity
+    // An epoch ends with a slab.
+    const left = this.inBand?.asked ? Infinity : this.epochPackets - this.sinceEpoch
+    const most = Math.max(1, Math.min(capacity, small, left))
+    return this.inBand?.slabRoom(most, this.epoch.packets) ?? most
   }
 
   /** A slab has been filled and prepared; `time` is that of its last packet, ns. */
@@ -158,9 +176,15 @@ export class Rebalancer {
 
   /** True if an epoch is over, when so many packets have been received. */
   private due(received: number): boolean {
-    const { packets, milliseconds } = this.epoch
-    if (packets !== undefined && received - this.packets >= packets) return true
+    const { milliseconds } = this.epoch
+    if (received - this.packets >= this.epochPackets) return true
     return milliseconds !== undefined && received > 0 && performance.now() - this.began >= milliseconds
+  }
+
+  /** Packets of an epoch. The first one of hybrid is shorter: what is plainly heavy need not wait, and no bucket moves yet. */
+  private get epochPackets(): number {
+    const { packets = Infinity } = this.epoch
+    return this.hybrid && this.epochs === 0 ? Math.ceil(packets / 4) : packets
   }
 
   private endEpoch(received: number): void {
@@ -188,6 +212,7 @@ export class Rebalancer {
     this.clearCounts()
     this.epochs++
     this.packets = received
+    this.sinceEpoch = 0
     this.began = performance.now()
     if (!inBand) this.paused += this.began - began
   }
@@ -229,6 +254,10 @@ export class Rebalancer {
           balance: options,
         })
       : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers, options) }
+    const countOf = (keys: readonly number[]): number =>
+      votes.reduce((sum, v) => sum + (keys.includes(v.hash) ? v.count * this.voteEvery : 0), 0)
+    const light = sumOf(loads) - countOf(promoted) + countOf(demoted)
+    this.mostlyHeavy = light < lightShare * (sumOf(loads) + countOf([...held]))
     // What the next epoch compares with: a key that has become heavy will not be in its loads.
     this.before = loads
     for (const { hash, count } of votes)

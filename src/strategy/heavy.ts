@@ -20,6 +20,8 @@ export interface Vote {
 
 /** Keys with less than this share of a worker's fair share are not looked at, and one that was heavy is so no longer. */
 export const lightBelow = 0.125
+/** Votes that a key must have where they are a sample: what has fewer may have them by chance. */
+const leastVotes = 16
 /** Keys that are replicated at the same time: their items travel to everybody. */
 export const mostHeavy = 64
 /** A change must take off this share of the busiest worker's load: less is noise, and a hand-over costs something too. */
@@ -87,7 +89,9 @@ export function judge(epoch: Epoch): Judgement {
   const least = total / workers
   let chosen = now
   if (workers > 1 && least < (1 - leastGain) * now.cost) {
-    const keys = candidates(epoch.votes, worth / scale, heavy).filter(hash => epoch.room || heavy.has(hash))
+    const keys = candidates(epoch.votes, Math.max(worth / scale, scale > 1 ? leastVotes : 0), heavy).filter(
+      hash => epoch.room || heavy.has(hash),
+    )
     let best = attempt([])
     for (let n = 1; n <= keys.length && n <= best.keys.length + patience; n++) {
       const next = attempt(keys.slice(0, n))

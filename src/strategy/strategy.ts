@@ -50,6 +50,7 @@ export interface Loops {
     room: number,
     heavy: number,
     items: number,
+    effects: number,
   ): void
   mixed?(
     ctx: number,

@@ -58,12 +58,13 @@ const count = (at: Local, amount: number): Code => [
 ]
 
 /**
- * classify(ctx, desc, count, seq, lists, room, heavy, items): lists each packet for its bucket's worker, or, if its key is
- * heavy, in the list at `heavy`, with the worker whose turn it is. Lists must be empty before.
+ * classify(ctx, desc, count, seq, lists, room, heavy, items, effects): lists each packet for its bucket's worker, or, if its key
+ * is heavy, in the list at `heavy`, with the worker whose turn it is. Lists must be empty before. Items and effect bytes of heavy
+ * packets stand where replication has them.
  */
 export function classify(parts: LoopParts, steer: IrFunc, { extract, itemStride }: Slice): void {
-  const loop = new Loop(parts, 'classify', ['lists', 'room', 'heavy', 'items'])
-  const { i, steering, items, heavy } = loop.l
+  const loop = new Loop(parts, 'classify', ['lists', 'room', 'heavy', 'items', 'effects'])
+  const { i, steering, items, effects, heavy } = loop.l
   const [hash, bucket, effect, place] = ['hash', 'bucket', 'effect', 'place'].map(n => loop.declare(n, 'i32'))
   const turn = startOfTurns(loop)
   const { workers } = loop.l
@@ -83,6 +84,7 @@ export function classify(parts: LoopParts, steer: IrFunc, { extract, itemStride 
       if_(
         [
           loop.inline(extract, result => [result, local.set(effect)], items),
+          [local.get(effects), local.get(i), i32.add, local.get(effect), i32.store8()],
           [local.get(place), i32.const(4), i32.add, local.tee(place)],
           [local.get(effect), i32.const(31), i32.shl],
           [local.get(turn), i32.const(heavyEntry.ownerShift), i32.shl, i32.or, local.get(i), i32.or],
