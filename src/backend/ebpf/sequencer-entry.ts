@@ -13,6 +13,8 @@ import {
   call,
   callLocal,
   exit,
+  fp,
+  isLabel,
   ja,
   jge,
   jgt,
@@ -36,10 +38,11 @@ import {
   st,
   stx,
 } from './asm.js'
-import type { Code, Label, Register } from './asm.js'
+import type { Code, Item, Label, Register } from './asm.js'
 import { verdictNames } from './entry.js'
 import type { FrameShape } from './frame.js'
 import { sizeOf } from './memory.js'
+import type { CompiledFunction } from './program.js'
 import { writeEntry } from './ring.js'
 import {
   kept,
@@ -62,8 +65,30 @@ const context = { data: 0, dataEnd: 4, ingress: 12, queue: 16 } as const
 const never = label('entry.never')
 const noRoom = label('entry.headroom')
 
-/** The program that packets go through; `extract` is the function's name. */
-export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: string): Code {
+/**
+ * The code of `extract` in place, with its stack; r8 = the effect bit. A call's return is dear where processors are not
+ * trusted.
+ */
+export function extractInside({ code, stack }: Pick<CompiledFunction, 'code' | 'stack'>): Code {
+  const at = -8 * (Math.ceil(stack / 8) + 1)
+  const extracted = label('entry.extracted')
+  const isExit = (item: Item): boolean => !isLabel(item) && item.code === exit().code
+  const written = new Set(code.flatMap(item => (isLabel(item) ? [] : [item.dst])))
+  const ifWritten = (register: Register, restore: Code): Code => (written.has(register) ? restore : [])
+  return [
+    ...ifWritten(r6, [stx.dw(fp, at, r6)]),
+    mov64.reg(r1, r6),
+    ...code.flatMap((item, k) => (!isExit(item) ? [item] : k < code.length - 1 ? [ja(extracted)] : [])),
+    extracted,
+    mov64.reg(r8, r0),
+    ...ifWritten(r6, [ldx.dw(r6, fp, at)]),
+    ...ifWritten(r9, [ldMapValue(r9, sequencerMap)]),
+    ...ifWritten(r7, [ldMapValue(r7, mapNames.runtime), ldx.dw(r7, r7, runtime.sequence)]),
+  ]
+}
+
+/** The program that packets go through; `extract` is how the item gets to its place, and the effect bit into r8. */
+export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: Code): Code {
   const { frame, workers, queue, clock, timed = true, record, ring } = options
   const admitted = label('entry.admitted')
   const hasItems = frame.slots > 0 || ring !== undefined
@@ -84,8 +109,8 @@ export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: 
     admitted,
     alu64.add.imm(r7, 1),
     stx.dw(r8, runtime.sequence, r7),
-    ...(clock === 'given' ? [] : [...(timed ? time(clock) : []), ...properties]),
-    ...(hasItems ? [mov64.reg(r1, r6), callLocal(label(extract)), mov64.reg(r8, r0)] : []),
+    ...(clock === 'given' ? [] : [...(timed ? time(clock) : []), ...properties(options)]),
+    ...extract,
     ...(record === undefined ? [] : [mov64.reg(r1, r6), mov64.reg(r2, r7), callLocal(label('record'))]),
     ...room(frame),
     ...header(frame, false),
@@ -150,14 +175,17 @@ function time(clock: 'exact' | 'coarse'): Code {
   ]
 }
 
-/** Device and length likewise. */
-const properties: Code = [
-  ldx.w(r1, r6, context.ingress),
-  stx.w(r8, runtime.device, r1),
-  ldx.w(r1, r6, context.dataEnd),
-  ldx.w(r2, r6, context.data),
-  alu64.sub.reg(r1, r2),
-  stx.w(r8, runtime.originalLength, r1),
+/** Device and length likewise, where somebody asks. */
+const properties = ({ placed = true, measured = true }: SequencerOptions): Code => [
+  ...(placed ? [ldx.w(r1, r6, context.ingress), stx.w(r8, runtime.device, r1)] : []),
+  ...(measured
+    ? [
+        ldx.w(r1, r6, context.dataEnd),
+        ldx.w(r2, r6, context.data),
+        alu64.sub.reg(r1, r2),
+        stx.w(r8, runtime.originalLength, r1),
+      ]
+    : []),
 ]
 
 /** r2 = the frame's first byte, with the header's bytes in front of the packet. */
@@ -276,7 +304,7 @@ function send({ workers, layers }: SequencerOptions): Code {
   return [
     ...worker(workers),
     ldx.w(r2, r3, kept.workers + entryOf.cpu),
-    ldx.w(r4, r3, kept.workers + entryOf.layer),
+    ...(layers > 1 ? [ldx.w(r4, r3, kept.workers + entryOf.layer)] : []),
     alu64.add.imm(r1, 1),
     jlt.imm(r1, workers, turned),
     mov64.imm(r1, 0),

@@ -78,8 +78,11 @@ export interface SequencerOptions {
   readonly clock: 'exact' | 'coarse' | 'given'
   /** The receive queue it serves; any if left out. */
   readonly queue?: number
-  /** Whether packets need a time: the program reads it, or it is recorded. Device and length are as cheap as nothing. */
+  /** Whether packets need a time: the program reads it, or it is recorded. */
   readonly timed?: boolean
+  /** The same of the device they came by, and of their length. */
+  readonly placed?: boolean
+  readonly measured?: boolean
   /** Bytes of the ring that packets are recorded in; none if left out. */
   readonly record?: number
   /** Items go into a ring in memory that the workers have too, and frames have no slots. */

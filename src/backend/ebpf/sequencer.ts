@@ -15,7 +15,7 @@ import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
 import { recordFunction } from './recording.js'
 import { select } from './select.js'
-import { creditFunction, entryStack, flushEntry, packetEntry } from './sequencer-entry.js'
+import { creditFunction, entryStack, extractInside, flushEntry, packetEntry } from './sequencer-entry.js'
 import { ringPlaces, sequencerMap } from './sequencer-map.js'
 import type { SequencerOptions } from './sequencer-map.js'
 import type { Target } from './target.js'
@@ -42,12 +42,14 @@ export function compileSequencer(
     entryStack,
   )
   if (isRefusal(made)) return made
+  const body = made.functions.find(f => f.name === extract.name)
+  const take = body ? extractInside(body) : []
   const own = (name: string, code: BpfCode['code']) => ({ name, code, stack: 0, largest: 2n ** 64n - 1n })
   const functions = [
-    own('entry', flush ? flushEntry(options, at) : packetEntry(options, at, extract.name)),
+    own('entry', flush ? flushEntry(options, at) : packetEntry(options, at, take)),
     ...(flush ? [] : [own('credit', creditFunction(options))]),
     ...(flush || options.record === undefined ? [] : [own('record', recordFunction(options.record))]),
-    ...made.functions,
+    ...made.functions.filter(f => f !== body),
   ]
   const code = functions.flatMap(f => f.code)
   return { functions, code, encoded: encode(code) }

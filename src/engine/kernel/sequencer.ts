@@ -72,8 +72,8 @@ const underWay = 16
 /** How far behind the newest packet a worker may be: its queue's room in turns. */
 export const creditOf = (workers: number, queueSize: number): number => workers * (queueSize - underWay)
 
-const readsTime = (extract: Func): boolean =>
-  extract.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'timestamp'))
+const reads = (functions: readonly Func[], name: string): boolean =>
+  functions.some(f => f.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === name)))
 
 /** A map that is there already. */
 const present = (name: string, valueSize: number): MapDeclaration => ({
@@ -105,6 +105,9 @@ export function sequencerCode(
     ...form,
   })
   const frame = frameShape(format, outer)
+  const functions = [...kernel.callees, batch.slice.extract]
+  const isWanted = (name: 'timestamp' | 'device' | 'originalLength'): boolean =>
+    format[name] === true || plan.record !== undefined || reads(functions, name)
   const ring = entries === undefined ? undefined : { entries, itemBytes: format.itemBytes }
   const compiled = compileSequencer({ callees: kernel.callees, extract: batch.slice.extract }, target, {
     frame,
@@ -112,16 +115,18 @@ export function sequencerCode(
     layers: plan.layers,
     credit: creditOf(workers, plan.queueSize),
     clock: plan.stamps ?? 'exact',
-    timed: format.timestamp === true || plan.record !== undefined || readsTime(batch.slice.extract),
+    timed: isWanted('timestamp'),
+    placed: isWanted('device'),
+    measured: isWanted('originalLength'),
     ...(plan.record !== undefined && { record: plan.record }),
     ...(plan.queue !== undefined && { queue: plan.queue }),
     ...(ring && { ring }),
     ...(plan.flush && { flush: true }),
   })
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
-  const { functions, encoded, code } = compiled
+  const { encoded, code } = compiled
   return {
-    functions,
+    functions: compiled.functions,
     encoded,
     lines: linesOf(code, program),
     maps: [
