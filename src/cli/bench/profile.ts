@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compileSource } from '../../lang/source.js'
+import { contentionOf } from '../../measure/c2c.js'
+import type { Contention } from '../../measure/c2c.js'
 import {
   descriptorsPerLine,
   falseSharing,
@@ -45,6 +47,7 @@ interface Layout {
   readonly touches: Touches
   readonly shared: readonly string[]
   readonly itemBytes: number
+  readonly contention: Contention
 }
 
 async function profile(flags: Flags, io: Io): Promise<number> {
@@ -80,16 +83,18 @@ async function profile(flags: Flags, io: Io): Promise<number> {
     store,
     looked,
   )
-  const layout: Layout = {
+  const regions = writtenRegions(planned, artifact.stateLayout.size, 8 * artifact.counters.length)
+  const found: Omit<Layout, 'contention'> = {
     shapes: objectShapes(artifact.stateLayout),
     touches,
-    shared: falseSharing(writtenRegions(planned, artifact.stateLayout.size, 8 * artifact.counters.length)),
+    shared: falseSharing(regions),
     itemBytes: artifact.item?.itemBytes ?? 0,
   }
 
   telling.tell('running under the profiler')
   const scratch = mkdtempSync(join(tmpdir(), 'hairpin-profile-'))
   let stacks: Stacks
+  let contention: Contention = { available: false, reason: 'perf was not asked (--with v8)' }
   try {
     const capture = given === undefined ? made(trace, flags, scratch) : openable(given)
     const values = ['set', 'table'].flatMap(name => texts(flags, name).flatMap(v => [`--${name}`, v]))
@@ -106,10 +111,15 @@ async function profile(flags: Flags, io: Io): Promise<number> {
       ...values,
     ]
     stacks = profileNode(args, profilerOf(flags))
+    if (stacks.status === 0 && stacks.profiler === 'perf') {
+      telling.tell('looking for lines that cores fight over')
+      contention = await contentionOf(args, regions)
+    }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
   telling.clear()
+  const layout: Layout = { ...found, contention }
   if (stacks.status !== 0)
     throw new Failure(`the run under ${stacks.profiler} failed:\n${stacks.stderr.trim()}`, exit.program)
   const title = `${artifact.name}, ${chosen.name}, ${cores} worker${cores === 1 ? '' : 's'}: ${grouped(stacks.samples)} samples by ${stacks.profiler}`
@@ -225,8 +235,32 @@ function textOf(
     shared.length
       ? `  written by different workers in one line: ${shared.join('; ')}`
       : `  no line of contexts, progress, counters or state is written by two ${cores === 1 ? 'threads' : 'workers'}`,
+    ...contentionText(layout.contention),
     '',
   ].join('\n')
+}
+
+/** Loads that hit a line modified in another core's cache, or why nobody counted them. */
+function contentionText(found: Contention): string[] {
+  if (!found.available)
+    return [`  loads that hit lines modified by another core (perf c2c): not counted here: ${found.reason}`]
+  const rows = found.lines.map(({ address, region, share, local, remote }) => [
+    `${(100 * share).toFixed(1)} %`,
+    String(local),
+    String(remote),
+    `0x${address.toString(16)}`,
+    region ?? 'not in the run’s memory',
+  ])
+  const columns = ['HITM', 'same socket', 'other socket', 'line', 'region']
+  return rows.length === 0
+    ? ['  loads that hit lines modified by another core (perf c2c): none']
+    : [
+        '',
+        grid(
+          columns.map((title, k) => ({ title, right: k < 3 })),
+          rows,
+        ),
+      ]
 }
 
 const jsonOf = (stacks: Stacks, layout: Layout, flame: string, folded: string): object => ({
@@ -243,4 +277,14 @@ const jsonOf = (stacks: Stacks, layout: Layout, flame: string, folded: string): 
   itemBytes: layout.itemBytes,
   descriptorsPerLine,
   falseSharing: layout.shared,
+  contention: layout.contention.available
+    ? {
+        available: true,
+        lines: layout.contention.lines.map(({ address, region, ...line }) => ({
+          address: `0x${address.toString(16)}`,
+          region: region ?? null,
+          ...line,
+        })),
+      }
+    : layout.contention,
 })
