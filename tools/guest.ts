@@ -8,10 +8,11 @@
  *     sudo npm run guest -- --suite many --kernel FILE --modules DIR
  *
  * What comes before 6.9 has no may_goto, before 6.6 no signed division: there the loops are bounded and the instruction
- * set older. Suite `programs` (the default) loads every program and runs it on the first packets of the bundled capture
- * beside the interpreter, and attaches it to the loopback device (test/guest/inside.ts). Suite `many` has live runs on a card that spreads its
- * packets by a hash and an indirection table (test/guest/many.ts); what sends to it is in a network namespace of its own.
- * Nothing of this machine is changed but dist/guest, and nothing stays, after Ctrl-C neither.
+ * set older. Suite `programs` (the default) loads every program, runs it on the first packets of the bundled capture
+ * beside the interpreter, and attaches it to the loopback device (test/guest/inside.ts). Suite `many` has live runs on a
+ * card that spreads its packets by a hash and an indirection table (test/guest/many.ts); what sends to it is in a network
+ * namespace of its own. Nothing of this machine is changed but dist/guest, and nothing stays, after Ctrl-C neither.
+ * Two of them at a time in one checkout would write into the same folder.
  *
  * Needs qemu-system-x86, busybox-static and cpio (apt-get install), no virtualisation; `many` needs root and iproute2 as
  * well. 40 seconds to two minutes on two CPUs for `programs`, two to five for `many`. Exit status: 0 all is as it should
