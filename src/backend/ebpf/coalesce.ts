@@ -63,9 +63,13 @@ export function coalesce(graph: Interference, pairs: readonly Affinity[], regist
     const [ofA, ofB] = [neighbours.get(a)!, neighbours.get(b)!]
     const limit = Math.min(room(a), room(b))
     let significant = 0
-    for (const n of new Set([...ofA, ...ofB])) {
-      const degree = neighbours.get(n)!.size - (ofA.has(n) && ofB.has(n) ? 1 : 0)
-      if (degree >= room(n)) significant++
+    for (const n of ofA) {
+      if (neighbours.get(n)!.size - (ofB.has(n) ? 1 : 0) >= room(n)) significant++
+      if (significant >= limit) break
+    }
+    for (const n of ofB) {
+      if (significant >= limit) break
+      if (!ofA.has(n) && neighbours.get(n)!.size >= room(n)) significant++
     }
     if (significant >= limit) continue
     leaders.set(b, a)

@@ -28,9 +28,10 @@ export function interference(machine: Machine, often: ReadonlyMap<Block, number>
     return set
   }
   const together = (v: Value, live: Iterable<Value>): void => {
+    const own = of(v)
     for (const l of live) {
       if (l === v) continue
-      of(v).add(l)
+      own.add(l)
       of(l).add(v)
     }
   }
@@ -89,13 +90,18 @@ function solve(machine: Machine): ReadonlyMap<Block, ReadonlySet<Value>> {
     changed = false
     for (const block of machine.blocks.toReversed()) {
       const out = liveOut.get(block)!
+      const before = liveIn.get(block)
+      const { size } = out
       for (const to of block.end.targets) {
         for (const v of liveIn.get(to) ?? []) out.add(v)
+        if (before) continue
         to.preds.forEach((p, k) => {
           if (p !== block) return
           for (const phi of to.phis) if (isValue(phi.args[k])) out.add(phi.args[k])
         })
       }
+      // Of the same values behind it, the same are needed before it.
+      if (before && out.size === size) continue
       const live = new Set(out)
       for (const v of endUses(block)) live.add(v)
       for (const s of block.steps.toReversed()) {
@@ -103,7 +109,6 @@ function solve(machine: Machine): ReadonlyMap<Block, ReadonlySet<Value>> {
         for (const u of s.uses) live.add(u)
       }
       for (const phi of block.phis) live.delete(phi.dst)
-      const before = liveIn.get(block)
       if (before?.size === live.size) continue
       liveIn.set(block, live)
       changed = true
