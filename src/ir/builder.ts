@@ -202,14 +202,16 @@ export class FunctionBuilder {
     dropUnreachable(this.func)
     for (let again = true; again;) {
       again = false
-      for (const block of this.func.blocks) {
-        for (const i of block.instrs) i.args = i.args.map(a => this.resolve(a))
-        if (block.term.op === 'branch') block.term.cond = this.resolve(block.term.cond)
-        if (block.term.op === 'return') block.term.args = block.term.args.map(a => this.resolve(a))
-      }
+      if (this.replaced.size > 0)
+        for (const { instrs, term } of this.func.blocks) {
+          for (let k = 0; k < instrs.length; k++) instrs[k].args = instrs[k].args.map(a => this.resolve(a))
+          if (term.op === 'branch') term.cond = this.resolve(term.cond)
+          if (term.op === 'return') term.args = term.args.map(a => this.resolve(a))
+        }
       for (const block of this.func.blocks)
-        for (const phi of block.instrs.filter(i => i.op === 'phi'))
-          if (this.simplify(phi, block) !== phi) again = true
+        if (block.instrs[0]?.op === 'phi')
+          for (const phi of block.instrs.filter(i => i.op === 'phi'))
+            if (this.simplify(phi, block) !== phi) again = true
     }
     return this.func
   }
