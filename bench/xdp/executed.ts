@@ -1,6 +1,7 @@
 /**
  * Instructions of bytecode that a packet, or an item of its history, takes on the usual way: one flow, whose entry is
- * there. Counted by executing the code (interpreter.ts): the same on every machine, under any load.
+ * there. Counted by executing the code (interpreter.ts): the same on every machine, under any load. Figures are in
+ * docs/decisions/0278.
  */
 
 import { mapNames, runtime } from '../../src/backend/ebpf/target.js'

@@ -20,7 +20,7 @@ const muchWork = 1000
 
 /**
  * Whether the verifier is kept from knowing what a phi's result is: it would follow every round of a loop, and every
- * path from a place where many met, on its own. Measured: docs/decisions/0141 and 0180.
+ * path from a place where many met, on its own. Measured: docs/decisions/0141, 0180 and 0278.
  */
 export type Forgotten = (phi: Instr) => boolean
 
