@@ -2,8 +2,8 @@
  * How long a command takes from the shell: `node dist/bench/cold-start.js [--rounds n] [PROGRAM…]`.
  *
  * `run` over a capture of one packet, and `attach --dry-run` (needs root; ends after the kernel's verifier), each in
- * three states of the output cache: empty, as after installation; with TypeScript's compiled code, but not the program;
- * and with the program. Two times: from start to end of the process, and of the processors for all its threads and the
+ * three states of the output cache: empty, so that compiled code is what the build has left (tools/code.ts); with the code
+ * of an earlier command, but not the program; and with the program. Two times: from start to end of the process, and of the processors for all its threads and the
  * kernel, which shows what others on the machine did to the first. Medians over rounds that go through all states in
  * turn. The bars for the first: 1,500 ms cold, 400 ms with the program.
  */
