@@ -20,13 +20,17 @@ export function widen(func: Func): boolean {
 
 class Widening {
   private readonly func: Func
-  private readonly blocks: Map<Instr, Block>
+  /** Taken when the first value is found: few functions have one. */
+  private found: Map<Instr, Block> | undefined
   private readonly known = new Map<Instr, Bytes>()
   private readonly replaced = new Map<Instr, Instr>()
 
   constructor(func: Func) {
     this.func = func
-    this.blocks = blockOf(func)
+  }
+
+  private get blocks(): Map<Instr, Block> {
+    return (this.found ??= blockOf(this.func))
   }
 
   run(): boolean {
