@@ -165,3 +165,30 @@ test('a program without items moves its buckets at barriers', async () => {
   const { handovers, migrations } = found.result.rebalancing!
   assert.ok(migrations > 0 && handovers.every(h => !h.asked))
 })
+
+test('where all packets are of heavy keys, workers replicate them and agree with the serial run', async () => {
+  const flow = traceStore('single flow', { law: 'single', flows: 1, seed: 2 }, 5_000)
+  const subject = bundledProgram('connection-tracker')
+  const options = { epoch: { packets: 800, replay: 0.3 } }
+  for (const threads of [false, true]) {
+    const { cases } = await verify(subject, flow, {
+      ...options,
+      strategies: [hybrid],
+      cores: [2, 7],
+      threads,
+    })
+    for (const { divergent, first, skipped } of cases) {
+      assert.equal(skipped, undefined)
+      assert.equal(divergent, 0, first?.what)
+    }
+  }
+  const found = await observe(subject.artifact, flow, {
+    ...options,
+    strategy: hybrid,
+    cores: 7,
+    virtual: true,
+  })
+  assert.ok(!('error' in found))
+  assert.ok(found.heavy.subarray(1_000).every(h => h === 1))
+  assert.ok(found.result.workers.every(w => w.replayed > 3_000))
+})
