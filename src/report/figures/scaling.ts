@@ -179,4 +179,4 @@ export const notes = ({ options: { packets, repetitions } }: Workbench): string 
 
 /** How often something was measured, in words. */
 export const repeated = ({ options: { processes, most, rounds } }: Repetitions): string =>
-  `${processes === most ? processes : `${processes} to ${most}`} processes, each the median of ${rounds} rounds in turn`
+  `${most === 1 ? 'one process' : `${processes === most ? processes : `${processes} to ${most}`} processes`}, each the median of at least ${rounds} rounds in turn`
