@@ -21,7 +21,7 @@ const { loadTypeScript } = (bundle?.load('lang/typescript.js') ??
 
 /**
  * Compiles a program's text; `file` is its name in messages. Without errors among the diagnostics there is a compiled
- * program; mistakes in the program never throw. Takes 50 to 200 ms the first time in a process.
+ * program; mistakes in the program never throw. The first one in a process takes two to three times as long as later ones.
  */
 export function compile(file: string, text: string, options?: CompileOptions): Compilation {
   return compiler.compile(file, text, options)
