@@ -42,6 +42,7 @@ const { values } = parseArgs({
 const packets = Number(values.packets)
 const rounds = Number(values.rounds)
 const groups = 5
+if (!(rounds >= 2 * groups)) throw new RangeError(`--rounds takes ${2 * groups} or more: two for each group`)
 const paper = ['ddos-mitigator', 'heavy-hitter', 'port-knocking', 'token-bucket', 'connection-tracker']
 const traces: readonly TraceName[] = ['uniform', 'university', 'backbone', 'single flow']
 
