@@ -1,7 +1,23 @@
-// What pages of numbers are made of: rows with a bar, rates and times in few characters.
+// What pages of numbers are made of: what they are asked to show, rows with a bar, rates and times in few characters.
 
 import { grouped, percent } from '../grid.js'
 import type { Styles } from '../screen.js'
+
+/** What a page shall be like. */
+export interface PageOptions {
+  readonly columns: number
+  readonly colour: boolean
+  /** Seconds between two looks. */
+  readonly interval: number
+  /** Whether nanoseconds per packet are measured. */
+  readonly time: boolean
+  /** The hour, as it is to be printed. */
+  readonly clock: string
+  /** What can be typed; empty where nothing can. */
+  readonly keys: string
+  /** The network namespace that top is in (namespaceId); undefined where that does not matter. */
+  readonly namespace?: string
+}
 
 export const labelWidth = 12
 

@@ -4,7 +4,7 @@ import type { Occupancy } from '../../engine/kernel/reading.js'
 import { sampleJson } from './json.js'
 import { bar, duration, perSecond } from './page-parts.js'
 import { pageOf } from './page.js'
-import type { PageOptions } from './page.js'
+import type { PageOptions } from './page-parts.js'
 import type { ProgramSample, RunChange, Sample } from './sample.js'
 
 const options: PageOptions = {

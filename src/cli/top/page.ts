@@ -6,24 +6,10 @@ import { grouped } from '../grid.js'
 import { styles } from '../screen.js'
 import type { Styles } from '../screen.js'
 import { duration, heading, labelWidth, perSecond, row } from './page-parts.js'
+import type { PageOptions } from './page-parts.js'
 import { runLines } from './run-lines.js'
 import { changesOf, rate, timePerRun } from './sample.js'
 import type { Change, DeviceSample, Sample } from './sample.js'
-
-export interface PageOptions {
-  readonly columns: number
-  readonly colour: boolean
-  /** Seconds between two looks. */
-  readonly interval: number
-  /** Whether nanoseconds per packet are measured. */
-  readonly time: boolean
-  /** The hour, as it is to be printed. */
-  readonly clock: string
-  /** What can be typed; empty where nothing can. */
-  readonly keys: string
-  /** The network namespace that top is in (namespaceId); undefined where that does not matter. */
-  readonly namespace?: string
-}
 
 /** CPUs that are shown of each program before the rest is summed up. */
 const mostCpus = 16

@@ -5,7 +5,7 @@ import type { RunCounts } from '../../engine/running.js'
 import { grouped } from '../grid.js'
 import type { Styles } from '../screen.js'
 import { duration, perSecond, row } from './page-parts.js'
-import type { PageOptions } from './page.js'
+import type { PageOptions } from './page-parts.js'
 import { rate } from './sample.js'
 import type { RunChange } from './sample.js'
 
