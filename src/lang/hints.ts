@@ -62,7 +62,8 @@ function suggest(code: number, message: string, source: string): string | undefi
     case 2584:
     case 2693: {
       const name = /(?:^|name |member )'([^']+)'/.exec(message)?.[1] ?? source
-      return instead[name] ?? 'docs/language.md lists the types, docs/packets.md what a packet has.'
+      const listed = 'docs/language.md lists the types, docs/packets.md what a packet has.'
+      return instead[name] ?? (code === 2305 ? listed : undefined)
     }
     case 2353:
       return /'TableOptions</.test(message)
