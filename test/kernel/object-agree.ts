@@ -9,6 +9,7 @@ import { loadPackets } from '../../src/engine/packets.js'
 import type { PacketStore } from '../../src/engine/packets.js'
 import { Serial } from '../../src/engine/serial.js'
 import type { ReceivedPacket } from '../../src/ir/access.js'
+import { readsInput } from '../../src/ir/inputs.js'
 import { tableHeader } from '../../src/state/format.js'
 import { mapInfo, openMap, programInfo } from '../../src/sys/info.js'
 import type { BpfProgram } from '../../src/sys/program.js'
@@ -25,9 +26,8 @@ export const packetsOf = (capture: string): PacketStore =>
 
 /** Whether verdicts or state depend on when packets come, which the interpreter cannot know of a kernel. */
 export const usesClock = ({ program }: Subject): boolean =>
-  program.functions.some(f =>
-    f.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'timestamp')),
-  ) || program.objects.some(o => o.kind === 'table' && o.expire !== undefined)
+  program.functions.some(f => readsInput(f, 'timestamp')) ||
+  program.objects.some(o => o.kind === 'table' && o.expire !== undefined)
 
 /** The object file of a subject, with its settings and rules. */
 export const fileOf = (subject: Subject): Uint8Array<ArrayBuffer> =>

@@ -4,6 +4,7 @@
 // counters. Wherever it leaves, by a return or by a bound that the verifier wanted, the lock is given up behind it.
 // Read program.ts, target.ts and entry.ts first.
 
+import { readsInput } from '../../ir/inputs.js'
 import type { Func } from '../../ir/types.js'
 import {
   alu64,
@@ -82,9 +83,7 @@ export function underLock(
   main: Func,
   { inputs, checking = false }: LockOptions,
 ): readonly CompiledFunction[] {
-  const reads = (name: string): boolean =>
-    inputs === 'kernel' &&
-    main.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === name))
+  const reads = (name: string): boolean => inputs === 'kernel' && readsInput(main, name)
   const later = label('locked.later')
   const time: Code = [
     ldMapValue(r1, mapNames.runtime, runtime.start),

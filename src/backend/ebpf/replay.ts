@@ -15,6 +15,7 @@
 // Arguments: the header's first byte (a packet pointer that reaches the packet behind it), the effect bits of the
 // items to apply, the offset of the note before the first of them, and its packet's number. Read frame.ts before this.
 
+import { readsInput } from '../../ir/inputs.js'
 import type { SplitAdvance } from '../../transform/split-advance.js'
 import {
   alu64,
@@ -290,8 +291,7 @@ class Replay {
 }
 
 /** Whether items need the numbers of their packets. */
-export const usesSequence = ({ late }: SplitAdvance): boolean =>
-  late.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'sequence'))
+export const usesSequence = ({ late }: SplitAdvance): boolean => readsInput(late, 'sequence')
 
 /** A value that would like the register of another. */
 const like = (value: Value, other: Value): Value => ({ ...value, like: other })

@@ -23,7 +23,7 @@ import {
 } from '../../backend/ebpf/sequencer-map.js'
 import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames } from '../../backend/ebpf/target.js'
-import type { Func } from '../../ir/types.js'
+import { readsInput } from '../../ir/inputs.js'
 import { mapInfo } from '../../sys/info.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
@@ -72,9 +72,6 @@ const underWay = 16
 /** How far behind the newest packet a worker may be: its queue's room in turns. */
 export const creditOf = (workers: number, queueSize: number): number => workers * (queueSize - underWay)
 
-const reads = (functions: readonly Func[], name: string): boolean =>
-  functions.some(f => f.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === name)))
-
 /** A map that is there already. */
 const present = (name: string, valueSize: number): MapDeclaration => ({
   name,
@@ -107,7 +104,7 @@ export function sequencerCode(
   const frame = frameShape(format, outer)
   const functions = [...kernel.callees, batch.slice.extract]
   const isWanted = (name: 'timestamp' | 'device' | 'originalLength'): boolean =>
-    format[name] === true || plan.record !== undefined || reads(functions, name)
+    format[name] === true || plan.record !== undefined || functions.some(f => readsInput(f, name))
   const ring = entries === undefined ? undefined : { entries, itemBytes: format.itemBytes }
   const compiled = compileSequencer({ callees: kernel.callees, extract: batch.slice.extract }, target, {
     frame,

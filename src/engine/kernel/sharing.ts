@@ -5,7 +5,7 @@
 
 import { addedWidths } from '../../backend/ebpf/addition.js'
 import { mayRepeat } from '../../backend/ebpf/section.js'
-import type { Func } from '../../ir/types.js'
+import { readsInput } from '../../ir/inputs.js'
 import type { KernelForm } from './form.js'
 import type { Loadable } from './load.js'
 
@@ -16,9 +16,6 @@ export type KernelSharing = (typeof kernelSharings)[number]
 /** Forms in which packets of several CPUs are in the state at once. */
 export const isSection = (sharing: KernelSharing): sharing is 'atomics' | 'key-lock' =>
   sharing === 'atomics' || sharing === 'key-lock'
-
-export const readsInput = (main: Func, name: string): boolean =>
-  main.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === name))
 
 /** Why a form is not safe for the program in the kernel; undefined if it is. */
 export function whyNotShared(
