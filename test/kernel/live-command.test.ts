@@ -7,8 +7,6 @@ import { setTimeout } from 'node:timers/promises'
 import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { statistics } from '../../src/sys/ethtool.js'
-import { openCapture } from '../../src/device/capture.js'
-import { loadPackets } from '../../src/engine/packets.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { folder, main, run } from '../cli/hairpin.js'
 import { root } from '../../tools/sources.js'
@@ -16,6 +14,7 @@ import { beginOn } from './live-child.js'
 import type { Event } from './live-child.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
+import { knockingFrames } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const knocking = 'programs/port-knocking.ts'
@@ -146,12 +145,7 @@ test('a recorded live run comes to the same verdicts and state from its file', {
   const program = 'programs/token-bucket.ts'
   try {
     const live = await begin(lab, program, '--iface', 'b', '--cores', '3', '--record', file, '--state')
-    const store = loadPackets((memory, workspace) =>
-      openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
-    )
-    const packets = Array.from({ length: store.count }, (_, k) => store.packet(k).bytes).filter(
-      ({ length }) => length <= 1500,
-    )
+    const packets = knockingFrames()
     const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 50_000 }))
     const { sent, dropped } = await sender.send(30_000)
     sender.close()
@@ -257,12 +251,7 @@ test('a history that does not fit in front of packets is in memory, and that is 
     )
     const [started] = live.events
     assert.deepEqual([started.history, started.headerBytes], ['reference', 7 + 6])
-    const store = loadPackets((memory, workspace) =>
-      openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
-    )
-    const packets = Array.from({ length: store.count }, (_, k) => store.packet(k).bytes).filter(
-      ({ length }) => length <= 1500,
-    )
+    const packets = knockingFrames()
     const sender = lab.inNamespace('left', () => openLiveSender({ packets, device: 'a', rate: 20_000 }))
     await sender.send(10_000)
     sender.close()

@@ -10,11 +10,12 @@ import { onlineCpus } from '../../src/sys/cpus.js'
 import { attachXdp } from '../../src/sys/xdp.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { bundledProgram } from '../programs.js'
-import { Losing, lostOf, stateAfter, survivors } from './losing.js'
+import { Losing, lostOf, survivors } from './losing.js'
 import { beginOn } from './live-child.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
 import { assertState } from './replicas.js'
+import { oneWire, stateAfter } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const seed = 1n
@@ -29,20 +30,9 @@ const packets = Array.from({ length: 256 }, (_, k) => {
   bytes[46] = 0x50
   return bytes
 })
-const packetAt = (k: number): Uint8Array => packets[k % packets.length]
-
-const oneWire = () =>
-  up({
-    namespaces: { gen: {}, box: {} },
-    pairs: [
-      {
-        ends: [
-          { namespace: 'gen', device: 'a', xdp: 'drop' },
-          { namespace: 'box', device: 'b' },
-        ],
-      },
-    ],
-  })
+/** Those that were sent in turn, without what was lost everywhere. */
+const carried = (survived: readonly boolean[]): (Uint8Array | false)[] =>
+  survived.map((there, k) => there && packets[k % packets.length])
 
 const base = {
   interfaces: ['b'],
@@ -99,7 +89,7 @@ for (const [name, workers] of [
       assert.equal(lostEverywhere, workers * survived.filter(s => !s).length)
       assert.ok(recovered > 0 && lostEverywhere > 0)
       const device = lab.interface('box', 'b').index
-      const memory = stateAfter(subject, packetAt, survived, device, seed)
+      const memory = stateAfter(subject, carried(survived), device, seed)
       for (let w = 0; w < workers; w++) {
         assert.equal(figures.workers[w].last, figures.sequenced)
         assertState(run.state(w), memory, subject.artifact.stateLayout, `worker ${w}`)
@@ -135,9 +125,9 @@ test('queues that overflow behind the sequencer: what they lose is recovered', {
     assert.ok(Buffer.compare(run.state(0), run.state(1)) === 0)
     const everywhere = figures.workers.map(w => w.recovery!.lostEverywhere)
     assert.equal(everywhere[0], everywhere[1])
-    const survived = Array.from({ length: Number(figures.sequenced) - everywhere[0] }, () => true)
+    const survived = Array.from({ length: Number(figures.sequenced) - everywhere[0] }, () => packets[1])
     const device = lab.interface('box', 'b').index
-    const memory = stateAfter(subject, () => packets[1], survived, device, seed)
+    const memory = stateAfter(subject, survived, device, seed)
     assertState(run.state(0), memory, subject.artifact.stateLayout, 'state')
   } finally {
     run.close()
@@ -213,7 +203,7 @@ test('a wire that loses frames between two hosts, and the flush of one worker', 
     // The one flush that came has the last packet's item.
     const survived = survivors(losses, end, workers - 1)
     const device = lab.interface('switch', 'in').index
-    const memory = stateAfter(subject, packetAt, survived, device, seed)
+    const memory = stateAfter(subject, carried(survived), device, seed)
     assertState(there.state(0), memory, subject.artifact.stateLayout, 'state')
   } finally {
     for (const object of made.toReversed()) object.close()

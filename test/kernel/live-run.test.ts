@@ -1,55 +1,31 @@
 /** Live runs of strategy replicated: packets of a lab through sequencer and workers, exactly. */
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { openCapture } from '../../src/device/capture.js'
 import { liveBalance } from '../../src/engine/live/figures.js'
 import { ReplicatedRun } from '../../src/engine/live/replicated-run.js'
-import { loadPackets } from '../../src/engine/packets.js'
-import { Serial } from '../../src/engine/serial.js'
-import { up } from '../../src/lab/lab.js'
+import { readsInput } from '../../src/ir/inputs.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { onlineCpus } from '../../src/sys/cpus.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import type { LiveReport } from '../../src/traffic/live.js'
-import { root } from '../../tools/sources.js'
 import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
 import { assertState } from './replicas.js'
+import { knockingFrames, oneWire, stateAfter } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const seed = 1n
 
 let lab: Lab
 before(() => {
-  if (skip) return
-  lab = up({
-    namespaces: { gen: {}, box: {} },
-    pairs: [
-      {
-        ends: [
-          { namespace: 'gen', device: 'a', xdp: 'drop' },
-          { namespace: 'box', device: 'b' },
-        ],
-      },
-    ],
-  })
+  if (!skip) lab = oneWire()
 })
 after(() => {
   if (!skip) lab.down()
 })
-
-const capture = (): Uint8Array[] => {
-  const store = loadPackets((memory, workspace) =>
-    openCapture(join(root, 'programs/demo/knocking.pcap'), { memory, workspace }),
-  )
-  return Array.from({ length: store.count }, (_, k) => store.packet(k).bytes).filter(
-    ({ length }) => length >= 14 && length <= 1500,
-  )
-}
 
 interface Sent {
   readonly run: ReplicatedRun
@@ -165,33 +141,14 @@ test('more than workers can take is dropped before it is numbered', { skip }, as
 for (const name of trialNames)
   test(`${name}: a live run of 3 workers has the state of the serial run`, { skip }, async () => {
     const subject = bundledProgram(name, { ways: ['replicated'] })
-    const packets = capture()
+    const packets = knockingFrames()
     await send(subject, 3, { packets, count: 2 * packets.length, rate: 20_000 }, ({ run }) => {
       // Times are the run's own: a recording has them (record.test.ts).
-      if (run.workers.format.timestamp || readsTime(subject)) return
-      const { stateLayout, rulesLayout } = subject.artifact
-      const serial = new Serial(subject.program, {
-        stateLayout,
-        rulesLayout,
-        seed,
-        settings: new Map(),
-        ...(subject.rules && { rules: subject.rules }),
-      })
-      const device = lab.interface('box', 'b').index
-      for (let k = 0; k < 2 * packets.length; k++) {
-        const bytes = packets[k % packets.length].slice()
-        serial.process({
-          bytes,
-          timestamp: 0n,
-          originalLength: bytes.length,
-          device,
-          sequence: BigInt(k + 1),
-        })
-      }
-      assertState(run.state(0), serial.memory, stateLayout, name)
+      const { slice } = subject
+      if (run.workers.format.timestamp || ('extract' in slice && readsInput(slice.extract, 'timestamp')))
+        return
+      const twice = [...packets, ...packets]
+      const serial = stateAfter(subject, twice, lab.interface('box', 'b').index, seed)
+      assertState(run.state(0), serial, subject.artifact.stateLayout, name)
     })
   })
-
-const readsTime = ({ slice }: BundledProgram): boolean =>
-  'extract' in slice &&
-  slice.extract.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'timestamp'))

@@ -1,5 +1,5 @@
-// Programs that lose frames on purpose, by their number, between a sequencer and its workers in a lab; and what the
-// serial run over the packets that survive comes to.
+// Programs that lose frames on purpose, by their number, between a sequencer and its workers in a lab; and which packets
+// survive.
 
 import {
   alu64,
@@ -27,15 +27,12 @@ import {
 } from '../../src/backend/ebpf/asm.js'
 import type { Code } from '../../src/backend/ebpf/asm.js'
 import { encode, link } from '../../src/backend/ebpf/encode.js'
-import { Serial } from '../../src/engine/serial.js'
-import type { StateMemory } from '../../src/state/memory.js'
 import { createMap, mapFlags } from '../../src/sys/map.js'
 import type { BpfMap } from '../../src/sys/map.js'
 import { mapMemory } from '../../src/sys/map-memory.js'
 import { loadProgram } from '../../src/sys/program.js'
 import type { BpfProgram } from '../../src/sys/program.js'
 import { outerBytes } from '../../src/wire/history.js'
-import type { BundledProgram } from '../programs.js'
 
 /** One frame in `one`, and `burst` in a row once in `period`. */
 export interface Losses {
@@ -60,32 +57,6 @@ export function survivors(losses: Losses, end: number, slots: number): boolean[]
 }
 
 export const lostOf = (losses: Losses, end: number): number => outOf(losses, end).length
-
-/** The interpreter's state after the packets that survived; they have no time. */
-export function stateAfter(
-  subject: BundledProgram,
-  packet: (k: number) => Uint8Array,
-  survived: readonly boolean[],
-  device: number,
-  seed: bigint,
-): StateMemory {
-  const { stateLayout, rulesLayout } = subject.artifact
-  const { rules } = subject
-  const settings = new Map<string, bigint>()
-  const serial = new Serial(subject.program, {
-    stateLayout,
-    rulesLayout,
-    seed,
-    settings,
-    ...(rules && { rules }),
-  })
-  survived.forEach((there, k) => {
-    const bytes = packet(k).slice()
-    const common = { bytes, timestamp: 0n, originalLength: bytes.length, device }
-    if (there) serial.process({ ...common, sequence: BigInt(k + 1) })
-  })
-  return serial.memory
-}
 
 /** Loses frames and has the rest go on: into a worker, or out of a device. */
 export class Losing {

@@ -1,15 +1,11 @@
 /** Live runs of strategy sharded: packets of a lab, steered in the kernel, with the state that one worker would have. */
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { openCapture } from '../../src/device/capture.js'
 import { capturesMissing, indexedCaptures } from '../../src/device/development.js'
 import { liveBalance } from '../../src/engine/live/figures.js'
 import { ShardedRun } from '../../src/engine/live/sharded-run.js'
-import { loadPackets } from '../../src/engine/packets.js'
-import { Serial } from '../../src/engine/serial.js'
-import { up } from '../../src/lab/lab.js'
+import { readsInput } from '../../src/ir/inputs.js'
 import type { Lab } from '../../src/lab/lab.js'
 import { dumpState, dumpToJson, mergeDumps } from '../../src/state/dump.js'
 import type { Dump } from '../../src/state/dump.js'
@@ -18,47 +14,30 @@ import { hashInput } from '../../src/strategy/rss-suite.js'
 import { indirectionEntries, standardKey, symmetricKey, toeplitz } from '../../src/strategy/toeplitz.js'
 import { onlineCpus } from '../../src/sys/cpus.js'
 import { openLiveSender } from '../../src/traffic/live.js'
-import { root } from '../../tools/sources.js'
 import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
+import { framesOf, knockingFrames, oneWire, stateAfter } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const seed = 1n
 
 let lab: Lab
 before(() => {
-  if (skip) return
-  lab = up({
-    namespaces: { gen: {}, box: {} },
-    pairs: [
-      {
-        ends: [
-          { namespace: 'gen', device: 'a', xdp: 'drop' },
-          { namespace: 'box', device: 'b' },
-        ],
-        queues: 4,
-      },
-    ],
-  })
+  if (!skip) lab = oneWire(4)
 })
 after(() => {
   if (!skip) lab.down()
 })
-
-function packetsOf(path: string, most = Infinity): Uint8Array[] {
-  const store = loadPackets((memory, workspace) => openCapture(path, { memory, workspace }), most)
-  return Array.from({ length: store.count }, (_, k) => store.packet(k).bytes).filter(
-    ({ length }) => length >= 14 && length <= 1500,
-  )
-}
 
 const workerOf = (bytes: Uint8Array, { artifact }: BundledProgram, workers: number): number => {
   const key = artifact.steering!.symmetric ? symmetricKey : standardKey
   const hash = toeplitz(key, Uint8Array.from(hashInput(bytes, artifact.steering!)))
   return (hash % indirectionEntries) % workers
 }
+
+const sharded = (name: string): BundledProgram => bundledProgram(name, { ways: ['sharded'] })
 
 /** Sends packets once, in order, to so many workers; conservation is exact, and `look` sees the rest. */
 async function send(
@@ -68,7 +47,7 @@ async function send(
   look: (run: ShardedRun) => void,
 ): Promise<void> {
   const { steer } = subject.kernel
-  assert.ok(steer)
+  assert.ok(steer, `${subject.artifact.name} cannot be sharded`)
   const shardable = { ...subject, kernel: { ...subject.kernel, steer } }
   const options = {
     interfaces: ['b'],
@@ -105,63 +84,49 @@ async function send(
   }
 }
 
-const shardable = (name: string): BundledProgram | undefined => {
-  const subject = bundledProgram(name, { ways: ['sharded'] })
-  return subject.kernel.steer ? subject : undefined
-}
+/** Programs with state that all flows have in common: a cell, a cache of names, a pool of ports. */
+const unshardable = ['busy-forwarder', 'key-value-cache', 'source-nat']
 
-const readsTime = ({ batch }: BundledProgram): boolean =>
-  [batch.main, ...batch.callees].some(f =>
-    f.blocks.some(b => b.instrs.some(i => i.op === 'input' && i.attrs.name === 'timestamp')),
-  )
-
-for (const name of trialNames)
-  test(`${name}: three live shards together have the state of the serial run`, { skip }, async t => {
-    const subject = shardable(name)
-    if (!subject) return t.diagnostic('it cannot be sharded')
-    const packets = packetsOf(join(root, 'programs/demo/knocking.pcap'))
-    const { stateLayout, rulesLayout } = subject.artifact
+for (const name of trialNames) {
+  if (unshardable.includes(name)) continue
+  test(`${name}: three live shards together have the state of the serial run`, { skip }, async () => {
+    const subject = sharded(name)
+    const packets = knockingFrames()
+    const { stateLayout } = subject.artifact
     await send(subject, 3, packets, run => {
       // Entries have the time of arrival, which is nobody else's.
-      if (readsTime(subject)) return
+      if ([subject.batch.main, ...subject.batch.callees].some(f => readsInput(f, 'timestamp'))) return
       const dumpsOf = (bytes: Uint8Array): Dump[] => {
         const memory = stateMemory(new ArrayBuffer(stateLayout.size))
         memory.bytes.set(bytes)
         return dumpState(memory, 0, stateLayout, 0n)
       }
-      const serial = new Serial(subject.program, {
-        stateLayout,
-        rulesLayout,
-        seed,
-        settings: new Map(),
-        ...(subject.rules && { rules: subject.rules }),
-      })
-      const device = lab.interface('box', 'b').index
-      for (const [k, packet] of packets.entries())
-        serial.process({
-          bytes: packet.slice(),
-          timestamp: 0n,
-          originalLength: packet.length,
-          device,
-          sequence: BigInt(k + 1),
-        })
+      const serial = stateAfter(subject, packets, lab.interface('box', 'b').index, seed)
       const contents = (dumps: readonly Dump[]): unknown[] =>
         dumps.map(dumpToJson).map(d => ('entries' in d ? d.entries : d))
       assert.deepEqual(
         contents(mergeDumps([0, 1, 2].map(w => dumpsOf(run.state(w))))),
-        contents(mergeDumps([dumpsOf(serial.memory.bytes)])),
+        contents(mergeDumps([dumpsOf(serial.bytes)])),
       )
     })
   })
+}
+
+test(`no shards: ${unshardable.join(', ')}`, () => {
+  assert.deepEqual(
+    unshardable.filter(name => sharded(name).kernel.steer),
+    [],
+  )
+})
 
 test('IPv4, IPv6, tags, fragments and what is no IP go where the plain hash says', { skip }, async t => {
   if (capturesMissing) return t.skip(capturesMissing)
   const packets = indexedCaptures()
     .filter(c => c.links === '1' && c.damage === '')
-    .flatMap(c => packetsOf(c.path, 12))
+    .flatMap(c => framesOf(c.path, 12))
     .slice(0, 3000)
   assert.ok(packets.length > 1000)
   assert.ok(packets.some(p => p[12] === 0x86 && p[13] === 0xdd))
   for (const name of ['heavy-hitter', 'ddos-mitigator', 'connection-tracker'])
-    await send(shardable(name)!, 7, packets, () => undefined)
+    await send(sharded(name), 7, packets, () => undefined)
 })
