@@ -203,6 +203,17 @@ export function check({ outer, packet, slots, versionAndFlags }: FrameShape): Co
 
 const swapped = (n: number): number => ((n & 0xff) << 8) | (n >> 8)
 
+/**
+ * r2, the last number, becomes the one nearest to it with the low 32 bits in r3, and r3 by how much that is ahead: below
+ * zero if it is behind.
+ */
+export const inFull: Code = [
+  alu32.sub.reg(r3, r2),
+  alu64.lsh.imm(r3, 32),
+  alu64.arsh.imm(r3, 32),
+  alu64.add.reg(r2, r3),
+]
+
 /** r2 = the packet's number in full, r3 = by how much it is ahead of the last one, which is 1 to slots + 1. */
 function number({ outer, slots }: FrameShape): Code {
   return [
@@ -210,10 +221,7 @@ function number({ outer, slots }: FrameShape): Code {
     ldx.dw(r2, r9, runtime.sequence),
     ldx.w(r3, r7, outer),
     be32(r3),
-    alu32.sub.reg(r3, r2),
-    alu64.lsh.imm(r3, 32),
-    alu64.arsh.imm(r3, 32),
-    alu64.add.reg(r2, r3),
+    ...inFull,
     jslt.imm(r3, 1, wrong('stale')),
     jsgt.imm(r3, slots + 1, label('entry.gap')),
   ]

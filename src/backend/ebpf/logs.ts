@@ -135,7 +135,7 @@ export const itemAt = log.entries + entry.item
 
 /** Copies an entry's item, in words of 8 bytes. */
 export const copyItem = (
-  { itemBytes }: Logs,
+  { itemBytes }: Pick<Logs, 'itemBytes'>,
   to: Register,
   toAt: number,
   from: Register,

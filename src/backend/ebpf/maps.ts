@@ -31,6 +31,13 @@ export interface MapDeclaration {
   readonly table?: KernelMap
 }
 
+/** A map that is there already, of bytes. */
+export const present = (name: string, valueSize: number): MapDeclaration => ({
+  name,
+  valueSize,
+  valueType: btf => btf.array(btf.unsigned(1), valueSize),
+})
+
 export interface Environment {
   readonly target: Target
   readonly maps: readonly MapDeclaration[]

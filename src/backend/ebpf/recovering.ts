@@ -10,7 +10,6 @@
 
 import { entry, entryKind, publishEvery } from '../wasm/log.js'
 import {
-  alu32,
   alu64,
   be32,
   callLocal,
@@ -47,6 +46,7 @@ import {
   check,
   countAs,
   countGap,
+  inFull,
   loadBits,
   properties,
   reasons,
@@ -99,10 +99,7 @@ function number({ outer, slots }: FrameShape, logs: Logs): Code {
     ldx.dw(r2, r9, columnAt('logged')),
     ldx.w(r3, r7, outer),
     be32(r3),
-    alu32.sub.reg(r3, r2),
-    alu64.lsh.imm(r3, 32),
-    alu64.arsh.imm(r3, 32),
-    alu64.add.reg(r2, r3),
+    ...inFull,
     jslt.imm(r3, 1, wrong('stale')),
     ...ownLog(logs, r8, r1, trap),
     // A log that would wrap over what its own worker has not seen yet is the end of that worker, not of the others.

@@ -3,7 +3,6 @@
 //   entry    frame → checks → catchUp → header off → main → verdict
 
 import {
-  alu32,
   alu64,
   be32,
   callLocal,
@@ -24,7 +23,7 @@ import {
   r9,
 } from './asm.js'
 import type { Code } from './asm.js'
-import { check, gapAndFlush, hand, reasons, verdict, wrong } from './frame.js'
+import { check, gapAndFlush, hand, inFull, reasons, verdict, wrong } from './frame.js'
 import type { FrameShape } from './frame.js'
 import type { HistoryRing } from './ring.js'
 import { mapNames, runtime } from './target.js'
@@ -40,10 +39,7 @@ export function ringEntry(frame: FrameShape, ring: HistoryRing, transmits: boole
     ldx.dw(r2, r9, runtime.sequence),
     ldx.w(r3, r7, frame.outer),
     be32(r3),
-    alu32.sub.reg(r3, r2),
-    alu64.lsh.imm(r3, 32),
-    alu64.arsh.imm(r3, 32),
-    alu64.add.reg(r2, r3),
+    ...inFull,
     jslt.imm(r3, 1, wrong('stale')),
     jsgt.imm(r3, ring.entries, label('entry.gap')),
     mov64.reg(r8, r2),

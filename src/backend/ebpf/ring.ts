@@ -36,6 +36,7 @@ import {
 } from './asm.js'
 import type { Code, Register } from './asm.js'
 import type { ItemPlace } from './item.js'
+import { copyItem } from './logs.js'
 import type { MapDeclaration } from './maps.js'
 import { mapNames, runtime } from './target.js'
 
@@ -101,12 +102,6 @@ const entryOf = (ring: HistoryRing, to: Register, number: Register, scratch: Reg
   alu64.add.reg(to, scratch),
 ]
 
-const copyWords = (ring: HistoryRing, to: Register, toAt: number, from: Register, fromAt: number): Code =>
-  Array.from({ length: words(ring) }, (_, k) => [
-    ldx.dw(r4, from, fromAt + 8 * k),
-    stx.dw(to, toAt + 8 * k, r4),
-  ]).flat()
-
 /** Writes the entry of number r7: its item is at r9 + `item`, r8 its effect bit. */
 export function writeEntry(ring: HistoryRing, item: number): Code {
   const written = label('entry.written')
@@ -119,7 +114,7 @@ export function writeEntry(ring: HistoryRing, item: number): Code {
     ja(written),
     label('entry.effect'),
     st.dw(r3, entry.tag, 0),
-    ...copyWords(ring, r3, entry.item, r9, item),
+    ...copyItem(ring, r3, entry.item, r9, item, r4),
     alu64.or.imm(r1, 1),
     stx.dw(r3, entry.tag, r1),
     written,
@@ -153,7 +148,7 @@ export function catchUpFunction(ring: HistoryRing): Code {
     jset.imm(r1, 1, apply),
     ja(next),
     apply,
-    ...copyWords(ring, r9, copyAt, r3, entry.item),
+    ...copyItem(ring, r9, copyAt, r3, entry.item, r4),
     ldx.dw(r2, r3, entry.tag),
     jne.reg(r2, r1, gone),
     stx.dw(r8, runtime.sequence, r7),

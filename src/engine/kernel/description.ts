@@ -2,6 +2,7 @@
 // and read its state, whoever loaded it and whether or not that process still lives.
 
 import { deserialize, serialize } from 'node:v8'
+import { mapInfo } from '../../sys/info.js'
 import { createMap } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { ReplicatedObject, RulesDecl } from '../../state/declaration.js'
@@ -33,6 +34,10 @@ export interface Description {
   /** Of a sequencer: bytes of history in front of each packet. */
   readonly headerBytes?: number
 }
+
+/** Ids of maps by their names. */
+export const idsOf = (maps: ReadonlyMap<string, BpfMap>): Map<string, number> =>
+  new Map([...maps].map(([name, map]) => [name, mapInfo(map).id]))
 
 const key = new Uint8Array(new ArrayBuffer(4))
 

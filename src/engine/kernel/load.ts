@@ -43,6 +43,7 @@ import { writeDescription } from './description.js'
 import type { Description } from './description.js'
 import { explainLoops, kernelForm, newest } from './form.js'
 import type { KernelForm } from './form.js'
+import { refuseMapped } from './mapped.js'
 import { missingFeature } from './needs.js'
 import { isSection } from './sharing.js'
 import type { KernelSharing } from './sharing.js'
@@ -115,6 +116,12 @@ export interface LoadedProgram {
   close(): void
 }
 
+/** Bytes of the rules block, as filled or empty; 0 if there are no rule tables. */
+export const rulesBytesOf = (
+  { rules, rulesLayout }: Pick<Artifact, 'rules' | 'rulesLayout'>,
+  options: Pick<LoadOptions, 'rules'>,
+): number => (rules.length > 0 ? (options.rules?.length ?? rulesLayout.size) : 0)
+
 /** Bytecode and the maps it needs, with verdicts and counters for so many CPUs. */
 export function bytecodeOf(
   { artifact, kernel, program }: Loadable,
@@ -130,13 +137,7 @@ export function bytecodeOf(
   const locked = sharing === 'program-lock'
   const tables = kernelMapsOf(artifact.rules)
   const fibs = fibsOf(artifact.rules)
-  if (locked && tables.length + fibs.length > 0)
-    throw new Unsupported(
-      `looking up ${[...tables, ...fibs].map(t => t.name).join(' and ')}`,
-      'strategy single',
-      'strategy shared with one lock, under which the kernel allows no calls',
-      fibs.length > 0 ? 'attach with --strategy single' : 'declare the tables without map',
-    )
+  if (locked) refuseMapped(artifact, 'strategy shared with one lock, under which the kernel allows no calls')
   if (fibs.length > 0 && kernelLicence(program.licence) !== 'GPL')
     throw new Unsupported(
       `asking for the kernel's routes, as ${fibs.map(f => f.name).join(' and ')} does with bpf_fib_lookup,`,
@@ -214,9 +215,8 @@ export function load(
 ): LoadedProgram {
   const { artifact } = subject
   const form = options.form ?? kernelForm()
-  const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
   requireReach(artifact)
-  const made = bytecodeOf(subject, rulesBytes, { ...options, form })
+  const made = bytecodeOf(subject, rulesBytesOf(artifact, options), { ...options, form })
   onLines?.(made.lines)
   return install(subject, { ...options, form }, made)
 }

@@ -9,7 +9,7 @@ import { basename } from 'node:path'
 import { kernelLicence } from '../../backend/ebpf/licence.js'
 import { writeObject } from '../../backend/ebpf/object.js'
 import { firstContents } from './contents.js'
-import { bytecodeOf } from './load.js'
+import { bytecodeOf, rulesBytesOf } from './load.js'
 import type { Loadable } from './load.js'
 
 /** CPUs that have verdicts and counters in an object, which may run on any machine. */
@@ -40,7 +40,7 @@ export function objectOf(subject: Loadable, options: ObjectOptions): Uint8Array<
     throw new StateTooLarge(
       `${artifact.name} keeps ${stateBytes} bytes of state, and an object has room for ${reach}: make tables smaller`,
     )
-  const rulesBytes = artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0
+  const rulesBytes = rulesBytesOf(artifact, options)
   const { functions, maps } = bytecodeOf(subject, rulesBytes, { cpus: objectCpus })
   const contents = firstContents(artifact, { ...options, seed: objectSeed }, 0n)
   // An empty table of zeros needs no bytes in the file: what its header would say stands in the code.

@@ -17,7 +17,6 @@ import type { BatchSource } from '../../backend/wasm/batch.js'
 import { leastEntries } from '../../backend/wasm/log.js'
 import { flag } from '../../backend/wasm/loops/value.js'
 import { tableHeader } from '../../state/format.js'
-import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
 import { Unsupported } from '../../sys/failure.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
@@ -25,8 +24,9 @@ import type { Artifact } from '../artifact.js'
 import { kernelForm } from './form.js'
 import { finishRecovery, isParked, recoveryFigures } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
-import { install, linesOf, mostBytes, stackExceeded } from './load.js'
+import { install, linesOf, mostBytes, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
+import { refuseMapped } from './mapped.js'
 
 const defaultLogEntries = 8192
 
@@ -113,7 +113,6 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
   const least = ring ? 0 : workers - 1
   if (!Number.isInteger(workers) || workers < 1 || slots < least || slots > maxSlots)
     throw new RangeError(`${slots} slots for ${workers} workers: there must be ${least} to ${maxSlots}`)
-  const fibs = fibsOf(artifact.rules)
   if (!Number.isInteger(Math.log2(logEntries)) || logEntries < leastEntries)
     throw new RangeError(
       `${logEntries} entries of a log: there must be ${leastEntries} or more, a power of two`,
@@ -123,14 +122,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     throw new RangeError(
       `${workers} logs of ${logEntries} entries are more than the kernel's verifier follows`,
     )
-  const mapped = [...kernelMapsOf(artifact.rules), ...fibs]
-  if (mapped.length > 0)
-    throw new Unsupported(
-      `looking up ${mapped.map(t => t.name).join(' and ')}`,
-      'strategy single',
-      'strategy replicated, whose sequencer looks rules up',
-      fibs.length > 0 ? 'attach with --strategy single' : 'declare the tables without map',
-    )
+  refuseMapped(artifact, 'strategy replicated, whose sequencer looks rules up')
   const form = options.form ?? kernelForm()
   if (form.loops === 'bounded' && recovery)
     throw new Unsupported(
@@ -148,7 +140,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     )
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
-    rulesBytes: artifact.rules.length ? (options.rules?.length ?? artifact.rulesLayout.size) : 0,
+    rulesBytes: rulesBytesOf(artifact, options),
     settings: artifact.settings.map(s => s.name),
     counters: artifact.counters.map(c => c.name),
     cpus: 1,

@@ -4,8 +4,7 @@
 // handled. Two programs share its maps: the one packets go through, and the one that makes frames without a packet,
 // which bring workers up to date when packets have ended. Nothing is attached here. Read replicated.ts first.
 
-import { environment } from '../../backend/ebpf/maps.js'
-import type { MapDeclaration } from '../../backend/ebpf/maps.js'
+import { environment, present } from '../../backend/ebpf/maps.js'
 import { frameShape } from '../../backend/ebpf/frame.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { recordDeclaration } from '../../backend/ebpf/recording.js'
@@ -24,12 +23,12 @@ import {
 import type { SequencerCounter, SequencerOptions } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import { readsInput } from '../../ir/inputs.js'
-import { mapInfo } from '../../sys/info.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
+import { idsOf } from './description.js'
 import { kernelForm } from './form.js'
-import { install, linesOf, stackExceeded } from './load.js'
+import { install, linesOf, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadedProgram } from './load.js'
 import type { Replicable, ReplicatedOptions } from './replicated.js'
 
@@ -72,13 +71,6 @@ const underWay = 16
 /** How far behind the newest packet a worker may be: its queue's room in turns. */
 export const creditOf = (workers: number, queueSize: number): number => workers * (queueSize - underWay)
 
-/** A map that is there already. */
-const present = (name: string, valueSize: number): MapDeclaration => ({
-  name,
-  valueSize,
-  valueType: btf => btf.array(btf.unsigned(1), valueSize),
-})
-
 /** Bytecode of a sequencer, and the maps it needs. */
 export function sequencerCode(
   subject: Replicable,
@@ -94,7 +86,7 @@ export function sequencerCode(
   const form = plan.form ?? kernelForm()
   const { target, maps } = environment({
     objects: artifact.rulesLayout.objects,
-    rulesBytes: artifact.rules.length ? (plan.rules?.length ?? artifact.rulesLayout.size) : 0,
+    rulesBytes: rulesBytesOf(artifact, plan),
     settings: artifact.settings.map(s => s.name),
     counters: [],
     cpus: 1,
@@ -164,9 +156,7 @@ export function loadSequencer(
   const contents = new Map([[sequencerMap, firstKept(plan, creditOf(workers, plan.queueSize))]])
   const described = {
     headerBytes: made.frame.packet,
-    workers: replicated.workers.map(
-      ({ maps }) => new Map([...maps].map(([name, map]) => [name, mapInfo(map).id] as const)),
-    ),
+    workers: replicated.workers.map(w => idsOf(w.maps)),
   }
   const packets = install(
     subject,

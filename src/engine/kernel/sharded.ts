@@ -4,7 +4,7 @@
 // Workers share what only user space writes: rules and settings. Nothing is attached here. Read load.ts first.
 
 import { verdictsDeclaration } from '../../backend/ebpf/entry.js'
-import { environment } from '../../backend/ebpf/maps.js'
+import { environment, present } from '../../backend/ebpf/maps.js'
 import { isRefusal } from '../../backend/ebpf/program.js'
 import { sprayMap } from '../../backend/ebpf/sequencer-map.js'
 import {
@@ -19,15 +19,14 @@ import {
 } from '../../backend/ebpf/steering.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import type { Func } from '../../ir/types.js'
-import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
 import { steeringBlock, steeringObject } from '../../strategy/steering.js'
 import type { SteeringFields } from '../../strategy/steering.js'
-import { Unsupported } from '../../sys/failure.js'
-import { mapInfo } from '../../sys/info.js'
 import type { BpfMap } from '../../sys/map.js'
+import { idsOf } from './description.js'
 import { kernelForm } from './form.js'
-import { install, stackExceeded } from './load.js'
+import { install, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
+import { refuseMapped } from './mapped.js'
 
 /** A program that can be sharded. */
 export interface Shardable extends Loadable {
@@ -52,16 +51,7 @@ export function loadShards(subject: Shardable, options: ShardedOptions): LoadedP
   const { workers, clock = 'exact' } = options
   if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
     throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
-  const mapped = [...kernelMapsOf(artifact.rules), ...fibsOf(artifact.rules)]
-  if (mapped.length > 0)
-    throw new Unsupported(
-      `looking up ${mapped.map(t => t.name).join(' and ')}`,
-      'strategy single',
-      'strategy sharded, whose workers have rules in memory',
-      fibsOf(artifact.rules).length > 0
-        ? 'run with --strategy single'
-        : 'declare the tables without map, or run with --strategy single',
-    )
+  refuseMapped(artifact, 'strategy sharded, whose workers have rules in memory')
   const form = options.form ?? kernelForm()
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
@@ -124,37 +114,20 @@ export function loadSteering(
   )
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
   const { functions, encoded } = compiled
-  const described = {
-    workers: shards.map(
-      shard => new Map([...shard.maps].map(([name, map]) => [name, mapInfo(map).id] as const)),
-    ),
-  }
   return install(
     subject,
     { ...options, form },
     {
       functions,
       encoded,
-      maps: [
-        ...own,
-        steeringDeclaration,
-        ...maps.map((_, layer) => ({
-          name: sprayMap(layer),
-          valueSize: 8,
-          valueType: (btf: Parameters<typeof steeringDeclaration.valueType>[0]) =>
-            btf.array(btf.unsigned(1), 8),
-        })),
-      ],
+      maps: [...own, steeringDeclaration, ...maps.map((_, layer) => present(sprayMap(layer), 8))],
       cpus: 0,
       contents: new Map([[steeringMap, contentsOf(steering, seats)]]),
-      described,
+      described: { workers: shards.map(shard => idsOf(shard.maps)) },
     },
     new Map([...common(shards), ...maps.map((map, layer) => [sprayMap(layer), map] as const)]),
   )
 }
-
-const rulesBytesOf = ({ rules, rulesLayout }: Shardable['artifact'], options: ShardedOptions): number =>
-  rules.length ? (options.rules?.length ?? rulesLayout.size) : 0
 
 /** What all workers share: the first one's. */
 const common = ([first]: readonly LoadedProgram[]): Map<string, BpfMap> =>

@@ -24,14 +24,13 @@ import { encode, link } from '../../backend/ebpf/encode.js'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
 import { bindMap } from '../../sys/bind.js'
-import { mapInfo } from '../../sys/info.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
 import type { Attachment } from '../../sys/xdp.js'
 import { historyLayout, outerBytes } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
-import { writeDescription } from '../kernel/description.js'
+import { idsOf, writeDescription } from '../kernel/description.js'
 import type { Description } from '../kernel/description.js'
 import type { LoadOptions } from '../kernel/load.js'
 import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
@@ -146,9 +145,8 @@ export class SequencedRun implements LiveRun {
 
 /** Of all workers together, for whoever looks. */
 function descriptionOf({ workers, format }: ReplicatedProgram): Description {
-  const ids = workers.map(({ maps }) => new Map([...maps].map(([name, map]) => [name, mapInfo(map).id])))
   const headerBytes = outerBytes + historyLayout(format).packet
-  return { ...workers[0].description, workers: ids, headerBytes }
+  return { ...workers[0].description, workers: workers.map(w => idsOf(w.maps)), headerBytes }
 }
 
 /** Goes on in the program of the queue that a packet came by. */

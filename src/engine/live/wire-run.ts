@@ -8,7 +8,6 @@
 
 import { setTimeout } from 'node:timers/promises'
 import {
-  alu32,
   alu64,
   be32,
   call,
@@ -26,6 +25,7 @@ import {
 } from '../../backend/ebpf/asm.js'
 import type { Code } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
+import { inFull } from '../../backend/ebpf/frame.js'
 import { sequencerMap } from '../../backend/ebpf/sequencer-map.js'
 import { mapNames, runtime, runtimeBytes } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
@@ -226,15 +226,11 @@ function senderCode(device: number): Code {
     mov64.reg(r4, r2),
     alu64.add.imm(r4, outerBytes + 4),
     jgt.reg(r4, r3, unnumbered),
-    // The number in full: the nearest to the last one with these low 32 bits.
     ldx.w(r3, r2, outerBytes),
     be32(r3),
     ldMapValue(r4, mapNames.runtime),
     ldx.dw(r2, r4, runtime.sequence),
-    alu32.sub.reg(r3, r2),
-    alu64.lsh.imm(r3, 32),
-    alu64.arsh.imm(r3, 32),
-    alu64.add.reg(r2, r3),
+    ...inFull,
     stx.dw(r4, runtime.sequence, r2),
     unnumbered,
     mov64.imm(r1, device),
