@@ -35,6 +35,18 @@ export function figuresOf(
   }
 }
 
+/** Of workers that have figures of their own, at least one: added up, and packets by worker. */
+export function figuresTogether(each: readonly Figures[]): Figures {
+  const added = (of: (f: Figures) => ReadonlyMap<string, bigint>): Map<string, bigint> =>
+    new Map([...of(each[0]).keys()].map(name => [name, sum(each.map(f => of(f).get(name)!))]))
+  return {
+    packets: sum(each.map(f => f.packets)),
+    verdicts: added(f => f.verdicts),
+    counters: added(f => f.counters),
+    byCpu: each.map(f => f.packets),
+  }
+}
+
 const sum = (numbers: readonly bigint[]): bigint => numbers.reduce((a, b) => a + b, 0n)
 
 const columnSums = (names: readonly string[], rows: readonly (readonly bigint[])[]): Map<string, bigint> =>

@@ -20,7 +20,7 @@ import { mapFlags } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
 import type { Description } from './description.js'
-import { figuresOf } from './figures.js'
+import { figuresOf, figuresTogether } from './figures.js'
 import type { Figures } from './figures.js'
 import { addedRecovery, recoveryOf } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
@@ -91,7 +91,7 @@ export class Reading {
   figures(): Figures {
     const { counters, cpus } = this.description
     if (this.#workers.length === 0) return figuresOf(name => this.#memory.get(name)?.bytes, counters, cpus)
-    return ofWorkers(this.#workers.map(w => figuresOf(name => w.get(name)?.bytes, counters, 1)))
+    return figuresTogether(this.#workers.map(w => figuresOf(name => w.get(name)?.bytes, counters, 1)))
   }
 
   /** Workers that stopped because frames to them were lost. */
@@ -211,16 +211,4 @@ function framesOf(worker: ReadonlyMap<string, MapMemory>): Map<FrameCounter, big
   const bytes = worker.get(framesMap)?.bytes
   const view = bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   return new Map(frameCounters.map((name, k) => [name, view?.getBigUint64(8 * k, true) ?? 0n]))
-}
-
-/** Added up over workers, and packets by worker. */
-function ofWorkers(each: readonly Figures[]): Figures {
-  const added = (of: (f: Figures) => ReadonlyMap<string, bigint>): Map<string, bigint> =>
-    new Map([...of(each[0])].map(([name]) => [name, each.reduce((sum, f) => sum + of(f).get(name)!, 0n)]))
-  return {
-    packets: each.reduce((sum, f) => sum + f.packets, 0n),
-    verdicts: added(f => f.verdicts),
-    counters: added(f => f.counters),
-    byCpu: each.map(f => f.packets),
-  }
 }

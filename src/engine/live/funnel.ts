@@ -10,6 +10,7 @@ import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
 import { writeDescription } from '../kernel/description.js'
 import type { LoadedProgram } from '../kernel/load.js'
+import { Held } from './held.js'
 import { seat } from './spray.js'
 
 /** Frames that its queue takes. */
@@ -19,11 +20,13 @@ const dropped = 1
 export class Funnel {
   readonly map: BpfMap
   readonly program: BpfProgram
-
-  readonly #description: BpfMap
+  readonly #held = new Held()
 
   constructor(cpu: number, { program: sequencer, description }: LoadedProgram) {
-    this.map = createMap({ type: 'cpumap', name: 'funnel', keySize: 4, valueSize: 8, maxEntries: cpu + 1 })
+    const { keep } = this.#held
+    this.map = keep(
+      createMap({ type: 'cpumap', name: 'funnel', keySize: 4, valueSize: 8, maxEntries: cpu + 1 }),
+    )
     try {
       seat(this.map, cpu, queueSize, sequencer)
       const code = [
@@ -34,19 +37,18 @@ export class Funnel {
         exit(),
       ]
       const instructions = link(encode(code), new Map([['funnel', this.map.fd]]))
-      this.program = loadProgram({ type: 'xdp', name: 'hairpin_funnel', instructions, licence: 'Apache-2.0' })
+      this.program = keep(
+        loadProgram({ type: 'xdp', name: 'hairpin_funnel', instructions, licence: 'Apache-2.0' }),
+      )
       // It is what stands on the interfaces: it says what is behind it.
-      this.#description = writeDescription(description)
-      bindMap(this.program, this.#description)
+      bindMap(this.program, keep(writeDescription(description)))
     } catch (error) {
-      this.map.close()
+      this.close()
       throw error
     }
   }
 
   close(): void {
-    this.#description.close()
-    this.program.close()
-    this.map.close()
+    this.#held.close()
   }
 }

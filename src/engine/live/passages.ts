@@ -59,12 +59,15 @@ export class Passages {
   readonly #map: BpfMap
   readonly #memory: MapMemory
   readonly #open: { close(): void }[] = []
-  readonly #maps: number
+  readonly #count: number
+  readonly #isFunnelled: boolean
 
-  /** Throws what says that the kernel has no such tracepoint. */
-  constructor(maps: readonly BpfMap[]) {
+  /** Of maps that packets are sprayed through, and of a funnel before them. Throws what says that the kernel has no such tracepoint. */
+  constructor(sprayed: readonly BpfMap[], funnel?: BpfMap) {
+    const maps = [...sprayed, ...(funnel ? [funnel] : [])]
     const ids = maps.map(m => mapInfo(m).id)
-    this.#maps = maps.length
+    this.#count = maps.length
+    this.#isFunnelled = funnel !== undefined
     this.#map = createMap({
       type: 'array',
       name: 'passages',
@@ -90,12 +93,22 @@ export class Passages {
     }
   }
 
-  /** Of each map, in the order they were given. */
-  read(): Passage[] {
+  /** What was sprayed by map, in the order they were given, and what went through the funnel. */
+  read(): { readonly sprayed: readonly Passage[]; readonly funnel?: Passage } {
+    const all = this.#all()
+    return this.#isFunnelled ? { sprayed: all.slice(0, -1), funnel: all.at(-1)! } : { sprayed: all }
+  }
+
+  /** Whether everything that queues took has come out of them. */
+  get isQuiet(): boolean {
+    return this.#all().every(p => p.enqueued - p.full === p.handled)
+  }
+
+  #all(): Passage[] {
     const { bytes } = this.#memory
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     return Array.from(
-      { length: this.#maps },
+      { length: this.#count },
       (_, k) =>
         Object.fromEntries(words.map(w => [w, view.getBigUint64(k * stride + at(w), true)])) as Passage,
     )

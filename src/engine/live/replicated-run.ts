@@ -28,12 +28,13 @@ import { Funnel } from './funnel.js'
 import { Passages } from './passages.js'
 import type { LiveHistory } from './plan.js'
 import { Clocks } from './clocks.js'
+import { Held } from './held.js'
 import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
 import type { SteeredTable } from './table.js'
-import { added, figuresOfEach, MappedMaps, recoveryOfAll, stateOf, workerFigures } from './workers.js'
+import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface ReplicatedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
   readonly interfaces: readonly string[]
@@ -78,8 +79,7 @@ export class ReplicatedRun implements LiveRun {
   readonly #passages: Passages
   readonly #memory: readonly MappedMaps[]
   readonly #own: MappedMaps
-  readonly #made: { close(): void }[] = []
-  readonly #funnelled: boolean
+  readonly #held = new Held()
   readonly #recovers: boolean
   readonly #recording: Recording | undefined
 
@@ -88,12 +88,8 @@ export class ReplicatedRun implements LiveRun {
     const { record, table, ...rest } = options
     const { interfaces: names, workers: count, cpus, queueSize, queue, mode, clock, recovery = false } = rest
     const { admitted = queueSize, before = (worker: BpfProgram) => worker } = rest
-    const keep = <T extends { close(): void }>(object: T): T => {
-      this.#made.push(object)
-      return object
-    }
+    const { keep } = this.#held
     this.#artifact = subject.artifact
-    this.#funnelled = queue === undefined
     this.#recovers = recovery && rest.history !== 'reference'
     try {
       const sizes = {
@@ -114,12 +110,12 @@ export class ReplicatedRun implements LiveRun {
           queueSize: admitted,
           stamps: clock,
           ...(record !== undefined && { record: defaultRing }),
-          ...(this.#funnelled ? { attachType: 'xdp_cpumap' as const } : { queue }),
+          ...(queue === undefined ? { attachType: 'xdp_cpumap' as const } : { queue }),
         }),
       )
       const { packets } = this.sequencer
-      const funnel = this.#funnelled ? keep(new Funnel(options.funnelCpu, packets)) : undefined
-      this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
+      const funnel = queue === undefined ? keep(new Funnel(options.funnelCpu, packets)) : undefined
+      this.#passages = keep(new Passages(maps, funnel?.map))
       this.#memory = this.workers.workers.map(w => keep(new MappedMaps(w.maps)))
       this.#own = keep(new MappedMaps(packets.maps, own))
       this.#recording = record === undefined ? undefined : keep(this.#record(record, names))
@@ -138,15 +134,11 @@ export class ReplicatedRun implements LiveRun {
 
   /** Everything counted so far. In the namespace of the interfaces. */
   figures(): LiveFigures {
-    const all = this.#passages.read()
-    const funnel = this.#funnelled ? all.at(-1) : undefined
-    const sprayed = funnel ? all.slice(0, -1) : all
-    const each = figuresOfEach(this.#memory, this.#artifact)
-    const workers = this.#memory.map((maps, w) => workerFigures(maps, this.seats[w].cpu, each[w].packets))
-    const recovery = recoveryOfAll(workers)
+    const cpus = this.seats.map(s => s.cpu)
     return {
-      verdicts: added(each.map(f => f.verdicts)),
-      counters: added(each.map(f => f.counters)),
+      // Before workers: what a queue is rid of they have counted then.
+      ...this.#passages.read(),
+      ...figuresOfWorkers(this.#memory, cpus, this.#artifact),
       sequenced: this.#word(runtime.sequence),
       start: this.#word(runtime.start),
       drivers: this.#places.counted(),
@@ -154,10 +146,6 @@ export class ReplicatedRun implements LiveRun {
       ...(this.#recording && {
         recording: { lost: this.#recording.lost, ...faultOf(this.#recording) },
       }),
-      ...(funnel && { funnel }),
-      sprayed,
-      workers,
-      ...(recovery && { recovery }),
     }
   }
 
@@ -178,13 +166,12 @@ export class ReplicatedRun implements LiveRun {
    * for two seconds.
    */
   async settle(): Promise<boolean> {
-    const quiet = (): boolean => this.#passages.read().every(p => p.enqueued - p.full === p.handled)
     // Frames that the sequencer has let go reach their queue at the end of the driver's round.
     const all = (): boolean => {
       const { sprayed, sequenced } = this.figures()
       return sprayed.reduce((sum, p) => sum + p.enqueued, 0n) >= sequenced
     }
-    if (!(await until(() => quiet() && all()))) return false
+    if (!(await until(() => this.#passages.isQuiet && all()))) return false
     const flushes = (): bigint =>
       this.figures().workers.reduce((sum, w) => sum + w.frames.get('flushes')!, 0n)
     const before = flushes()
@@ -195,8 +182,7 @@ export class ReplicatedRun implements LiveRun {
   }
 
   close(): void {
-    for (const object of this.#made.toReversed()) object.close()
-    this.#made.length = 0
+    this.#held.close()
   }
 
   #record(path: string, names: readonly string[]): Recording {

@@ -37,8 +37,9 @@ import { loadReplicated, logEntriesFor } from '../kernel/replicated.js'
 import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Clocks } from './clocks.js'
+import { Held } from './held.js'
 import { Places } from './places.js'
-import { added, figuresOfEach, MappedMaps, recoveryOfAll, stateOf, workerFigures } from './workers.js'
+import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface QueueRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
   readonly interfaces: readonly string[]
@@ -63,15 +64,12 @@ export class SequencedRun implements LiveRun {
   readonly #other: MappedMaps
   readonly #places: Places
   readonly #clocks: Clocks
-  readonly #made: { close(): void }[] = []
+  readonly #held = new Held()
   readonly #start = process.hrtime.bigint()
 
   /** Loads and attaches. Throws what loading and attaching throw. */
   constructor(subject: Replicable, options: QueueRunOptions) {
-    const keep = <T extends { close(): void }>(object: T): T => {
-      this.#made.push(object)
-      return object
-    }
+    const { keep } = this.#held
     this.#artifact = subject.artifact
     this.#recovers = options.recovery ?? false
     try {
@@ -101,21 +99,17 @@ export class SequencedRun implements LiveRun {
   }
 
   figures(): LiveFigures {
-    const each = figuresOfEach(this.#memory, this.#artifact)
-    const workers = this.#memory.map((maps, queue) => workerFigures(maps, queue, each[queue].packets))
-    const recovery = recoveryOfAll(workers)
+    const queues = [...this.#memory.keys()]
+    const together = figuresOfWorkers(this.#memory, queues, this.#artifact)
     const other = this.#other.view(otherQueue).getBigUint64(0, true)
     return {
-      verdicts: added(each.map(f => f.verdicts)),
-      counters: added(each.map(f => f.counters)),
-      sequenced: workers.reduce((last, w) => (w.last! > last ? w.last! : last), 0n),
+      ...together,
+      sequenced: together.workers.reduce((last, w) => (w.last! > last ? w.last! : last), 0n),
       start: this.#start,
       drivers: this.#places.counted(),
       sequencerDrops: new Map([['otherQueue', other]]),
       sprayed: [],
-      workers,
       frames: true,
-      ...(recovery && { recovery }),
     }
   }
 
@@ -138,8 +132,7 @@ export class SequencedRun implements LiveRun {
   }
 
   close(): void {
-    for (const object of this.#made.toReversed()) object.close()
-    this.#made.length = 0
+    this.#held.close()
   }
 }
 

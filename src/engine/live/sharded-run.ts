@@ -6,17 +6,19 @@
 // There is no sequencer, and so no limit of one: receive queues of all CPUs steer at the same time. Programs and maps live
 // as long as this process; links die with it. Read spray.ts, passages.ts and ../kernel/sharded.ts first.
 
+import { setTimeout } from 'node:timers/promises'
 import type { Attachment } from '../../sys/xdp.js'
 import type { LoadOptions, LoadedProgram } from '../kernel/load.js'
 import { loadShards, loadSteering } from '../kernel/sharded.js'
 import type { Shardable } from '../kernel/sharded.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Passages } from './passages.js'
+import { Held } from './held.js'
 import { Places } from './places.js'
 import { until } from './replicated-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
-import { added, figuresOfEach, MappedMaps, stateOf } from './workers.js'
+import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface ShardedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
   readonly interfaces: readonly string[]
@@ -34,15 +36,12 @@ export class ShardedRun implements LiveRun {
   readonly #memory: readonly MappedMaps[]
   readonly #passages: Passages
   readonly #places: Places
-  readonly #made: { close(): void }[] = []
+  readonly #held = new Held()
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Shardable, options: ShardedRunOptions) {
     const { interfaces, workers, cpus, queueSize, mode } = options
-    const keep = <T extends { close(): void }>(object: T): T => {
-      this.#made.push(object)
-      return object
-    }
+    const { keep } = this.#held
     this.#artifact = subject.artifact
     try {
       this.#shards = loadShards(subject, options).map(keep)
@@ -64,23 +63,17 @@ export class ShardedRun implements LiveRun {
   }
 
   figures(): LiveFigures {
-    const each = figuresOfEach(this.#memory, this.#artifact)
-    const sprayed = this.#passages.read()
+    // Before workers: what a queue is rid of they have counted then.
+    const { sprayed } = this.#passages.read()
+    const cpus = this.seats.map(s => s.cpu)
     return {
-      verdicts: added(each.map(f => f.verdicts)),
-      counters: added(each.map(f => f.counters)),
+      ...figuresOfWorkers(this.#memory, cpus, this.#artifact),
       // What a queue had no room for is among what was put to it.
       sequenced: sprayed.reduce((sum, p) => sum + p.enqueued, 0n),
       start: this.#shards[0].description.start,
       drivers: this.#places.counted(),
       sequencerDrops: new Map(),
       sprayed,
-      workers: each.map(({ packets }, w) => ({
-        cpu: this.seats[w].cpu,
-        packets,
-        frames: new Map(),
-        handled: packets,
-      })),
     }
   }
 
@@ -95,17 +88,13 @@ export class ShardedRun implements LiveRun {
   }
 
   /** After `detach`: waits until the queues are empty. False if they are not within two seconds. */
-  settle(): Promise<boolean> {
-    const quiet = (): boolean => {
-      const { sprayed, workers } = this.figures()
-      const taken = sprayed.reduce((sum, p) => sum + p.enqueued - p.full, 0n)
-      return taken === workers.reduce((sum, w) => sum + w.packets, 0n)
-    }
-    return until(() => quiet() && this.#passages.read().every(p => p.enqueued - p.full === p.handled))
+  async settle(): Promise<boolean> {
+    // Packets reach their queue at the end of the driver's round.
+    await setTimeout(5)
+    return until(() => this.#passages.isQuiet)
   }
 
   close(): void {
-    for (const object of this.#made.toReversed()) object.close()
-    this.#made.length = 0
+    this.#held.close()
   }
 }

@@ -9,6 +9,7 @@ import { figuresOf } from '../kernel/figures.js'
 import { load } from '../kernel/load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from '../kernel/load.js'
 import type { LiveFigures, LiveRun } from './figures.js'
+import { Held } from './held.js'
 import { Places } from './places.js'
 import { MappedMaps, stateOf } from './workers.js'
 
@@ -22,17 +23,19 @@ export class SoloRun implements LiveRun {
   readonly #loaded: LoadedProgram
   readonly #maps: MappedMaps
   readonly #places: Places
+  readonly #held = new Held()
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
   constructor(subject: Loadable, options: SoloRunOptions) {
     this.#artifact = subject.artifact
-    this.#loaded = load(subject, options)
+    const { keep } = this.#held
     try {
+      this.#loaded = keep(load(subject, options))
       const names = [...this.#loaded.maps.keys()].filter(name => name !== lockMap)
-      this.#maps = new MappedMaps(this.#loaded.maps, names)
-      this.#places = new Places(this.#loaded.program, options.interfaces, options.mode)
+      this.#maps = keep(new MappedMaps(this.#loaded.maps, names))
+      this.#places = keep(new Places(this.#loaded.program, options.interfaces, options.mode))
     } catch (error) {
-      this.#loaded.close()
+      this.close()
       throw error
     }
   }
@@ -76,8 +79,6 @@ export class SoloRun implements LiveRun {
   }
 
   close(): void {
-    this.#places.close()
-    this.#maps.close()
-    this.#loaded.close()
+    this.#held.close()
   }
 }

@@ -43,6 +43,7 @@ import type { LoadedSequencer } from '../kernel/sequencer.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Funnel } from './funnel.js'
 import { Passages } from './passages.js'
+import { Held } from './held.js'
 import { Places } from './places.js'
 import { flushWorkers, until } from './replicated-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
@@ -75,8 +76,7 @@ export class WireRun implements LiveRun {
   readonly #sequencer: LoadedSequencer
   readonly #own: MappedMaps
   readonly #workers: number
-  readonly #funnelled: boolean
-  readonly #made: { close(): void }[] = []
+  readonly #held = new Held()
   #flushed = 0n
 
   /** Loads and attaches, to all interfaces or to none. */
@@ -93,12 +93,8 @@ export class WireRun implements LiveRun {
       mode,
       table,
     } = options
-    const keep = <T extends { close(): void }>(object: T): T => {
-      this.#made.push(object)
-      return object
-    }
+    const { keep } = this.#held
     this.#workers = workers
-    this.#funnelled = queue === undefined
     try {
       const seats = seatsOn(cpus, workers)
       const maps = sprayMaps(seats).map(keep)
@@ -116,13 +112,13 @@ export class WireRun implements LiveRun {
             maps,
             queueSize,
             addresses,
-            ...(this.#funnelled ? { attachType: 'xdp_cpumap' as const, queue: undefined } : {}),
+            ...(queue === undefined ? { attachType: 'xdp_cpumap' as const, queue: undefined } : {}),
           },
         ),
       )
       const { packets } = this.#sequencer
-      const funnel = this.#funnelled ? keep(new Funnel(funnelCpu, packets)) : undefined
-      this.#passages = keep(new Passages([...maps, ...(funnel ? [funnel.map] : [])]))
+      const funnel = queue === undefined ? keep(new Funnel(funnelCpu, packets)) : undefined
+      this.#passages = keep(new Passages(maps, funnel?.map))
       this.#own = keep(new MappedMaps(packets.maps, [sequencerMap, mapNames.runtime]))
       this.#places = keep(new Places(funnel?.program ?? packets.program, interfaces, mode, table))
     } catch (error) {
@@ -136,11 +132,9 @@ export class WireRun implements LiveRun {
   }
 
   figures(): LiveFigures {
-    const all = this.#passages.read()
-    const funnel = this.#funnelled ? all.at(-1) : undefined
-    const sprayed = funnel ? all.slice(0, -1) : all
+    const passages = this.#passages.read()
     const view = this.#own.view(mapNames.runtime)
-    const sent = sprayed.reduce((sum, p) => sum + p.handled, 0n) - this.#flushed
+    const sent = passages.sprayed.reduce((sum, p) => sum + p.handled, 0n) - this.#flushed
     return {
       verdicts: new Map([['redirect', sent]]),
       counters: new Map(),
@@ -148,8 +142,7 @@ export class WireRun implements LiveRun {
       start: view.getBigUint64(runtime.start, true),
       drivers: this.#places.counted(),
       sequencerDrops: sequencerDrops(this.#own.bytes(sequencerMap)!),
-      ...(funnel && { funnel }),
-      sprayed,
+      ...passages,
       workers: [],
     }
   }
@@ -166,7 +159,7 @@ export class WireRun implements LiveRun {
 
   /** Workers elsewhere get a frame without a packet each. */
   async settle(): Promise<boolean> {
-    const quiet = (): boolean => this.#passages.read().every(p => p.enqueued - p.full === p.handled)
+    const quiet = (): boolean => this.#passages.isQuiet
     // Frames that the sequencer has let go reach their queue at the end of the driver's round.
     await setTimeout(5)
     if (!(await until(quiet))) return false
@@ -176,8 +169,7 @@ export class WireRun implements LiveRun {
   }
 
   close(): void {
-    for (const object of this.#made.toReversed()) object.close()
-    this.#made.length = 0
+    this.#held.close()
   }
 }
 

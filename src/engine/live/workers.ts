@@ -9,11 +9,9 @@ import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
 import type { Artifact } from '../artifact.js'
 import { descriptionMap } from '../kernel/description.js'
-import { figuresOf } from '../kernel/figures.js'
-import type { Figures } from '../kernel/figures.js'
+import { figuresOf, figuresTogether } from '../kernel/figures.js'
 import { addedRecovery, recoveryOf } from '../kernel/recovery.js'
-import type { KernelRecovery } from '../kernel/recovery.js'
-import type { FrameReason, WorkerFigures } from './figures.js'
+import type { FrameReason, LiveFigures, WorkerFigures } from './figures.js'
 
 /** Of what a worker counts of its frames: what is no packet dropped. */
 const notDrops: readonly string[] = ['flushes', 'gaps']
@@ -44,21 +42,28 @@ export class MappedMaps {
   }
 }
 
-/** Verdicts and counters of each worker. */
-export const figuresOfEach = (workers: readonly MappedMaps[], { counters }: Artifact): Figures[] =>
-  workers.map(w =>
-    figuresOf(
-      name => w.bytes(name),
-      counters.map(c => c.name),
-      1,
-    ),
-  )
+/** What workers on these CPUs did, each and all together. */
+export function figuresOfWorkers(
+  memory: readonly MappedMaps[],
+  cpus: readonly number[],
+  artifact: Artifact,
+): Pick<LiveFigures, 'verdicts' | 'counters' | 'workers' | 'recovery'> {
+  const names = artifact.counters.map(c => c.name)
+  const each = memory.map(maps => figuresOf(name => maps.bytes(name), names, 1))
+  const { verdicts, counters, byCpu } = figuresTogether(each)
+  const workers = memory.map((maps, w) => workerFigures(maps, cpus[w], byCpu[w]))
+  const recoveries = workers.flatMap(w => w.recovery ?? [])
+  return {
+    verdicts,
+    counters,
+    workers,
+    ...(recoveries.length > 0 && { recovery: addedRecovery(recoveries) }),
+  }
+}
 
-export const added = (maps: readonly ReadonlyMap<string, bigint>[]): Map<string, bigint> =>
-  new Map([...(maps[0] ?? [])].map(([name]) => [name, maps.reduce((sum, m) => sum + m.get(name)!, 0n)]))
-
-/** What a worker on this CPU did, of which `packets` got a verdict. */
-export function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): WorkerFigures {
+/** What a worker on this CPU did, of which `packets` got a verdict; without frames, that is all. */
+function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): WorkerFigures {
+  if (!maps.bytes(framesMap)) return { cpu, packets, frames: new Map(), handled: packets }
   const counted = maps.view(framesMap)
   const seen = new Map(frameCounters.map((name, k) => [name, counted.getBigUint64(8 * k, true)]))
   const own = maps.bytes(recoveryMap)
@@ -69,12 +74,6 @@ export function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): W
   // With recovery, what its state includes is behind the last frame that came, while something is looked for.
   const last = recovery?.last ?? maps.view(mapNames.runtime).getBigUint64(runtime.sequence, true)
   return { cpu, packets, frames, last, handled: packets + refused, ...(recovery && { recovery }) }
-}
-
-/** Loss recovery over all workers; undefined where it is off. */
-export function recoveryOfAll(workers: readonly WorkerFigures[]): KernelRecovery | undefined {
-  const each = workers.flatMap(w => w.recovery ?? [])
-  return each.length > 0 ? addedRecovery(each) : undefined
 }
 
 /** A copy of a worker's state block. */
