@@ -11,6 +11,7 @@ import {
   exit,
   fp,
   ja,
+  jge,
   jne,
   label,
   ldMapValue,
@@ -38,7 +39,7 @@ import type { BpfProgram } from '../../sys/program.js'
 
 /** u64 each, of one map. */
 const words = [
-  /** Frames that a queue took, and those that found it full. */
+  /** Frames that were put to a queue, and those among them that found it full. */
   'enqueued',
   'full',
   /** Frames that came out of queues. */
@@ -150,10 +151,18 @@ const add = (argument: number, word: (typeof words)[number]): Code => [
 
 const out: Code = [label('out'), mov64.imm(r0, 0), exit()]
 
-/** xdp_cpumap_enqueue(map_id, processed, drops, to_cpu) */
+/**
+ * xdp_cpumap_enqueue(map_id, processed, drops, to_cpu): of a driver's frames the dropped are among the processed; a packet
+ * of generic mode, which comes alone, is one or the other (kernel/bpf/cpumap.c).
+ */
 const enqueueCode = (ids: readonly number[]): Code => [
   ...ofMap(ids),
-  ...add(1, 'enqueued'),
+  ldx.w(r2, r6, 8),
+  ldx.w(r3, r6, 16),
+  jge.reg(r2, r3, label('all')),
+  mov64.reg(r2, r3),
+  label('all'),
+  atomic.add('dw', r7, at('enqueued'), r2),
   ...add(2, 'full'),
   ...out,
 ]
