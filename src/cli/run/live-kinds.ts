@@ -1,0 +1,54 @@
+// The kinds of live runs in the kernel, a function each: from what was asked to a run that has begun, or why there is
+// none. Nothing stays attached if it is not begun.
+
+import { kernelForm } from '../../engine/kernel/form.js'
+import { kernelSharing } from '../../engine/kernel/sharing.js'
+import { ShardedRun } from '../../engine/live/sharded-run.js'
+import { SoloRun } from '../../engine/live/solo-run.js'
+import { onlineCpus } from '../../sys/cpus.js'
+import { Failure, UsageError } from '../command.js'
+import { exit } from '../exit.js'
+import { replicated } from './live-replicated.js'
+import { queueSizeOf, startedAs } from './live-wish.js'
+import type { Begun, LiveStrategy, Wish } from './live-wish.js'
+
+/** Flags that are of strategy replicated only. */
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'steer', 'history']
+
+const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
+  single: solo,
+  shared: solo,
+  sharded,
+  replicated,
+}
+
+export function begin(wish: Wish): Begun {
+  const { strategy, flags } = wish
+  const wrong = ofReplicated.find(name => flags.values[name] !== undefined)
+  if (strategy !== 'replicated' && wrong !== undefined)
+    throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
+  return kinds[strategy](wish)
+}
+
+/** The program on the interfaces, on the driver's CPUs. */
+function solo(wish: Wish): Begun {
+  const { expanded, strategy, names: interfaces, mode, common } = wish
+  const sharing = strategy === 'shared' ? kernelSharing(expanded, kernelForm()) : undefined
+  const run = new SoloRun(expanded, { ...common, interfaces, mode, ...(sharing && { sharing }) })
+  return { run, started: { ...startedAs(run, wish), ...(sharing && { sharing }) } }
+}
+
+function sharded(wish: Wish): Begun {
+  const { expanded, names: interfaces, cores: workers, mode, flags, common } = wish
+  const { artifact, kernel } = expanded
+  const { steer } = kernel
+  if (!steer)
+    throw new Failure(
+      `${artifact.name} cannot be sharded; hairpin check ${artifact.file} says why. --strategy replicated runs it`,
+      exit.program,
+    )
+  const cpus = onlineCpus().toReversed()
+  const options = { ...common, interfaces, workers, cpus, queueSize: queueSizeOf(flags), mode }
+  const run = new ShardedRun({ ...expanded, kernel: { ...kernel, steer } }, options)
+  return { run, started: { ...startedAs(run, wish), workers: run.seats.map(s => s.cpu) } }
+}
