@@ -200,7 +200,8 @@ test('names of JavaScript, methods not called and entries that are read only com
   assert.match(hints('', "import { now } from 'hairpin'"), /TS2305 .*packet\.timestamp/)
   assert.match(hints('  const n = Math.min(1, 2)'), /random\(\)/)
   assert.match(hints('', "import { whatever } from 'hairpin'"), /TS2305 .*docs\/language\.md/)
-  assert.match(hints('  const n = whatever'), /TS2304 undefined/)
+  for (const name of ['whatever', 'constructor'])
+    assert.match(hints(`  const n = ${name}`), /TS2304 undefined/)
   assert.match(hints('  const n = packet.time / 1_000_000_000'), /TS2362 .*called: time\(/)
   assert.match(hints('  const n = a[0]', 'const a = array(u32, 4)'), /TS7052 .*at\(i\)/)
   const unknown = 'const x = table({ key: u32, value: u32, capacity: 4, timeout: 5 })'

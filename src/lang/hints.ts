@@ -23,6 +23,10 @@ const conversions: Readonly<Record<string, string>> = {
   MacAddress: 'mac',
 }
 
+/** Only what a record says itself: names come from programs, and every object has a `constructor`. */
+const of = (record: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
+
 /** Our marks on types: their names mean nothing to authors. */
 const isInternal = (line: string): boolean => /\[(fits|kind)\]|unique symbol/.test(line)
 
@@ -63,7 +67,7 @@ function suggest(code: number, message: string, source: string): string | undefi
     case 2693: {
       const name = /(?:^|name |member )'([^']+)'/.exec(message)?.[1] ?? source
       const listed = 'docs/language.md lists the types, docs/packets.md what a packet has.'
-      return instead[name] ?? (code === 2305 ? listed : undefined)
+      return of(instead, name) ?? (code === 2305 ? listed : undefined)
     }
     case 2353:
       return /'TableOptions</.test(message)
@@ -79,7 +83,7 @@ function suggest(code: number, message: string, source: string): string | undefi
       const [, from, to] =
         /type '([^']+)' is not assignable to (?:parameter of )?type '([^']+)'/i.exec(message) ?? []
       if (to === 'Verdict') return 'Give Verdict.Drop, Verdict.Pass, Verdict.Transmit or redirect(device).'
-      const convert = to === undefined ? undefined : conversions[to]
+      const convert = to === undefined ? undefined : of(conversions, to)
       if (from?.endsWith(' | undefined')) return 'Test it first, or give a default: `x ?? 0`.'
       return convert && `Convert it: ${convert}(x)${/^[ui]\d+$/.test(convert) ? ' keeps the low bits' : ''}.`
     }
