@@ -39,7 +39,10 @@ const rulesOf = new Map<string, Rule[]>()
 for (const rules of [arithmetic, bitwise, conversions, comparisons, byteOrder, demands] satisfies Rules[])
   for (const [op, rule] of Object.entries(rules)) rulesOf.set(op, [...(rulesOf.get(op) ?? []), rule])
 
-/** Folds the function until nothing is left to fold; looks at what changed since it last did (fold-memory.ts). */
+/**
+ * Folds the function until nothing more is found; looks at what changed since it last did, and may miss what only that
+ * change makes foldable further away (fold-memory.ts).
+ */
 export function fold(func: Func, facts?: Facts): boolean {
   let changed = false
   let ranges: RangesOfFew | undefined
