@@ -1,7 +1,7 @@
 // hairpin's own modules as one script, which the build makes of them (tools/bundle.ts) and which runs with V8's compiled
-// code of earlier processes or of the build (tools/code.ts): Node 20 takes compiled code for scripts, not for modules, and a first compile is mostly
-// code that runs for the first time. Promises: what it gives is what the modules give; a script of another build than
-// the modules beside it counts as none.
+// code of earlier processes or of the build (tools/code.ts): Node 20 takes compiled code for scripts, not for modules,
+// and a first compile is mostly code that runs for the first time. Promises: what it gives is what the modules give; a
+// script of another build than the modules beside it counts as none.
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
