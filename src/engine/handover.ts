@@ -1,9 +1,10 @@
 // The state of shards, and how it changes hands: a bucket's entries go to another worker, a heavy key's are copied to all,
 // or kept by one again.
 //
-// Done while no worker runs, so nothing is lost and nothing is seen twice. Entries keep their times and sequence
-// numbers; expired ones are left behind. A table that has no room refuses as at any insertion, and counts it.
-// Uses the reference implementation of tables, so that the reference run of verify does exactly the same.
+// `apply` is done while no worker runs, so nothing is lost and nothing is seen twice. `answers` and `takeIn` are what workers do
+// in the stream of packets by compiled code (in-band.ts), for the reference run of verify. Entries keep their times and sequence
+// numbers; expired ones are not copied. A table that has no room refuses as at any insertion, and counts it.
+// Uses the reference implementation of tables, not the compiled one.
 
 import { clockAt } from '../state/block.js'
 import { leavesOf } from '../state/declaration.js'
@@ -68,8 +69,8 @@ export class Shards {
         const to = this.heavy.has(hash) ? undefined : moving.get(hash % indirectionEntries)
         return to === undefined || to === w ? undefined : [to]
       }
-      this.visit(block, now, (object, at, hash, clock, index) => {
-        const to = targets(hash)
+      this.visit(block, now, ({ object, at, hash, clock, index, isExpired }) => {
+        const to = isExpired ? undefined : targets(hash)
         const { stride } = object
         if (to) found.push({ object, to, clock, index, bytes: block.memory.bytes.slice(at, at + stride) })
         return false
@@ -83,23 +84,21 @@ export class Shards {
     const moving = new Map(moves.map(m => [m.bucket, m.to]))
     for (const hash of promoted) this.heavy.add(hash)
     this.blocks.forEach((block, w) => {
-      this.visit(block, undefined, (_object, _at, hash) => {
+      this.visit(block, undefined, ({ hash }) => {
         const to = this.heavy.has(hash) ? undefined : moving.get(hash % indirectionEntries)
         return to !== undefined && to !== w
       })
       for (const { object, to, clock, index, bytes } of answers.flat()) {
         if (!to.includes(w)) continue
-        const from = { bytes, view: new DataView(bytes.buffer) }
-        if (object.kind === 'table') copyEntry(object, from, 0, block, clock)
-        else block.memory.bytes.set(bytes, block.base + object.offset + index * object.stride)
+        copy(object, { bytes, view: new DataView(bytes.buffer) }, 0, block, clock, index)
       }
     })
     for (const { bucket, to } of moves) this.owners[bucket] = to
   }
 
   /**
-   * Every entry and element that is not zero, with its hash, its table's clock at `now` and its index; expired ones are left out
-   * if there is a `now`. Those for which the visitor answers true are deleted.
+   * Every entry and element that is not zero, with its hash, its table's clock at `now` and its index; without a `now` none is
+   * expired. Those for which the visitor answers true are deleted.
    */
   private visit({ memory, base }: Owner, now: bigint | undefined, visitor: Visitor): void {
     const { layout, keys, fields } = this.parts
@@ -117,8 +116,9 @@ export class Shards {
             leavesOf(field).map(leaf => loadLeaf(memory, first + slot, field, leaf, 'key')),
           )
           const hash = hashOf(made, leaves, fields)
-          if (hash === undefined || (now !== undefined && table.isExpired(slot, clock))) continue
-          if (visitor(object, first + slot, hash, clock, 0)) table.remove(slot)
+          if (hash === undefined) continue
+          const isExpired = now !== undefined && table.isExpired(slot, clock)
+          if (visitor({ object, at: first + slot, hash, clock, index: 0, isExpired })) table.remove(slot)
         }
       } else
         for (let index = 0; index < object.length; index++) {
@@ -126,7 +126,8 @@ export class Shards {
           const element = memory.bytes.subarray(at, at + object.stride)
           if (!element.some(b => b !== 0)) continue
           const hash = hashOf(made, [BigInt(index)], fields)
-          if (hash !== undefined && visitor(object, at, hash, 0, index)) element.fill(0)
+          if (hash === undefined) continue
+          if (visitor({ object, at, hash, clock: 0, index, isExpired: false })) element.fill(0)
         }
     }
   }
@@ -179,19 +180,18 @@ export class Shards {
    * Answers how many were copied.
    */
   private each(from: Owner, targetsOf: TargetsOf, now: bigint, kept = false): number {
-    const { layout, keys, fields } = this.parts
-    let moved = 0
-    for (const object of layout.objects) {
-      const made = keys.find(k => k.object === object.name)
-      if (!made) continue
-      const targets = (leaves: readonly bigint[]): readonly Owner[] | undefined => {
-        const hash = hashOf(made, leaves, fields)
-        return hash === undefined ? undefined : targetsOf(hash)
-      }
-      if (object.kind === 'table') moved += tableEntries(object, from, targets, now, kept)
-      else if (object.kind === 'array') moved += arrayElements(object, from, targets, kept)
-    }
-    return moved
+    let copied = 0
+    this.visit(from, now, ({ object, at, hash, clock, index, isExpired }) => {
+      const targets = targetsOf(hash)
+      if (!targets) return false
+      if (!isExpired)
+        for (const to of targets) {
+          copy(object, from.memory, at, to, clock, index)
+          copied++
+        }
+      return !kept
+    })
+    return copied
   }
 }
 
@@ -205,38 +205,34 @@ interface Answer {
 }
 export type Answers = readonly (readonly Answer[])[]
 
-type Visitor = (
-  object: HashLayout | ArrayLayout,
-  at: number,
-  hash: number,
-  clock: number,
-  index: number,
-) => boolean
+interface Visited {
+  readonly object: HashLayout | ArrayLayout
+  /** Address of the entry or element. */
+  readonly at: number
+  readonly hash: number
+  readonly clock: number
+  readonly index: number
+  readonly isExpired: boolean
+}
+type Visitor = (visited: Visited) => boolean
 
 type TargetsOf = (hash: number) => readonly Owner[] | undefined
-type Targets = (leaves: readonly bigint[]) => readonly Owner[] | undefined
 
-function tableEntries(layout: HashLayout, from: Owner, targets: Targets, now: bigint, kept: boolean): number {
-  const source = from.base + layout.offset
-  const table = new Table(from.memory, source, layout)
-  const clock = layout.expire ? clockAt(now, layout.expire.unit) : 0
-  let moved = 0
-  for (let place = 0; place < slotsPerBucket * layout.bucketCount; place++) {
-    const slot = entryOffset(layout, 0, place)
-    if (table.tagAt(slot) === 0) continue
-    const at = source + slot
-    const to = targets(
-      layout.key.flatMap(field => leavesOf(field).map(leaf => loadLeaf(from.memory, at, field, leaf, 'key'))),
+/** Puts what stands at `at` into another worker's state. */
+function copy(
+  object: HashLayout | ArrayLayout,
+  memory: StateMemory,
+  at: number,
+  to: Owner,
+  clock: number,
+  index: number,
+): void {
+  if (object.kind === 'table') copyEntry(object, memory, at, to, clock)
+  else
+    to.memory.bytes.set(
+      memory.bytes.subarray(at, at + object.stride),
+      to.base + object.offset + index * object.stride,
     )
-    if (!to) continue
-    if (!table.isExpired(slot, clock))
-      for (const owner of to) {
-        copyEntry(layout, from.memory, at, owner, clock)
-        moved++
-      }
-    if (!kept) table.remove(slot)
-  }
-  return moved
 }
 
 /** Inserts the entry at `at` into another worker's table, with everything but its place the same. */
@@ -253,22 +249,4 @@ function copyEntry(layout: HashLayout, memory: StateMemory, at: number, to: Owne
   }
   const value = layout.keyOffset + layout.keyAreaBytes
   to.memory.bytes.set(memory.bytes.subarray(at + value, at + stride), target + slot + value)
-}
-
-/** Elements that are not zero; what is zero is as good as moved. */
-function arrayElements(layout: ArrayLayout, from: Owner, targets: Targets, kept: boolean): number {
-  let moved = 0
-  for (let index = 0; index < layout.length; index++) {
-    const at = from.base + layout.offset + index * layout.stride
-    const element = from.memory.bytes.subarray(at, at + layout.stride)
-    if (!element.some(b => b !== 0)) continue
-    const to = targets([BigInt(index)])
-    if (!to) continue
-    for (const owner of to) {
-      owner.memory.bytes.set(element, owner.base + layout.offset + index * layout.stride)
-      moved++
-    }
-    if (!kept) element.fill(0)
-  }
-  return moved
 }
