@@ -102,7 +102,7 @@ export interface Settled extends Asked {
 
 export class InBand {
   asked: Asked | undefined
-  /** The last slab at which state was taken in: the blocks may be used again when all workers have done it. */
+  /** The last slab at which workers read the blocks: these may be used again when all have done it. */
   last = -1
   /** Whether every table had room for what it was to take in, when that was last seen. */
   room = true
@@ -132,6 +132,7 @@ export class InBand {
     const { map } = this.plan
     const { demoted, moves, promoted } = change
     this.asked = { slab: k, after, time, change }
+    this.last = k
     this.word(map.handover + handoverLayout.kept, 0)
     this.word(map.handover + handoverLayout.keptOver, 0)
     this.layout.objects.forEach((object, n) => {

@@ -2,9 +2,9 @@
 // sprayed, with their history; all others are sharded, and cost no history at all.
 //
 // For programs that can be both sharded and replicated. Heavy keys are found by the sequencer, from a sample of the
-// packets (heavy.ts), and change their kind at the end of an epoch, when no packet is under way; light buckets are
-// rebalanced then as in RSS++. While no key is heavy, workers run sharding's own loop, and where all packets are heavy
-// replication's. docs/decisions/0244 and 0290 say when this wins.
+// packets (heavy.ts), and change their kind after the end of an epoch, between two packets (engine/in-band.ts); light buckets
+// are rebalanced then as in RSS++. While no key is heavy, workers run sharding's own loop, and where all packets are heavy
+// replication's. docs/decisions/0290 and 0296 say when this wins.
 
 import { endOfList } from '../backend/wasm/loops/hybrid.js'
 import { context } from '../backend/wasm/memory.js'

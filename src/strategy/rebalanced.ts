@@ -1,8 +1,8 @@
 // RSS++ (Barbette et al., CoNEXT 2019): sharding whose indirection table follows the load. At the end of an epoch buckets
 // of flows move from busy workers to idle ones, with their state.
 //
-// The engine does the moving (engine/rebalance.ts), because it knows when no packet is under way. It cannot help
-// against a single heavy flow, which is one bucket.
+// The engine decides (engine/rebalance.ts); workers take their part at the beginning of a slab, where state changes hands in
+// the stream of packets. None of it helps against a single heavy flow, which is one bucket.
 
 import { takePart } from './handover.js'
 import { sharded } from './sharded.js'
