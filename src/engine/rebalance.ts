@@ -25,7 +25,7 @@ export interface Epoch {
   readonly milliseconds?: number
   /** Of hybrid: what replaying an item costs, as a share of processing its packet; the compiler's estimate if left out. */
   readonly replay?: number
-  /** When buckets move; left out, also the epoch before must be in favour (strategy/balance.ts). */
+  /** When buckets move; left out, also the epoch before has a say, and in which keys become light (strategy/balance.ts, heavy.ts). */
   readonly balance?: BalanceOptions
 }
 export const defaultEpoch: Epoch = { packets: 65_536 }
@@ -43,6 +43,7 @@ const voteEvery = ({ packets }: Epoch): number =>
 const lightShare = 0.1
 const heavySlabPackets = 1_024
 
+const none: ReadonlySet<number> = new Set()
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0)
 
 /** State that changed hands: packets received before it, the time of the last of them (ns), and what changed. */
@@ -84,6 +85,8 @@ export class Rebalancer {
   private sinceEpoch = 0
   /** Loads of the last epoch; of none at first, which confirms nothing. */
   private before: readonly number[] = Array.from({ length: indirectionEntries }, () => 0)
+  /** Heavy keys that paid in it. */
+  private stood = none
   private began = performance.now()
   /** The last slab that was begun, and whether state changes hands at its beginning. */
   private slab = -1
@@ -240,8 +243,9 @@ export class Rebalancer {
     const loads = Array.from(this.column(steeringLayout.loads, indirectionEntries))
     const { owners, heavy: held } = shards
     const votes = this.hybrid ? this.votes() : []
+    const confirmed = this.epoch.balance === undefined
     const options = this.epoch.balance ?? { before: this.before }
-    const { promoted, demoted, moves } = this.hybrid
+    const { promoted, demoted, moves, stood } = this.hybrid
       ? judge({
           votes,
           scale: this.voteEvery,
@@ -252,8 +256,10 @@ export class Rebalancer {
           room: this.inBand?.room ?? shards.roomy,
           replay: this.replay,
           balance: options,
+          ...(confirmed && { stood: this.stood }),
         })
-      : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers, options) }
+      : { promoted: [], demoted: [], moves: balance(loads, owners, plan.workers, options), stood: none }
+    this.stood = stood
     const countOf = (keys: readonly number[]): number =>
       votes.reduce((sum, v) => sum + (keys.includes(v.hash) ? v.count * this.voteEvery : 0), 0)
     const light = sumOf(loads) - countOf(promoted) + countOf(demoted)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { judge, mostHeavy } from './heavy.js'
+import { judge, mostHeavy, plainGain } from './heavy.js'
 import type { Epoch, Vote } from './heavy.js'
 import { heavySlots, indirectionEntries } from './toeplitz.js'
 
@@ -42,6 +42,43 @@ test('a heavy key stays one until something else is clearly better, and goes whe
   assert.deepEqual(judge(epoch([], 2, { heavy })).demoted, [7])
   // Even with the others, and items as dear as packets: sharding alone would do.
   assert.deepEqual(judge(epoch([{ hash: 7, count: 400 }], 3, { heavy, replay: 1 })).demoted, [7])
+})
+
+test('a key that has paid for an epoch becomes light only if two epochs in a row say so', () => {
+  const heavy = new Set([7, 9])
+  // The two are on workers 3 and 1: shared out evenly, sharding has less to do than replication.
+  const even = [
+    { hash: 7, count: 500 },
+    { hash: 9, count: 500 },
+  ]
+  const uneven = [
+    { hash: 7, count: 700 },
+    { hash: 9, count: 300 },
+  ]
+  const after = (votes: readonly Vote[], stood: ReadonlySet<number>) =>
+    judge(epoch(votes, 0, { heavy, stood, replay: 0.4 }))
+  const paid = after(uneven, new Set())
+  assert.deepEqual([paid.demoted, [...paid.stood]], [[], [7, 9]])
+  const doubted = after(even, paid.stood)
+  assert.deepEqual([doubted.demoted, [...doubted.stood]], [[], []])
+  assert.deepEqual(after(even, doubted.stood).demoted, [7, 9], 'for the second time')
+  assert.deepEqual(
+    after(even, after(uneven, doubted.stood).stood).demoted,
+    [],
+    'it has paid again in between',
+  )
+  // 500 on the busiest worker instead of 1000 (1/4 + 3/4 replay).
+  const [wait, go] = [0.9, 1.1].map(f => (500 / (1 - f * plainGain) / 1000 - 1 / 4) / (3 / 4))
+  const at = (replay: number) => judge(epoch(even, 0, { heavy, stood: heavy, replay })).demoted
+  assert.deepEqual([at(wait), at(go)], [[], [7, 9]], 'unless there is much to be gained')
+})
+
+test('a key without packets does not wait, nor what takes over from it', () => {
+  const heavy = new Set([7])
+  const { promoted, demoted } = judge(
+    epoch([{ hash: 11, count: 1000 }], 0, { heavy, stood: heavy, replay: 0.9 }),
+  )
+  assert.deepEqual([promoted, demoted], [[11], [7]])
 })
 
 test('buckets move as if promoted keys were gone from them', () => {

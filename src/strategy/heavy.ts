@@ -7,7 +7,8 @@
 // A key is replicated only if that makes the busiest worker less busy. Alone, a key of h packets costs its worker h; on n
 // workers it costs each of them h/n packets and (1 - 1/n)h items, so it pays exactly when a worker would otherwise have
 // much more than the others (paper, Appendix A, for one key). What buckets could be moved to level the load is counted on
-// both sides, with the same search that moves them (balance.ts).
+// both sides, with the same search that moves them (balance.ts). A key that has paid for a whole epoch stays for one that says
+// otherwise, unless much is to be gained, so that a single epoch does not hand its state to and fro.
 
 import { balance, perWorker } from './balance.js'
 import type { BalanceOptions, Move } from './balance.js'
@@ -26,6 +27,8 @@ const leastVotes = 16
 export const mostHeavy = 64
 /** A change must take off this share of the busiest worker's load: less is noise, and a hand-over costs something too. */
 export const leastGain = 0.03
+/** A gain of this share of the busiest worker's load does not wait for a second epoch. */
+export const plainGain = 0.15
 /** Sets that are tried beyond the best one so far, each with one key more. */
 const patience = 3
 
@@ -44,12 +47,16 @@ export interface Epoch {
   readonly replay: number
   /** When light buckets move. The loads before this epoch are without the keys that are heavy now. */
   readonly balance?: BalanceOptions
+  /** Heavy keys that paid in the epoch before too: these become light only if the next one says so as well. */
+  readonly stood?: ReadonlySet<number>
 }
 
 export interface Judgement {
   readonly promoted: readonly number[]
   readonly demoted: readonly number[]
   readonly moves: readonly Move[]
+  /** Keys that were heavy and had better stay so. */
+  readonly stood: ReadonlySet<number>
 }
 
 /**
@@ -59,13 +66,15 @@ export interface Judgement {
 export function judge(epoch: Epoch): Judgement {
   const { loads, heavy, workers, owners, scale } = epoch
   const counts = new Map(epoch.votes.map(v => [v.hash, v.count * scale]))
-  const total = [...heavy].reduce((sum, h) => sum + (counts.get(h) ?? 0), 0) + sumOf(loads)
+  const countOf = (hash: number): number => counts.get(hash) ?? 0
+  const total = [...heavy].reduce((sum, h) => sum + countOf(h), 0) + sumOf(loads)
   const worth = (lightBelow * total) / workers
-  const staying = [...heavy].filter(hash => (counts.get(hash) ?? 0) >= worth)
+  /** Without those that have hardly any packets left. */
+  const staying = [...heavy].filter(hash => countOf(hash) >= worth)
   /** Loads with the packets of keys too, or without; votes are estimates, and no bucket has less than nothing. */
   const adding = (to: readonly number[], keys: Iterable<number>, sign: 1 | -1): number[] => {
     const sums = [...to]
-    for (const hash of keys) sums[hash % indirectionEntries] += sign * (counts.get(hash) ?? 0)
+    for (const hash of keys) sums[hash % indirectionEntries] += sign * countOf(hash)
     return sums.map(n => Math.max(0, n))
   }
   const { balance: options = {} } = epoch
@@ -80,11 +89,12 @@ export function judge(epoch: Epoch): Judgement {
     const at = [...owners]
     for (const { bucket, to } of moves) at[bucket] = to
     const most = Math.max(...perWorker(light, at, workers))
-    const spread = keys.reduce((sum, hash) => sum + counts.get(hash)!, 0)
+    const spread = keys.reduce((sum, hash) => sum + countOf(hash), 0)
     return { keys, moves, cost: most + spread * (1 / workers + (1 - 1 / workers) * epoch.replay) }
   }
 
   const now = attempt(staying)
+  const gains = ({ cost }: Attempt, share: number): boolean => cost < (1 - share) * now.cost
   // Nothing can be better than all packets spread evenly.
   const least = total / workers
   let chosen = now
@@ -97,12 +107,16 @@ export function judge(epoch: Epoch): Judgement {
       const next = attempt(keys.slice(0, n))
       if (next.cost < best.cost) best = next
     }
-    if (best.cost < (1 - leastGain) * now.cost) chosen = best
+    if (gains(best, leastGain)) chosen = best
   }
+  const stood = new Set(chosen.keys.filter(hash => heavy.has(hash)))
+  const waiting = staying.filter(hash => !stood.has(hash) && epoch.stood?.has(hash))
+  if (waiting.length > 0 && !gains(chosen, plainGain)) chosen = attempt([...stood, ...waiting])
   return {
     promoted: chosen.keys.filter(hash => !heavy.has(hash)),
     demoted: [...heavy].filter(hash => !chosen.keys.includes(hash)),
     moves: chosen.moves,
+    stood,
   }
 }
 
