@@ -4,11 +4,15 @@
  * docs/decisions/0278.
  */
 
-import { mapNames, runtime } from '../../src/backend/ebpf/target.js'
+import { ringEntriesFor } from '../../src/backend/ebpf/ring.js'
+import { sequencerMap } from '../../src/backend/ebpf/sequencer-map.js'
+import { mapNames, runtime, runtimeBytes } from '../../src/backend/ebpf/target.js'
 import type { Compiled } from '../../src/compile.js'
 import { firstContents } from '../../src/engine/kernel/contents.js'
 import { bytecodeOf } from '../../src/engine/kernel/load.js'
-import { replicaCode } from '../../src/engine/kernel/replicated.js'
+import { frameFormat, replicaCode } from '../../src/engine/kernel/replicated.js'
+import { creditOf, firstKept, sequencerCode } from '../../src/engine/kernel/sequencer.js'
+import type { LiveHistory } from '../../src/engine/live/plan.js'
 import { clearBlock } from '../../src/state/block.js'
 import { stateMemory } from '../../src/state/memory.js'
 import { framesOf, itemsOf } from './frames.js'
@@ -119,4 +123,42 @@ function numbered(frame: Uint8Array, sequence: number): Uint8Array {
   const copy = Uint8Array.from(frame)
   new DataView(copy.buffer).setUint32(0, sequence)
   return copy
+}
+
+/**
+ * The sequencer of a live run before so many workers, the history in front of packets or in memory: instructions of a
+ * round of turns in which one packet comes again and again, the most that one took. All workers keep up.
+ */
+export function executedBySequencer(
+  compiled: Compiled,
+  packet: Uint8Array,
+  workers: number,
+  history: LiveHistory,
+): number {
+  const { artifact, kernel } = compiled
+  const format = frameFormat(artifact, history === 'value' ? workers - 1 : 0)
+  if (!format || !kernel.slice) throw new Error(`${artifact.name} cannot be replicated`)
+  const subject = { ...compiled, batch: { slice: kernel.slice } }
+  const queueSize = 2048
+  const credit = creditOf(workers, queueSize)
+  const ring = history === 'value' ? {} : { ring: ringEntriesFor(workers, credit) }
+  const plan = { form: { cpu: 'v3', loops: 'may_goto' }, queueSize, queue: 0, layers: 1 } as const
+  const { encoded, maps, last } = sequencerCode(subject, { format, outer: false, workers, ...ring }, plan)
+  // Those of workers are there already, and their declarations do not say how long they are.
+  const values = new Map(maps.map(m => [m.name, new Uint8Array(Math.max(m.valueSize, runtimeBytes))]))
+  for (const [name, contents] of firstContents(artifact, { settings: new Map(), seed }, 0n))
+    values.get(name)?.set(contents)
+  const words = values.get(mapNames.runtime)!
+  new DataView(words.buffer).setBigUint64(runtime.sequence, last, true)
+  const spray = Array.from({ length: workers }, (_, cpu) => ({ cpu, layer: 0 }))
+  values.get(sequencerMap)!.set(firstKept({ spray }, credit))
+  const machine = new Interpreter(encoded.bytes, encoded.maps, values)
+  let most = 0
+  for (let n = 1; n <= 3 * workers; n++) {
+    machine.time += 1_000n
+    const { result, trace } = machine.run(packet)
+    if (result !== 4) throw new Error(`the sequencer of ${artifact.name} answers ${result}`)
+    if (n > 2 * workers) most = Math.max(most, trace.length)
+  }
+  return most
 }

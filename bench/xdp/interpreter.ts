@@ -25,6 +25,8 @@ const headroom = 256n
 const stackBytes = 512n
 const [contextRegion, stackRegion, packetRegion, firstMap] = [1n, 2n, 3n, 4]
 const low = 0xffffffffn
+/** XDP_REDIRECT. */
+const redirected = 4n
 const all = (1n << 64n) - 1n
 
 const namesOf = (table: Readonly<Record<string, number>>): ReadonlyMap<number, string> =>
@@ -141,6 +143,8 @@ export class Interpreter {
       case 'xdp_adjust_head':
         this.packetStart += BigInt.asIntN(32, second)
         return 0n
+      case 'redirect_map':
+        return redirected
       default:
         throw new Error(`there is no helper ${name ?? 'of that number'} here`)
     }
@@ -152,7 +156,8 @@ export class Interpreter {
 
   private load(address: bigint, width: number): bigint {
     if (address >> 32n === contextRegion)
-      return [this.packetStart, this.packetEnd, this.packetStart, 1n][Number(address & low) / 4]
+      // Data, its end, its metadata, the device that it came by, and the receive queue.
+      return [this.packetStart, this.packetEnd, this.packetStart, 1n, 0n][Number(address & low) / 4]
     const [view, at] = this.place(address)
     if (width === 8) return view.getBigUint64(at, true)
     return BigInt(

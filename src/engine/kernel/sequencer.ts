@@ -186,7 +186,10 @@ export function loadSequencer(
 }
 
 /** First contents of the sequencer's map: workers, and the room their queues have. */
-function firstKept({ spray, addresses }: SequencerPlan, credit: number): Uint8Array {
+export function firstKept(
+  { spray, addresses }: Pick<SequencerPlan, 'spray' | 'addresses'>,
+  credit: number,
+): Uint8Array {
   const bytes = new Uint8Array(kept.workers + spray.length * workerEntry.stride)
   const view = new DataView(bytes.buffer)
   if (addresses) bytes.set(addresses, kept.outer)
