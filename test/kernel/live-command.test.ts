@@ -90,6 +90,10 @@ test(
       assert.deepEqual([lab.interface('box', 'l').xdp, lab.interface('box', 'r').xdp], [[], []])
 
       const again = await begin(lab, ...args)
+      assert.match(
+        again.events[0].sources!,
+        /^sources: 8 queues funnelled through CPU 0; several interfaces .*; -s sharded takes packets of all queues/,
+      )
       await flood(200, 10)
       const { stdout } = await lab.run('box', [process.execPath, main, 'top', '--json', '-n', '1', 'l'])
       const [seen] = (JSON.parse(stdout) as Top).programs
@@ -315,7 +319,7 @@ test('a neighbour without an answer and a full queue are named within three seco
     assert.deepEqual([live.events[0].steered, live.events[0].funnel], [undefined, 0])
     assert.match(
       live.events[0].sources!,
-      /2 queues funnelled through CPU 0; the driver of b has no indirection/,
+      /2 queues funnelled through CPU 0; the driver of b has no indirection table$/,
     )
     await lab.run('box', datagrams('10.9.3.99', 1, 1))
     await named(live.errors, /1 neighbour on b without an answer/)

@@ -85,7 +85,8 @@ function sequencing(
   const steered = steer(wayOf(flags), interfaces, mode)
   const { table } = steered
   const planned: LivePlan = table ? { ...possible, queue: table.queue } : possible
-  const sources = steeringText(interfaces, steered, planned.funnelCpu)
+  const canShard = wish.expanded.artifact.steering !== undefined && to === undefined
+  const sources = steeringText(interfaces, steered, planned.funnelCpu, canShard)
   const { headerBytes, queue, funnelCpu } = planned
   const told = {
     ...(sources !== undefined && { sources }),

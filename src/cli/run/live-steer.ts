@@ -51,15 +51,21 @@ export function steer(
   }
 }
 
-/** How it is done, in one line; undefined where there is only one queue. */
+/**
+ * How it is done, in one line; undefined where there is only one queue. A funnel that nobody asked for is one CPU for all packets:
+ * where shards need none, that is said.
+ */
 export function steeringText(
   interfaces: readonly LiveInterface[],
   { table, why }: Steered,
   funnelCpu: number,
+  canShard: boolean,
 ): string | undefined {
   const queues = interfaces.reduce((sum, { queues: n }) => sum + n, 0)
   if (table)
     return `sources: ${queues} queues steered to queue ${table.queue} by the indirection table of ${table.device}`
   if (queues === 1) return undefined
-  return `sources: ${queues} queues funnelled through CPU ${funnelCpu}${why === undefined ? '' : `; ${why}`}`
+  const funnelled = `sources: ${queues} queues funnelled through CPU ${funnelCpu}`
+  if (why === undefined) return funnelled
+  return `${funnelled}; ${why}${canShard ? '; -s sharded takes packets of all queues at once, by flow' : ''}`
 }

@@ -22,6 +22,14 @@ const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sha
 /** What live interfaces have in user space only. */
 const inUserSpace: readonly string[] = ['rebalanced', 'rss++', 'hybrid']
 
+/** What is compiled for each; beside replicated whether sharding could be advised (live-replicated.ts). */
+const waysOf = {
+  single: [],
+  shared: ['shared'],
+  sharded: ['sharded'],
+  replicated: ['replicated', 'sharded'],
+} as const satisfies Record<LiveStrategy, readonly LiveStrategy[]>
+
 /** Flags of `run` that are of captures only. */
 const ofCaptures = ['in', 'out', 'loss', 'fields', 'sharing', 'virtual', 'explain', 'epoch', 'plan']
 
@@ -39,7 +47,7 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
   const cores = integer(flags, 'cores', { least: 1, most: 64 }) ?? 1
   const seconds = secondsOf(flags)
   const { strategy, why } = await strategyOf(flags, file, cores, io)
-  const expanded = await loadExpanded(file, io, strategy === 'single' ? [] : [strategy])
+  const expanded = await loadExpanded(file, io, waysOf[strategy])
   const rows = rowsOf(flags, expanded.artifact, interfaceNames())
   const { settings, rules, seed = 1n } = optionsOf(flags, expanded.artifact, rows)
   const common = { settings: settings ?? new Map<string, bigint>(), seed, rows, ...(rules && { rules }) }
@@ -82,7 +90,7 @@ async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Pr
     throw new UsageError(`--strategy takes ${strategies.join(', ')} in the kernel, not ${given}.${elsewhere}`)
   }
   if (named !== 'auto') return { strategy: named }
-  const { artifact, kernel } = await loadExpanded(file, io, ['replicated'])
+  const { artifact, kernel } = await loadExpanded(file, io, waysOf.replicated)
   if (cores === 1) return { strategy: 'single', why: 'one core was asked for' }
   if (kernel.slice && kernelMapsOf(artifact.rules).length === 0)
     return { strategy: 'replicated', why: 'its state can be replicated, and that holds for any traffic' }
