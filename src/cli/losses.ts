@@ -15,7 +15,7 @@ const meanings: Readonly<Record<string, string>> = {
   frameMissing:
     'there is no free frame for them: packets come faster than they are taken, or frames are too few',
   receiveRingFull: 'the receive ring is full: packets come faster than they are taken',
-  sendRingFull: 'the send ring is full: the other side is slower than this one',
+  sendRingFull: 'the send ring is full: the other side is slower than this one, or the interface is down',
   noKernel: 'there is no way to the kernel for what is passed',
   noTarget: 'they are redirected to an interface that this run has not',
 }

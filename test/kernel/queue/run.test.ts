@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { up } from '../../../src/lab/lab.js'
 import { interfaces } from '../../../src/sys/interfaces.js'
 import { openLiveSender } from '../../../src/traffic/live.js'
 import { root } from '../../../tools/sources.js'
@@ -122,6 +123,89 @@ test(
       assert.match(err, /interface wire has gone/)
       for (const line of out.trim().split('\n'))
         assert.deepEqual(problemsOf(JSON.parse(line), schema), [], line)
+    } finally {
+      lab.down()
+    }
+  },
+)
+
+test(
+  'a way out that is down: the ring before it fills, which is named, and empties when it is up again',
+  { skip: withoutAfXdp },
+  async () => {
+    const lab = up({
+      namespaces: { left: {}, right: {} },
+      pairs: ['a', 'b', 'c'].map(name => ({
+        ends: [
+          { namespace: 'left', device: `out${name}`, xdp: 'drop' },
+          { namespace: 'right', device: `wire${name}` },
+        ] as const,
+      })),
+    })
+    const program = join(folder, 'towards.ts')
+    writeFileSync(
+      program,
+      `import { type Packet, Verdict, redirect } from 'hairpin'
+export default function towards(packet: Packet): Verdict {
+  return packet.length > 0 ? redirect(${lab.interface('right', 'wireb').index}) : Verdict.Drop
+}
+`,
+    )
+    const send = async (device: string, count: number): Promise<void> => {
+      const sender = lab.inNamespace('left', () =>
+        openLiveSender({ packets: [udpFrame(9)], device, rate: 20_000 }),
+      )
+      await sender.send(count)
+      sender.close()
+    }
+    try {
+      const devices = ['wirea', 'wireb', 'wirec'].flatMap(name => ['--iface', name])
+      const child = spawn(
+        'nsenter',
+        [
+          `--net=${lab.path('right')}`,
+          process.execPath,
+          main,
+          'run',
+          program,
+          ...devices,
+          '--backend',
+          'wasm',
+          '--json',
+        ],
+        { cwd: root, env: { ...process.env, HAIRPIN_CACHE: join(folder, 'cache') } },
+      )
+      let [out, err] = ['', '']
+      child.stdout.on('data', (part: Buffer) => (out += part.toString()))
+      child.stderr.on('data', (part: Buffer) => (err += part.toString()))
+      for (const end = performance.now() + 20_000; !out.includes('started'); await pause(20))
+        assert.ok(performance.now() < end && child.exitCode === null, err)
+      await lab.run('right', ['ip', 'link', 'set', 'dev', 'wireb', 'down'])
+      // The ring has as many entries as one interface has frames: those of the second find it full.
+      await send('outa', 6000)
+      await send('outc', 1000)
+      for (
+        const end = performance.now() + 3000;
+        !/packets are lost \(sendRingFull\)/.test(err);
+        await pause(20)
+      )
+        assert.ok(performance.now() < end, err)
+      await lab.run('right', ['ip', 'link', 'set', 'dev', 'wireb', 'up'])
+      await pause(500)
+      await send('outa', 1000)
+      await pause(500)
+      child.kill('SIGINT')
+      const [code] = (await once(child, 'close')) as [number]
+      assert.equal(code, 130, err)
+      const { drops, unaccounted, verdicts } = JSON.parse(out.trim().split('\n').at(-1)!) as {
+        drops: { sendRingFull: number }
+        unaccounted: number
+        verdicts: { redirected: number }
+      }
+      assert.ok(drops.sendRingFull > 0)
+      assert.equal(unaccounted, 0)
+      const { sentPackets, sendDropped } = lab.interface('right', 'wireb').counters
+      assert.equal(sentPackets + sendDropped, verdicts.redirected)
     } finally {
       lab.down()
     }
