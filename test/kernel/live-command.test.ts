@@ -314,6 +314,12 @@ test('a neighbour without an answer and a full queue are named within three seco
       assert.ok(performance.now() < end, errors())
   }
   try {
+    const single = await lab.run('box', [process.execPath, main, 'run', join(root, knocking), '--iface', 'b'])
+    assert.equal(single.status, 3)
+    assert.match(
+      single.stderr,
+      /needs one queue: ethtool -L b \w+ 1; the driver of b has no indirection table/,
+    )
     const flags = ['--iface', 'b', '--cores', '2', '--queue', '32', '--set', 'iterations=4096']
     const live = await begin(lab, 'programs/busy-forwarder.ts', ...flags)
     assert.deepEqual([live.events[0].steered, live.events[0].funnel], [undefined, 0])
@@ -370,7 +376,14 @@ test('what cannot be is refused before anything is attached, with what to do', {
       /b has 1 receive queue, .*3 workers/,
     )
     assert.match(await refused(file, '--iface', 'b', '--steer', 'tabel', '--cores', '2'), /table/)
-    assert.match(await refused(file, '--iface', 'b', '--steer', 'table'), /of strategy replicated/)
+    assert.match(
+      await refused(file, '--iface', 'b', '-s', 'shared', '--steer', 'table'),
+      /of strategy replicated, or single/,
+    )
+    assert.match(
+      await refused(file, '--iface', 'b', '--steer', 'funnel'),
+      /--steer funnel is of strategy replicated/,
+    )
     assert.match(await refused(file, '--iface', 'b', '--strategy', 'replcated'), /replicated/)
     assert.match(await refused(file, '--in', 'x.pcap', '--seconds', '3'), /--seconds is of live runs/)
   } finally {

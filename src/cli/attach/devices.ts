@@ -36,7 +36,11 @@ export function checkDevices(
   const devices = names.map(deviceNamed)
   for (const { name, up } of devices)
     if (!up) io.err(`${name} is down: it receives nothing until ip link set dev ${name} up\n`)
-  if (!serial) return
+  if (serial) requireSerial(devices)
+}
+
+/** Ends the command where several CPUs would run the program at a time; `why` no table of the card helps. */
+export function requireSerial(devices: readonly NetworkInterface[], why?: string): void {
   if (devices.length > 1)
     throw new Failure(
       `on ${devices.length} interfaces CPUs would change the state at the same time; strategy single takes one ` +
@@ -50,6 +54,7 @@ export function checkDevices(
     throw new Failure(
       `${device.name} has ${queues} receive queues, on which CPUs would change the state at the same time; ` +
         `strategy single needs one queue: ethtool -L ${device.name} ${combined ? 'combined' : 'rx'} 1` +
+        `${why === undefined ? '' : `; ${why}`}` +
         '\n--strategy shared keeps them apart by a lock',
       exit.program,
     )

@@ -6,14 +6,17 @@ import { kernelSharing } from '../../engine/kernel/sharing.js'
 import { ShardedRun } from '../../engine/live/sharded-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
 import { onlineCpus } from '../../sys/cpus.js'
+import { deviceNamed, requireSerial } from '../attach/devices.js'
 import { Failure, UsageError } from '../command.js'
 import { exit } from '../exit.js'
 import { replicated } from './live-replicated.js'
+import { look, restoring, steer, steeringText, wayOf } from './live-steer.js'
+import type { Steered } from './live-steer.js'
 import { queueSizeOf, startedAs } from './live-wish.js'
 import type { Begun, LiveStrategy, Wish } from './live-wish.js'
 
 /** Flags that are of strategy replicated only. */
-const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'steer', 'history']
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'history']
 
 const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
   single: solo,
@@ -27,12 +30,42 @@ export function begin(wish: Wish): Begun {
   const wrong = ofReplicated.find(name => flags.values[name] !== undefined)
   if (strategy !== 'replicated' && wrong !== undefined)
     throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
+  if (flags.values.steer !== undefined && strategy !== 'replicated' && !isSerial(wish))
+    throw new UsageError('--steer is of strategy replicated, or single of a program with state')
   return kinds[strategy](wish)
+}
+
+/** Whether packets must come one after the other. */
+const isSerial = ({ strategy, expanded: { artifact } }: Wish): boolean =>
+  strategy === 'single' && artifact.stateLayout.objects.length > 0
+
+/** How they do: by one queue, which there is or a card's table makes. */
+function serially({ names, mode, flags }: Wish): Steered {
+  if (wayOf(flags) === 'funnel')
+    throw new UsageError('--steer funnel is of strategy replicated: single runs on the CPU of its queue')
+  const steered = steer('auto', names.map(look), mode)
+  if (!steered.table) requireSerial(names.map(deviceNamed), steered.why)
+  return steered
 }
 
 /** The program on the interfaces, on the driver's CPUs. */
 function solo(wish: Wish): Begun {
   const { expanded, strategy, names: interfaces, mode, common } = wish
+  if (isSerial(wish)) {
+    const steered = serially(wish)
+    const { table } = steered
+    const options = { ...common, interfaces, mode, ...(table && { table }) }
+    const sources = table && steeringText(interfaces.map(look), steered, 0, false)
+    const run = restoring(table, () => new SoloRun(expanded, options))
+    return {
+      run,
+      started: {
+        ...startedAs(run, wish),
+        ...(table && { steered: table.queue }),
+        ...(sources && { sources }),
+      },
+    }
+  }
   const sharing = strategy === 'shared' ? kernelSharing(expanded, kernelForm()) : undefined
   const run = new SoloRun(expanded, { ...common, interfaces, mode, ...(sharing && { sharing }) })
   return { run, started: { ...startedAs(run, wish), ...(sharing && { sharing }) } }

@@ -5,10 +5,9 @@ import { kernelForm } from '../../engine/kernel/form.js'
 import { frameFormat, logEntriesFor, logsFit } from '../../engine/kernel/replicated.js'
 import type { Replicable } from '../../engine/kernel/replicated.js'
 import { planLive } from '../../engine/live/plan.js'
-import type { LiveHistory, LiveInterface, LivePlan } from '../../engine/live/plan.js'
+import type { LiveHistory, LivePlan } from '../../engine/live/plan.js'
 import { ReplicatedRun } from '../../engine/live/replicated-run.js'
 import { SequencedRun } from '../../engine/live/sequenced-run.js'
-import type { SteeredTable } from '../../engine/live/table.js'
 import { WireRun } from '../../engine/live/wire-run.js'
 import { onlineCpus } from '../../sys/cpus.js'
 import type { HistoryFormat } from '../../wire/history.js'
@@ -18,7 +17,7 @@ import type { Flags } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, text } from '../flags.js'
 import { hint } from '../nearest.js'
-import { steer, steeringText, wayOf } from './live-steer.js'
+import { look, restoring, steer, steeringText, wayOf } from './live-steer.js'
 import { queueSizeOf, startedAs } from './live-wish.js'
 import type { Begun, Wish } from './live-wish.js'
 
@@ -122,11 +121,6 @@ function sequencing(
   }
 }
 
-function look(name: string): LiveInterface {
-  const device = deviceNamed(name)
-  return { name, mtu: device.mtu, queues: queuesOf(device) }
-}
-
 function requireLogs(workers: number, queueSize: number, { itemBytes }: HistoryFormat): void {
   const entries = logEntriesFor(workers, queueSize)
   if (logsFit({ workers, entries, itemBytes })) return
@@ -135,16 +129,6 @@ function requireLogs(workers: number, queueSize: number, { itemBytes }: HistoryF
       'a smaller --queue, or fewer --cores',
     exit.program,
   )
-}
-
-/** Puts a card's table back if the run that would do so later does not come about. */
-function restoring<T>(table: SteeredTable | undefined, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    table?.restore()
-    throw error
-  }
 }
 
 /** What was asked for; frames for workers elsewhere carry their history. */

@@ -48,7 +48,10 @@ export function startText(started: Started, why?: string): string {
     )
   if (started.queues !== undefined)
     return `${where}; frames come sequenced, and receive queues 0 to ${started.queues - 1} have a worker each${recovers(started)}`
-  if (!workers) return `${where}${sharing ? `, ${sharing}` : ''}${because}`
+  if (!workers) {
+    const sources = started.sources === undefined ? '' : `\n${started.sources}`
+    return `${where}${sharing ? `, ${sharing}` : ''}${because}${sources}`
+  }
   const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
   if (headerBytes === undefined)
     return `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue`

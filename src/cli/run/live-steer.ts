@@ -1,8 +1,9 @@
-// How the packets of a multi-queue interface come to the one sequencer of a live run: by the card's indirection table,
-// which then has all of them on one queue, or through a queue of one CPU.
+// How the packets of several receive queues come to the one sequencer of a live run, or to a state that one CPU at a time may
+// change: by the card's indirection table, which then has all of them on one queue, or through a queue of one CPU.
 
 import { CannotSteer, SteeredTable } from '../../engine/live/table.js'
 import type { LiveInterface } from '../../engine/live/plan.js'
+import { deviceNamed, queuesOf } from '../attach/devices.js'
 import { Failure, UsageError } from '../command.js'
 import type { Flags } from '../command.js'
 import { exit } from '../exit.js'
@@ -68,4 +69,20 @@ export function steeringText(
   const funnelled = `sources: ${queues} queues funnelled through CPU ${funnelCpu}`
   if (why === undefined) return funnelled
   return `${funnelled}; ${why}${canShard ? '; -s sharded takes packets of all queues at once, by flow' : ''}`
+}
+
+/** An interface as far as it matters here. In its namespace. */
+export function look(name: string): LiveInterface {
+  const device = deviceNamed(name)
+  return { name, mtu: device.mtu, queues: queuesOf(device) }
+}
+
+/** Puts a card's table back if the run that would do so later does not come about. */
+export function restoring<T>(table: SteeredTable | undefined, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    table?.restore()
+    throw error
+  }
 }

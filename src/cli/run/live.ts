@@ -52,7 +52,7 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
   const { settings, rules, seed = 1n } = optionsOf(flags, expanded.artifact, rows)
   const common = { settings: settings ?? new Map<string, bigint>(), seed, rows, ...(rules && { rules }) }
   return withKernel(() => {
-    checkDevices(names, strategy === 'single' && expanded.artifact.stateLayout.objects.length > 0, io)
+    checkDevices(names, false, io)
     const { run, started } = begin({ expanded, strategy, names, cores, mode: modeOf(flags), flags, common })
     const isJson = isSet(flags, 'json')
     if (isJson) io.out(`${JSON.stringify({ event: 'started', ...started })}\n`)

@@ -74,6 +74,8 @@ export interface LoadOptions {
   readonly form?: KernelForm
   /** With inputs from the kernel: what tells packets the time (src/backend/ebpf/target.ts); `exact` if absent. */
   readonly clock?: Clock
+  /** Whether something else describes it: what goes on in it. */
+  readonly isPart?: boolean
   /** Keeps the whole log, and asks for one even if the program is accepted. */
   readonly verboseLog?: boolean
 }
@@ -218,7 +220,10 @@ export function load(
   requireReach(artifact)
   const made = bytecodeOf(subject, rulesBytesOf(artifact, options), { ...options, form })
   onLines?.(made.lines)
-  return install(subject, { ...options, form }, made)
+  const { isPart = false } = options
+  // What goes on in it by a tail call must be of one kind with it.
+  const attached = isPart && { attachType: 'xdp' as const }
+  return install(subject, { ...options, form }, { ...made, isPart, ...attached })
 }
 
 /** Bytecode with what it needs around it. */

@@ -58,8 +58,6 @@ export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   readonly recovery?: boolean
   /** Entries of each worker's log, a power of two from 1,024 on; 8,192 if left out. */
   readonly logEntries?: number
-  /** Whether something else describes the workers; entries of a CPU map are always described by their sequencer. */
-  readonly isPart?: boolean
   /** Number of the last packet before the first; 0 if left out. */
   readonly last?: bigint
 }

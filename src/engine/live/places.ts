@@ -8,6 +8,9 @@ import { countedSince, driverCounts } from '../kernel/driver.js'
 import type { DriverCounts } from '../kernel/driver.js'
 import type { SteeredTable } from './table.js'
 
+/** What has all packets of an interface come by one queue. */
+export type OneQueue = Pick<SteeredTable, 'confirm' | 'restore'>
+
 const nothing: DriverCounts = {
   handed: undefined,
   transmitLost: undefined,
@@ -18,14 +21,14 @@ const nothing: DriverCounts = {
 export class Places {
   readonly attachments: readonly Attachment[]
   readonly #before: readonly DriverCounts[]
-  readonly #table: SteeredTable | undefined
+  readonly #table: OneQueue | undefined
   #after: readonly DriverCounts[] | undefined
 
   /**
    * Attaches to all interfaces or to none. Throws what attaching throws. A card's table that has all packets on one queue
    * is put back when the program has come off.
    */
-  constructor(program: BpfProgram, names: readonly string[], mode: XdpMode, table?: SteeredTable) {
+  constructor(program: BpfProgram, names: readonly string[], mode: XdpMode, table?: OneQueue) {
     const attachments: Attachment[] = []
     const before: DriverCounts[] = []
     try {

@@ -9,13 +9,17 @@ import { figuresOf } from '../kernel/figures.js'
 import { load } from '../kernel/load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from '../kernel/load.js'
 import type { LiveFigures, LiveRun } from './figures.js'
+import { Dispatcher } from './dispatcher.js'
 import { Held } from './held.js'
 import { Places } from './places.js'
+import type { OneQueue } from './places.js'
 import { MappedMaps, stateOf } from './workers.js'
 
 export interface SoloRunOptions extends LoadOptions {
   readonly interfaces: readonly string[]
   readonly mode: XdpMode
+  /** A card's table that has all packets come by queue 0, of one interface; those that come by another are dropped. */
+  readonly table?: OneQueue
 }
 
 export class SoloRun implements LiveRun {
@@ -23,6 +27,7 @@ export class SoloRun implements LiveRun {
   readonly #loaded: LoadedProgram
   readonly #maps: MappedMaps
   readonly #places: Places
+  readonly #dispatcher: Dispatcher | undefined
   readonly #held = new Held()
 
   /** Loads and attaches, to all interfaces or to none. Throws what loading and attaching throw. */
@@ -30,10 +35,14 @@ export class SoloRun implements LiveRun {
     this.#artifact = subject.artifact
     const { keep } = this.#held
     try {
-      this.#loaded = keep(load(subject, options))
+      const { interfaces, mode, table } = options
+      this.#loaded = keep(load(subject, { ...options, isPart: table !== undefined }))
       const names = [...this.#loaded.maps.keys()].filter(name => name !== lockMap)
       this.#maps = keep(new MappedMaps(this.#loaded.maps, names))
-      this.#places = keep(new Places(this.#loaded.program, options.interfaces, options.mode))
+      const { program, description } = this.#loaded
+      // Until the table is in effect, and while it is not, packets come by other queues, on other CPUs.
+      this.#dispatcher = table && keep(new Dispatcher([program], description))
+      this.#places = keep(new Places(this.#dispatcher?.program ?? program, interfaces, mode, table))
     } catch (error) {
       this.close()
       throw error
@@ -54,7 +63,7 @@ export class SoloRun implements LiveRun {
       sequenced: packets,
       start,
       drivers: this.#places.counted(),
-      sequencerDrops: new Map(),
+      sequencerDrops: this.#dispatcher?.drops ?? new Map(),
       sprayed: [],
       workers: byCpu.flatMap((n, cpu) =>
         n > 0n ? [{ cpu, packets: n, frames: new Map(), handled: n }] : [],
