@@ -130,8 +130,14 @@ export function loadPackets(
   return store
 }
 
-/** A store as a source of packets. */
-export function storeSource(store: PacketStore): (memory: WebAssembly.Memory) => Source {
+/** Writes packets from number `from` (from 0) on into a slab; answers how many fitted and their bytes. */
+export type Fill = (memory: WebAssembly.Memory, slab: Slab, from: number) => { count: number; bytes: number }
+
+/** A store as a source of packets, which `fill` writes as the store does. */
+export function storeSource(
+  store: PacketStore,
+  fill: Fill = (memory, slab, from) => store.fill(memory, slab, from),
+): (memory: WebAssembly.Memory) => Source {
   return memory => {
     let next = 0
     return {
@@ -141,7 +147,7 @@ export function storeSource(store: PacketStore): (memory: WebAssembly.Memory) =>
       start: undefined,
       close() {},
       read(slab: Slab): Batch {
-        const { count, bytes } = store.fill(memory, slab, next)
+        const { count, bytes } = fill(memory, slab, next)
         next += count
         return { count, bytes, wireBytes: bytes, end: next >= store.count }
       },

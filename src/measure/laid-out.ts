@@ -6,9 +6,10 @@
  * read is the same to the byte (test).
  */
 
-import type { Batch, Source } from '../device/device.js'
+import type { Source } from '../device/device.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
+import { storeSource } from '../engine/packets.js'
 import type { PacketStore } from '../engine/packets.js'
 
 interface Layout {
@@ -37,25 +38,12 @@ export function laidOut(store: PacketStore): (memory: WebAssembly.Memory) => Sou
     layouts.set(key, layout)
     return layout
   }
-  return memory => {
-    const [all, words] = [new Uint8Array(memory.buffer), new Uint32Array(memory.buffer)]
-    let next = 0
-    return {
-      name: store.name,
-      fault: undefined,
-      interfaces: [],
-      start: undefined,
-      close() {},
-      read(slab: Slab): Batch {
-        const layout = layoutOf(memory, slab, next)
-        const { count, data } = layout
-        const at = slab.descriptors >>> 2
-        all.set(data, slab.data)
-        words.set(layout.words, at)
-        for (let i = 0; i < count; i++) words[at + i * stride + addressWord] += slab.data
-        next += count
-        return { count, bytes: data.length, wireBytes: data.length, end: next >= store.count }
-      },
-    }
-  }
+  return storeSource(store, (memory, slab, from) => {
+    const { count, data, words: laid } = layoutOf(memory, slab, from)
+    new Uint8Array(memory.buffer).set(data, slab.data)
+    const words = new Uint32Array(memory.buffer, slab.descriptors, count * stride)
+    words.set(laid)
+    for (let at = addressWord; at < words.length; at += stride) words[at] += slab.data
+    return { count, bytes: data.length }
+  })
 }
