@@ -15,6 +15,7 @@ import type { PacketStore } from '../src/engine/packets.js'
 import { plan } from '../src/engine/plan.js'
 import { start } from '../src/engine/run.js'
 import type { RunResult } from '../src/engine/run.js'
+import { compileCallsAtOnce } from '../src/measure/call-wrappers.js'
 import { formatEnvironment, readEnvironment } from '../src/measure/environment.js'
 import { summarise } from '../src/measure/statistics.js'
 import { formatTable } from '../src/measure/table.js'
@@ -131,6 +132,7 @@ const text = (samples: readonly number[], digits = 1): string => {
 }
 
 const ways = [sharded, replicatedByValue, rebalanced, hybrid]
+compileCallsAtOnce()
 console.log(formatEnvironment(readEnvironment()))
 console.log(`${packets} packets, ${rounds} rounds in ${groups} groups; medians with lowest and highest\n`)
 for (const trace of (values.trace ?? traces) as TraceName[]) {

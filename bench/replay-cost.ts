@@ -13,6 +13,7 @@ import { compile } from '../src/compile.js'
 import { storeSource } from '../src/engine/packets.js'
 import { plan } from '../src/engine/plan.js'
 import { start } from '../src/engine/run.js'
+import { compileCallsAtOnce } from '../src/measure/call-wrappers.js'
 import { formatEnvironment, readEnvironment } from '../src/measure/environment.js'
 import { formatTable } from '../src/measure/table.js'
 import { hybrid } from '../src/strategy/hybrid.js'
@@ -103,6 +104,7 @@ export default function nothing(packet: Packet): Verdict {
 }
 
 const paper = ['ddos-mitigator', 'heavy-hitter', 'port-knocking', 'token-bucket', 'connection-tracker']
+compileCallsAtOnce()
 console.log(formatEnvironment(readEnvironment()))
 if (values.growth) {
   await growth(positionals.length ? positionals : paper)

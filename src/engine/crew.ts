@@ -16,6 +16,15 @@ export interface CrewReport {
   readonly busy: readonly number[]
 }
 
+/** What busy times are taken by. */
+export interface BusyClock {
+  /** Milliseconds from some moment on. */
+  readonly now: () => number
+  /** Milliseconds by which the time between two readings is longer than what was done in it. */
+  readonly cost: number
+}
+export const timeOfDay: BusyClock = { now: () => performance.now(), cost: 0 }
+
 export interface Crew {
   /** Resolves when every worker can take slabs: a rate is measured from then on. */
   ready(): Promise<void>
@@ -110,14 +119,14 @@ export function threadCrew(parts: StageParts, map: MemoryMap): Crew {
 
 /**
  * Workers that take turns on this thread, in an order drawn from the seed, a few packets at a time. Without a seed
- * each does a whole slab at once. Busy times are taken by `clock`, milliseconds.
+ * each does a whole slab at once.
  */
 export function virtualCrew(
   parts: StageParts,
   map: MemoryMap,
   strategy: Strategy,
   seed?: number,
-  clock: () => number = () => performance.now(),
+  clock = timeOfDay,
 ): Crew {
   const stage = makeStage(parts, map)
   const busy = map.contexts.map(() => 0)
@@ -135,12 +144,13 @@ export function virtualCrew(
       while (open.length) {
         const pick = draw(open.length)
         const worker = open[pick]
-        const started = clock()
         // A list of indices cannot be split; everything else may stop anywhere.
         const whole = seed === undefined || strategy.steered === true
         const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
-        runSlab(stage, strategy, worker, part(slab, at[worker], parts.item?.itemBytes ?? 0), step, at[worker])
-        busy[worker] += clock() - started
+        const rest = part(slab, at[worker], parts.item?.itemBytes ?? 0)
+        const started = clock.now()
+        runSlab(stage, strategy, worker, rest, step, at[worker])
+        busy[worker] += clock.now() - started - clock.cost
         at[worker] += step
         if (at[worker] >= count) open.splice(pick, 1)
       }

@@ -13,8 +13,8 @@ import { steeringBlock } from '../strategy/steering.js'
 import type { Strategy } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
 import { context } from '../backend/wasm/memory.js'
-import { threadCrew, virtualCrew } from './crew.js'
-import type { Crew } from './crew.js'
+import { threadCrew, timeOfDay, virtualCrew } from './crew.js'
+import type { BusyClock, Crew } from './crew.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import { prepareHandover } from './in-band.js'
 import { controlWord } from './memory.js'
@@ -63,10 +63,10 @@ export interface Input {
   /** Changes of rules and settings, in order; the plan must have been made with them. */
   readonly revisions?: readonly Revision[]
   /**
-   * Milliseconds, by which the busy times of virtual workers, reading and sequencing are taken; the time of day if
-   * absent. A thread's processor time leaves out what others use.
+   * By which the busy times of virtual workers, reading and sequencing are taken; the time of day if absent. A thread's
+   * processor time leaves out what others use.
    */
-  readonly clock?: () => number
+  readonly clock?: BusyClock
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -131,7 +131,8 @@ export async function start(
     ...(artifact.item && { item: artifact.item }),
   }
   const stage = makeStage(parts, map)
-  const clock = input.clock ?? (() => performance.now())
+  const clock = input.clock ?? timeOfDay
+  const since = (began: number): number => clock.now() - began - clock.cost
   const source = input.open(memory, map.workspaces[0])
   const sinks = (input.sinks ?? []).map((s, i) => ({
     sink: s.make(memory, map.sinkWorkspaces[i], source),
@@ -203,10 +204,10 @@ export async function start(
       if (input.stopped?.()) break
       const handsOver = await rebalancer?.begin(k, received, collectTo)
       const slab = map.slabs[k % map.slabs.length]
-      const reading = clock()
+      const reading = clock.now()
       const capacity = rebalancer?.room(slab.capacity) ?? slab.capacity
       const batch = source.read({ ...slab, capacity: reviser.room(received, capacity) })
-      readTime += clock() - reading
+      readTime += since(reading)
       finished = batch.end
       if (batch.count === 0) {
         // A live source has nothing at the moment: what is done is not kept waiting for what comes next.
@@ -218,10 +219,10 @@ export async function start(
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
       view.setUint32(slab.header + slabHandover, Number(handsOver === true), true)
-      const sequencing = clock()
+      const sequencing = clock.now()
       strategy.prepare(stage, slab, batch.count, first)
       rebalancer?.prepared(stage, slab, batch.count, first, lastTime(view, slab, batch.count))
-      sequencerTime += clock() - sequencing
+      sequencerTime += since(sequencing)
       if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes

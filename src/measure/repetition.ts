@@ -120,7 +120,7 @@ async function captures(subject: Subject, paths: readonly string[], rounds: numb
     paths.map(path => async () => {
       const open = (memory: WebAssembly.Memory, workspace: number) =>
         openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) })
-      const result = await start(subject.artifact, planned, single, { open, clock: clock.now })
+      const result = await start(subject.artifact, planned, single, { open, clock })
       if (result.received === 0) throw new Error(`nothing could be read from ${path}`)
       const per = (milliseconds: number): number => (1e6 * milliseconds) / result.received
       return { receive: per(result.readMilliseconds), compute: per(result.workers[0].busyMilliseconds) }

@@ -2,10 +2,12 @@
  * How strategies scale: projected for any number of workers, measured on as many threads as there are CPUs.
  *
  * *Projected*: every worker's stream runs alone on this thread, one after the other, and its processor time is what a
- * core of its own would need. Mpps = packets / max(slowest worker, sequencer); `hardware` leaves the sequencer out, as
- * if a NIC or switch did its work. Contention between cores is in neither, so nothing is projected for `shared` or for
- * history by reference. *Measured*: wall-clock rates of threads, reading from memory included. The two are
- * different kinds and carry it in `kind`; no caller may join them in one line.
+ * core of its own would need; what reading the clock takes is not in it. Frames are in this core's caches, where the sequencer
+ * has just written them: a device with DDIO, or a sequencer on a core beside, leaves them in the shared one.
+ * Mpps = packets / max(slowest worker, sequencer); `hardware` leaves the sequencer out, as if a NIC or switch did its work.
+ * Contention between cores is in neither, so nothing is projected for `shared` or for history by reference. *Measured*:
+ * wall-clock rates of threads, reading from memory included. The two are different kinds and carry it in `kind`; no caller may
+ * join them in one line.
  */
 
 import type { PacketStore } from '../engine/packets.js'
@@ -16,6 +18,7 @@ import type { RunResult } from '../engine/run.js'
 import type { Artifact } from '../engine/artifact.js'
 import { randomLoss } from '../engine/transport.js'
 import type { Strategy } from '../strategy/strategy.js'
+import { compileCallsAtOnce } from './call-wrappers.js'
 import { laidOut } from './laid-out.js'
 import { takeRounds } from './rounds.js'
 import type { BenchmarkRecord } from './record.js'
@@ -80,6 +83,7 @@ export async function project(
     warmup = Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
   }: Effort,
 ): Promise<Projection[]> {
+  compileCallsAtOnce()
   // V8 keeps optimised code as long as somebody holds a module of the same bytes.
   const held = new WebAssembly.Module(subject.artifact.wasm)
   const { samples, disturbed } = await takeRounds(
@@ -123,6 +127,7 @@ export async function measure(
   readonly mpps: readonly (readonly number[])[]
   readonly disturbed: BenchmarkRecord['disturbed']
 }> {
+  compileCallsAtOnce()
   const { samples, disturbed } = await takeRounds(
     ways.map(way => runner(subject, store, way)),
     { rounds, warmup: 1, repeats: Math.ceil(rounds / 2), seconds },
@@ -165,7 +170,7 @@ function runner(
     open: laidOutOnce(store),
     epoch,
     ...(loss && { loss }),
-    ...(clock && { clock: clock.now }),
+    ...(clock && { clock }),
   }
   return async () => {
     const {
