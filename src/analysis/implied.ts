@@ -17,11 +17,12 @@ interface Bound {
 }
 
 /** Whether a comparison with a constant holds, as far as others of the same value decide it. */
-export function implied(cond: Instr, known: Iterable<Known>): boolean | undefined {
+export function implied(cond: Instr, known: readonly Known[]): boolean | undefined {
   const asked = boundOf(cond, true)
   if (!asked) return undefined
   let { lo, hi } = { lo: 0n, hi: maxOf(asked.value.type) }
-  for (const k of known) {
+  for (let n = 0; n < known.length; n++) {
+    const k = known[n]
     if (!speaksOf(k.cond, asked.value)) continue
     const fact = boundOf(k.cond, k.value)
     if (fact?.value !== asked.value) continue

@@ -118,8 +118,10 @@ export class Ranges {
     let range = this.of(value)
     const guards = this.guards[value.id]
     if (!guards) return range
-    for (const { cond, outcome, entry } of guards)
+    for (let k = 0; k < guards.length; k++) {
+      const { cond, outcome, entry } = guards[k]
       if (this.tree.dominates(entry!, block)) range = this.refine(range, value, cond, outcome)
+    }
     return range
   }
 

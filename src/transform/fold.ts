@@ -13,16 +13,7 @@ import { Users } from '../analysis/uses.js'
 import { byteOrder } from './byte-order.js'
 import { comparisons, conversions } from './conversions.js'
 import { demands } from './demanded.js'
-import {
-  constOf,
-  dropTrivialPhis,
-  keepTarget,
-  newConst,
-  newInstr,
-  replaceOperands,
-  replaceUses,
-  resolve,
-} from './edit.js'
+import { constOf, dropTrivialPhis, keepTarget, newConst, newInstr, replaceOperands, resolve } from './edit.js'
 import { arithmetic, bitwise } from './identities.js'
 import { dueAgain } from './fold-memory.js'
 import { fieldBitsOf } from './pass.js'
@@ -140,8 +131,19 @@ class Folding implements Site {
       this.settle(block)
       block.instrs = this.out
     }
-    replaceUses(this.func, this.replaced)
+    this.replaceLate()
     return this.changed
+  }
+
+  /** Uses that stand before what they use, or at the end of its block: all others were replaced on the way. */
+  private replaceLate(): void {
+    if (this.replaced.size === 0) return
+    for (const { instrs, term } of this.func.blocks) {
+      for (let n = 0; n < instrs.length && instrs[n].op === 'phi'; n++)
+        replaceOperands(instrs[n], this.replaced)
+      if (term.op === 'branch') term.cond = resolve(this.replaced, term.cond)
+      else if (term.op === 'return') term.args = term.args.map(a => resolve(this.replaced, a))
+    }
   }
 
   /** A branch that dominating branches decide. */

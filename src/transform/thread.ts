@@ -141,17 +141,24 @@ class Arrival {
   private readonly pred: number
   private readonly settled: () => readonly KnownCondition[]
   private readonly isZero: IsZero
-  /** What the branch that control comes from has decided. */
-  private readonly edge: Known | undefined
+  /** What the branches that led here have decided, the last one first; taken when it is first asked for. */
+  private decided: readonly Known[] | undefined
 
   constructor(block: Block, pred: number, settled: () => readonly KnownCondition[], isZero: IsZero) {
     this.block = block
     this.pred = pred
     this.settled = settled
     this.isZero = isZero
-    const { term } = block.preds[pred]
-    if (term.op === 'branch' && term.targets[0] !== term.targets[1])
-      this.edge = { cond: term.cond, value: term.targets[0] === block }
+  }
+
+  private get known(): readonly Known[] {
+    if (this.decided) return this.decided
+    const { term } = this.block.preds[this.pred]
+    const settled = this.settled()
+    return (this.decided =
+      term.op === 'branch' && term.targets[0] !== term.targets[1]
+        ? [{ cond: term.cond, value: term.targets[0] === this.block }, ...settled]
+        : settled)
   }
 
   valueOf(i: Instr): bigint | undefined {
@@ -161,8 +168,8 @@ class Arrival {
     if (isOwn)
       return this.evaluated(i) ?? this.comparedWithZero(i) ?? this.impliedBy(i) ?? this.comparedWithKnown(i)
     if (i.type !== 'i1') return undefined
-    if (this.edge?.cond === i) return this.edge.value ? 1n : 0n
-    for (const { cond, value } of this.settled()) if (cond === i) return value ? 1n : 0n
+    const { known } = this
+    for (let k = 0; k < known.length; k++) if (known[k].cond === i) return known[k].value ? 1n : 0n
     return this.impliedBy(i)
   }
 
@@ -172,8 +179,8 @@ class Arrival {
 
   private impliedBy(i: Instr): bigint | undefined {
     if (!isBound(i)) return undefined
-    const known = implied(i, this.edge ? [this.edge, ...this.settled()] : this.settled())
-    return known === undefined ? undefined : known ? 1n : 0n
+    const holds = implied(i, this.known)
+    return holds === undefined ? undefined : holds ? 1n : 0n
   }
 
   /** Of `x = 0` and `x != 0`, where x is a phi of the block. */
