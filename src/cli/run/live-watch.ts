@@ -100,7 +100,7 @@ export class Watched {
     this.#complaints = complaints
     for (const message of this.#drops.news(liveBalance(figures).drops)) this.#warn(message)
     figures.workers.forEach((w, k) => {
-      if (hasStopped(w)) this.#tell(`worker ${k}`, `worker ${k} ${whyStopped(w)}`)
+      if (hasStopped(w)) this.#tell(`worker ${k}`, `worker ${k} ${whyStopped(w, this.#started)}`)
     })
     const { lost = 0n, fault } = figures.recording ?? {}
     if (fault !== undefined) this.#tell('record', `${this.#started.record} is not written any more: ${fault}`)
@@ -163,10 +163,13 @@ export class Watched {
 }
 
 /** A worker that stopped has not the state of all packets. */
-const whyStopped = ({ last, recovery }: WorkerFigures): string =>
-  recovery
-    ? `gave up after packet ${last}: what it misses is in no log any more; it gives no verdict since`
+function whyStopped({ last, recovery }: WorkerFigures, { history }: Started): string {
+  if (recovery)
+    return `gave up after packet ${last}: what it misses is in no log any more; it gives no verdict since`
+  return history === 'reference'
+    ? `stopped after packet ${last}: the history in memory went on before it had read what came next`
     : `stopped after packet ${last}: frames to it were lost, and their history with them; --recovery goes on`
+}
 
 /** The state of the first worker that has seen all packets, or of all shards together, at the time of the end. */
 function stateOf(run: LiveRun, { artifact }: Expanded, figures: LiveFigures, strategy: string): Dump[] {

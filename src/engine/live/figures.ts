@@ -32,7 +32,7 @@ export interface LiveFigures {
   /** Over all workers. */
   readonly verdicts: ReadonlyMap<string, bigint>
   readonly counters: ReadonlyMap<string, bigint>
-  /** Packets that got a number; without a sequencer, a verdict. */
+  /** Packets that got a number; of shards, that were put to a queue; else that got a verdict. */
   readonly sequenced: bigint
   /** The kernel's monotonic clock when the first packet came, ns; before that, when the program was loaded. */
   readonly start: bigint

@@ -27,15 +27,14 @@ import {
 } from '../../backend/ebpf/asm.js'
 import type { Code } from '../../backend/ebpf/asm.js'
 import { encode, link } from '../../backend/ebpf/encode.js'
-import type { Descriptor } from '../../sys/descriptor.js'
 import { mapInfo } from '../../sys/info.js'
 import { openRawTracepoint } from '../../sys/link.js'
 import { createMap, mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
-import type { MapMemory } from '../../sys/map-memory.js'
 import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
+import { Held } from './held.js'
 
 /** u64 each, of one map. */
 const words = [
@@ -58,8 +57,8 @@ const counts = 'counts'
 
 export class Passages {
   readonly #map: BpfMap
-  readonly #memory: MapMemory
-  readonly #open: { close(): void }[] = []
+  readonly #bytes: Uint8Array
+  readonly #held = new Held()
   readonly #count: number
   readonly #isFunnelled: boolean
 
@@ -69,25 +68,26 @@ export class Passages {
     const ids = maps.map(m => mapInfo(m).id)
     this.#count = maps.length
     this.#isFunnelled = funnel !== undefined
-    this.#map = createMap({
-      type: 'array',
-      name: 'passages',
-      keySize: 4,
-      valueSize: stride * maps.length,
-      maxEntries: 1,
-      flags: mapFlags.MMAPABLE,
-    })
-    this.#memory = mapMemory(this.#map)
+    const { keep } = this.#held
     try {
+      this.#map = keep(
+        createMap({
+          type: 'array',
+          name: 'passages',
+          keySize: 4,
+          valueSize: stride * maps.length,
+          maxEntries: 1,
+          flags: mapFlags.MMAPABLE,
+        }),
+      )
+      const { bytes, unmap } = mapMemory(this.#map)
+      this.#bytes = bytes
+      keep({ close: unmap })
       for (const [tracepoint, code] of [
         ['xdp_cpumap_enqueue', enqueueCode(ids)],
         ['xdp_cpumap_kthread', kthreadCode(ids)],
-      ] as const) {
-        const program = this.#load(tracepoint, code)
-        this.#open.push(program)
-        const opened: Descriptor = openRawTracepoint(program, tracepoint)
-        this.#open.push(opened)
-      }
+      ] as const)
+        keep(openRawTracepoint(keep(this.#load(tracepoint, code)), tracepoint))
     } catch (error) {
       this.close()
       throw error
@@ -106,7 +106,7 @@ export class Passages {
   }
 
   #all(): Passage[] {
-    const { bytes } = this.#memory
+    const bytes = this.#bytes
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     return Array.from(
       { length: this.#count },
@@ -116,9 +116,7 @@ export class Passages {
   }
 
   close(): void {
-    for (const object of this.#open.toReversed()) object.close()
-    this.#memory.unmap()
-    this.#map.close()
+    this.#held.close()
   }
 
   #load(name: string, code: Code): BpfProgram {

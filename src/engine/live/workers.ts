@@ -22,9 +22,14 @@ export class MappedMaps {
 
   /** Those that can be mapped; of `names` only, if there are any. */
   constructor(maps: ReadonlyMap<string, BpfMap>, names?: readonly string[]) {
-    for (const [name, map] of maps)
-      if (map.flags & mapFlags.MMAPABLE && name !== descriptionMap && (names?.includes(name) ?? true))
-        this.#memory.set(name, mapMemory(map))
+    try {
+      for (const [name, map] of maps)
+        if (map.flags & mapFlags.MMAPABLE && name !== descriptionMap && (names?.includes(name) ?? true))
+          this.#memory.set(name, mapMemory(map))
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   bytes(name: string): Uint8Array | undefined {
