@@ -10,6 +10,8 @@ import { afterEach, test } from 'node:test'
 import { compile } from '../../src/compile.js'
 import type { Compiled } from '../../src/compile.js'
 import { StackExceeded, StateExceeded, load } from '../../src/engine/kernel/load.js'
+import { loadReplicated } from '../../src/engine/kernel/replicated.js'
+import { loadShards } from '../../src/engine/kernel/sharded.js'
 import { command } from '../../src/sys/bpf.js'
 import { errno } from '../../src/sys/errno.js'
 import { SystemError, Unsupported } from '../../src/sys/failure.js'
@@ -182,12 +184,19 @@ ${names.map(k => `  sum = sum * 31n + v${(k * 37) % 90} / (v${k} | 1n)`).join('\
 
 test('a table larger than the verifier can follow', { skip }, () => {
   const text = readFileSync(join(root, 'programs/port-knocking.ts'), 'utf8').replace('65_536', '40_000_000')
-  assert.throws(
-    () => load(compiled(text), options).close(),
-    (error: unknown) =>
-      error instanceof StateExceeded &&
-      /knocks takes \d+ MiB, .* below 512 MiB only; give it a smaller capacity/.test(error.message),
-  )
+  const large = compiled(text)
+  const { steer } = large.kernel
+  for (const loading of [
+    () => load(large, options).close(),
+    () => loadReplicated(large, { ...options, workers: 2 }).close(),
+    () => loadShards({ ...large, kernel: { ...large.kernel, steer: steer! } }, { ...options, workers: 2 }),
+  ])
+    assert.throws(
+      loading,
+      (error: unknown) =>
+        error instanceof StateExceeded &&
+        /knocks takes \d+ MiB, .* below 512 MiB only; give it a smaller capacity/.test(error.message),
+    )
 })
 
 // --- Older kernels, by a kernel that pretends to be one.

@@ -332,7 +332,8 @@ export function install(
   }
 }
 
-function requireReach({ name, stateLayout, rulesLayout }: Artifact): void {
+/** Throws `StateExceeded` if an object is larger than programs reach, in whatever strategy: each worker has all of it. */
+export function requireReach({ name, stateLayout, rulesLayout }: Artifact): void {
   for (const { name: object, size } of [...stateLayout.objects, ...rulesLayout.objects])
     if (size >= mostBytes)
       throw new StateExceeded(

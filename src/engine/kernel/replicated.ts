@@ -24,7 +24,7 @@ import type { Artifact } from '../artifact.js'
 import { kernelForm } from './form.js'
 import { finishRecovery, isParked, recoveryFigures } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
-import { install, linesOf, mostBytes, rulesBytesOf, stackExceeded } from './load.js'
+import { install, linesOf, mostBytes, requireReach, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 import { refuseMapped } from './mapped.js'
 
@@ -120,6 +120,7 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
     throw new RangeError(
       `${workers} logs of ${logEntries} entries are more than the kernel's verifier follows`,
     )
+  requireReach(artifact)
   refuseMapped(artifact, 'strategy replicated, whose sequencer looks rules up')
   const form = options.form ?? kernelForm()
   if (form.loops === 'bounded' && recovery)

@@ -24,7 +24,7 @@ import type { SteeringFields } from '../../strategy/steering.js'
 import type { BpfMap } from '../../sys/map.js'
 import { idsOf } from './description.js'
 import { kernelForm } from './form.js'
-import { install, rulesBytesOf, stackExceeded } from './load.js'
+import { install, requireReach, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 import { refuseMapped } from './mapped.js'
 
@@ -51,6 +51,7 @@ export function loadShards(subject: Shardable, options: ShardedOptions): LoadedP
   const { workers, clock = 'exact' } = options
   if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
     throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
+  requireReach(artifact)
   refuseMapped(artifact, 'strategy sharded, whose workers have rules in memory')
   const form = options.form ?? kernelForm()
   const { target, maps } = environment({
