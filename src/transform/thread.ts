@@ -6,7 +6,6 @@ import { predIndex } from '../analysis/cfg.js'
 import { SettledBranches } from '../analysis/control-dependence.js'
 import type { KnownCondition } from '../analysis/control-dependence.js'
 import { dominators } from '../analysis/dominators.js'
-import type { DominatorTree } from '../analysis/dominators.js'
 import { implied, isBound } from '../analysis/implied.js'
 import type { Known } from '../analysis/implied.js'
 import { Ranges } from '../analysis/ranges.js'
@@ -24,70 +23,54 @@ const maxCopied = 6
 /** Copies made in one run. */
 const maxCopies = 64
 
-export const thread = (func: Func): boolean => threadWhere(func, () => true)
+/**
+ * Threads the ways that can be threaded now. More can come of that; whoever asks again should tidy up before, which leaves
+ * fewer blocks to ask about.
+ */
+export const thread = (func: Func): boolean => threadOnce(func, () => true, maxCopies) !== undefined
 
-/** Threads only ways around branches on conditions of one kind. */
+/** Threads ways around branches on conditions of one kind, until there are no more. */
 export function threadWhere(func: Func, isWanted: (cond: Instr) => boolean): boolean {
-  let copies = 0
-  let changed = false
+  let left = maxCopies
+  for (let changed = false; ; changed = true) {
+    const copies = threadOnce(func, isWanted, left)
+    if (copies === undefined) return changed
+    left -= copies
+  }
+}
+
+/** The number of copies made, at most so many; undefined if nothing was changed. */
+function threadOnce(func: Func, isWanted: (cond: Instr) => boolean, most: number): number | undefined {
+  const possible = func.blocks.filter(
+    b => b.term.op === 'branch' && b.preds.length > 1 && isWanted(b.term.cond) && isCopied(b),
+  )
+  if (possible.length === 0) return undefined
   // What is true of a value stays true while ways are redirected; copies are new values, of which nothing is known.
+  const tree = dominators(func)
   let few: RangesOnDemand | undefined
   let all: Ranges | undefined
-  let tree: DominatorTree | undefined
   const isZero: IsZero = i => {
     // What is not computed can be anything.
     if (i.op !== 'phi' && i.op !== 'const' && !opInfo(i.op).fold) return undefined
     if (all) return zeroIn(all.of(i))
-    const zero = (few ??= new RangesOnDemand(func, tree ? { tree } : {})).isZero(i)
+    const zero = (few ??= new RangesOnDemand(func, { tree })).isZero(i)
     return zero === 'loop' ? zeroIn((all = new Ranges(func)).of(i)) : zero
   }
-  /** By block id, 1 for blocks of which something may have become known in the round before; undefined means all. */
-  let due: Uint8Array | undefined
-  for (let again = true; again;) {
-    again = false
-    const possible = func.blocks.filter(
-      b => b.term.op === 'branch' && b.preds.length > 1 && (due?.[b.id] ?? 1) === 1 && isWanted(b.term.cond),
-    )
-    if (possible.length === 0) break
-    const now = (tree = dominators(func))
-    const candidates = possible.filter(b => !b.preds.some(p => now.dominates(b, p)))
-    if (candidates.length === 0) break
-    const touched: Block[] = []
-    // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
-    const settled = new SettledBranches(func, now)
-    let uses: FarUses | undefined
-    const usesNow = (): FarUses => (uses ??= new FarUses(func))
-    for (const block of candidates) {
-      if (copies >= maxCopies || !isCopied(block)) continue
-      const { targets } = block.term
-      const made = threadBlock(func, block, settled, usesNow, isZero)
-      if (made === undefined) continue
-      copies += made
-      again = true
-      touched.push(block, ...targets)
-    }
-    changed ||= again
-    if (again) {
-      dropUnreachable(func)
-      due = reachable(func, touched)
-    }
+  const candidates = possible.filter(b => !b.preds.some(p => tree.dominates(b, p)))
+  // Like the tree, it stays true of the blocks it speaks of while ways are redirected.
+  const settled = new SettledBranches(func, tree)
+  let uses: FarUses | undefined
+  const usesNow = (): FarUses => (uses ??= new FarUses(func))
+  let copies: number | undefined
+  for (const block of candidates) {
+    if ((copies ?? 0) >= most) break
+    const made = threadBlock(func, block, settled, usesNow, isZero)
+    if (made !== undefined) copies = (copies ?? 0) + made
   }
-  if (changed) dropTrivialPhis(func)
-  return changed
-}
-
-/**
- * By id, 1 for the blocks that control can come to from some of these. Where it cannot come to from ways that were
- * redirected, paths, values and so what is known are as they were.
- */
-function reachable(func: Func, from: Block[]): Uint8Array {
-  const seen = new Uint8Array(func.nextId)
-  for (let b = from.pop(); b; b = from.pop()) {
-    if (seen[b.id] === 1) continue
-    seen[b.id] = 1
-    from.push(...b.term.targets)
-  }
-  return seen
+  if (copies === undefined) return undefined
+  dropUnreachable(func)
+  dropTrivialPhis(func)
+  return copies
 }
 
 /** Whether a copy of the block repeats few enough instructions; constants cost nothing. */
