@@ -8,6 +8,7 @@
 // noticed. A frame is taken from its queue, and all of it done, in one step. Read explore.ts first.
 
 import type { Model } from './explore.js'
+import { below, bit, queuesOf } from './queues.js'
 
 export interface Handovers {
   readonly form: 'barrier' | 'in band'
@@ -60,29 +61,19 @@ const workersAt = at.inbox + 2 * inboxes
 /** Bytes of a worker before its queue. */
 const own = { has: 0, seen: 1, last: 2, behind: 3, known: 4, length: 5, queue: 6 } as const
 
-const bit = (n: number): number => 1 << (n - 1)
-const below = (n: number): number => bit(n) - 1
 const ones = (mask: number): number => mask.toString(2).split('1').length - 1
 
 export function handoverModel(shape: Handovers): Model {
   const { form, workers, packets, promotions, loss = false, kept = 2, moves = false, variant } = shape
   const places = packets + 4
-  const size = own.queue + frameBytes * places
-  const base = (w: number): number => workersAt + w * size
-  const all = Array.from({ length: workers }, (_, w) => w)
+  const { bytes, all, base, lengthOf, send, take } = queuesOf({
+    ...own,
+    workers,
+    workersAt,
+    frameBytes,
+    places,
+  })
 
-  const send = (s: Uint8Array, w: number, ...content: number[]): void => {
-    const b = base(w)
-    s.set(content, b + own.queue + frameBytes * s[b + own.length]++)
-  }
-  const take = (s: Uint8Array, w: number): number[] => {
-    const b = base(w)
-    const head = [...s.subarray(b + own.queue, b + own.queue + frameBytes)]
-    s.copyWithin(b + own.queue, b + own.queue + frameBytes, b + size)
-    s.fill(0, b + size - frameBytes, b + size)
-    s[b + own.length]--
-    return head
-  }
   /** Items in the frame of packet n, or in a flush before it, with its own: of the last ones, those since `first`. */
   const carried = (n: number, first: number): number =>
     below(n + 1) & ~below(Math.max(first, n - (workers - 1), 1))
@@ -155,8 +146,8 @@ export function handoverModel(shape: Handovers): Model {
     }
   }
 
-  const empty = (s: Uint8Array): boolean => all.every(w => s[base(w) + own.length] === 0)
-  const full = (s: Uint8Array, w: number): boolean => s[base(w) + own.length] >= places - 2
+  const empty = (s: Uint8Array): boolean => all.every(w => lengthOf(s, w) === 0)
+  const full = (s: Uint8Array, w: number): boolean => lengthOf(s, w) >= places - 2
 
   function barrier(s: Uint8Array, step: Step): void {
     if (!empty(s) && variant !== 'no barrier') return
@@ -243,7 +234,7 @@ export function handoverModel(shape: Handovers): Model {
   }
 
   type Step = (name: string, change: (s: Uint8Array) => void) => void
-  const start = new Uint8Array(workersAt + workers * size)
+  const start = new Uint8Array(bytes)
   start[at.next] = 1
   start[base(0) + own.has] = 1
   const ended = (s: Uint8Array): boolean =>
@@ -264,7 +255,7 @@ export function handoverModel(shape: Handovers): Model {
       if (form === 'barrier') barrier(state, step)
       else inBand(state, step)
       for (const w of all) {
-        if (state[base(w) + own.length] === 0) continue
+        if (lengthOf(state, w) === 0) continue
         step(`worker ${w} takes a frame`, s => receive(s, w, take(s, w)))
         if (loss) step(`a frame for worker ${w} is lost`, s => void take(s, w))
       }

@@ -10,6 +10,7 @@
 // with it arrives. Read handover.ts and explore.ts first.
 
 import type { Model } from './explore.js'
+import { below, bit, queuesOf } from './queues.js'
 
 export interface LossyHandovers {
   readonly workers: number
@@ -54,30 +55,19 @@ const workersAt = 14
 /** `upto`: the last packet whose item it has; `passed`: the last request, value or deletion. */
 const own = { has: 0, seen: 1, upto: 2, passed: 3, length: 4, queue: 5 } as const
 
-const bit = (n: number): number => 1 << (n - 1)
-const below = (n: number): number => bit(n) - 1
-
 export function lossyHandoverModel(shape: LossyHandovers): Model {
   const { workers, packets, promotions, kept, variant } = shape
   const places = 2
-  const size = own.queue + frameBytes * places
-  const base = (w: number): number => workersAt + w * size
-  const all = Array.from({ length: workers }, (_, w) => w)
+  const { bytes, all, base, lengthOf, send, take } = queuesOf({
+    ...own,
+    workers,
+    workersAt,
+    frameBytes,
+    places,
+  })
   const of = (s: Uint8Array, w: number, byte: number): number => s[base(w) + byte]
-  const full = (s: Uint8Array, w: number): boolean => of(s, w, own.length) === places
+  const full = (s: Uint8Array, w: number): boolean => lengthOf(s, w) === places
 
-  const send = (s: Uint8Array, w: number, ...content: number[]): void => {
-    const b = base(w)
-    s.set(content, b + own.queue + frameBytes * s[b + own.length]++)
-  }
-  const take = (s: Uint8Array, w: number): number[] => {
-    const b = base(w)
-    const head = [...s.subarray(b + own.queue, b + own.queue + frameBytes)]
-    s.copyWithin(b + own.queue, b + own.queue + frameBytes, b + size)
-    s.fill(0, b + size - frameBytes, b + size)
-    s[b + own.length]--
-    return head
-  }
   /** Items since the key's request that a worker lacks, before packet `end`. */
   const history = (s: Uint8Array, w: number, end: number): number =>
     below(end) &
@@ -126,7 +116,7 @@ export function lossyHandoverModel(shape: LossyHandovers): Model {
     const { owner, next, request } = at
     const passed = (w: number): boolean => of(s, w, own.passed) === s[request]
     const m = s[at.mode]
-    const idle = (w: number): boolean => of(s, w, own.length) === 0
+    const idle = (w: number): boolean => lengthOf(s, w) === 0
     const settled = (w: number): boolean => of(s, w, own.passed) >= s[at.settled]
     if (m === mode.light && s[at.promoted] < promotions && all.every(settled))
       step('the owner is asked for the value', t => {
@@ -210,9 +200,9 @@ export function lossyHandoverModel(shape: LossyHandovers): Model {
     })
   }
 
-  const empty = (s: Uint8Array): boolean => all.every(w => of(s, w, own.length) === 0)
+  const empty = (s: Uint8Array): boolean => all.every(w => lengthOf(s, w) === 0)
   const there = (s: Uint8Array, w: number): boolean => s[at.mode] >= mode.installing || w === s[at.owner]
-  const start = new Uint8Array(workersAt + workers * size)
+  const start = new Uint8Array(bytes)
   start[at.next] = 1
   start[base(0) + own.has] = 1
   const ended = (s: Uint8Array): boolean =>
@@ -233,7 +223,7 @@ export function lossyHandoverModel(shape: LossyHandovers): Model {
       packet(state, step)
       sequencer(state, step)
       for (const w of all) {
-        if (of(state, w, own.length) === 0) continue
+        if (lengthOf(state, w) === 0) continue
         step(`worker ${w} takes a frame`, s => receive(s, w, take(s, w)))
         step(`a frame for worker ${w} is lost`, s => void take(s, w))
       }
