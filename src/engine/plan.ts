@@ -56,7 +56,7 @@ const slabsInFlight = 4
 const defaultSlabPackets = 16_384
 const defaultSlabBytes = 2 ** 20
 /** By value every packet is written a second time, behind its history: a slab of frames should stay in a core's cache. */
-const valueSlabPackets = 1_024
+export const valueSlabPackets = 1_024
 /**
  * With loss recovery workers may not be further apart than their logs are long: by the slabs in flight one ahead of
  * the other, by as many again a worker that waits for one behind. So slabs are short and logs four times what is in flight.

@@ -18,6 +18,7 @@ import type { Change } from './handover.js'
 import { InBand } from './in-band.js'
 import type { Settled } from './in-band.js'
 import type { EngineSlab } from './memory.js'
+import { valueSlabPackets } from './plan.js'
 import type { Plan } from './plan.js'
 
 export interface Epoch {
@@ -41,7 +42,6 @@ const voteEvery = ({ packets }: Epoch): number =>
  * items of all, and they should stay in a core's cache.
  */
 const lightShare = 0.1
-const heavySlabPackets = 1_024
 
 const none: ReadonlySet<number> = new Set()
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0)
@@ -142,7 +142,7 @@ export class Rebalancer {
 
   /** How many packets the next slab may have. */
   room(capacity: number): number {
-    const small = this.mostlyHeavy && this.shards.heavy.size > 0 ? heavySlabPackets : capacity
+    const small = this.mostlyHeavy && this.shards.heavy.size > 0 ? valueSlabPackets : capacity
     // An epoch ends with a slab.
     const left = this.inBand?.asked ? Infinity : this.epochPackets - this.sinceEpoch
     const most = Math.max(1, Math.min(capacity, small, left))
