@@ -369,6 +369,10 @@ test('what cannot be is refused before anything is attached, with what to do', {
       /takes \d+ bytes in front of each packet.*room for 216.*--cores 7, or --history reference/,
     )
     assert.match(await refused(file, '--iface', 'b', '--cores', '2'), /ip link set dev b mtu 3506/)
+    assert.match(
+      await refused(file, '--iface', 'b', '-m', 'generic'),
+      /come on any CPU.*--strategy replicated/,
+    )
     assert.match(await refused(file, '--iface', 'nope', '--cores', '2'), /there is no interface nope/)
     assert.match(await refused(file, '--iface', 'b', '--loss', '1%'), /--loss is of captures/)
     assert.match(

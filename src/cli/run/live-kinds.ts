@@ -19,8 +19,8 @@ import type { Begun, LiveStrategy, Wish } from './live-wish.js'
 const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'history']
 
 const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
-  single: solo,
-  shared: solo,
+  single,
+  shared,
   sharded,
   replicated,
 }
@@ -43,32 +43,35 @@ const isSerial = ({ strategy, expanded: { artifact } }: Wish): boolean =>
 function serially({ names, mode, flags }: Wish): Steered {
   if (wayOf(flags) === 'funnel')
     throw new UsageError('--steer funnel is of strategy replicated: single runs on the CPU of its queue')
+  if (mode === 'generic')
+    throw new Failure(
+      'in generic mode packets of one queue come on any CPU, and several would change the state at the same time: ' +
+        '--strategy replicated sends them through one CPU first, --strategy shared keeps them apart',
+      exit.program,
+    )
   const steered = steer('auto', names.map(look), mode)
   if (!steered.table) requireSerial(names.map(deviceNamed), steered.why)
   return steered
 }
 
-/** The program on the interfaces, on the driver's CPUs. */
-function solo(wish: Wish): Begun {
-  const { expanded, strategy, names: interfaces, mode, common } = wish
-  if (isSerial(wish)) {
-    const steered = serially(wish)
-    const { table } = steered
-    const options = { ...common, interfaces, mode, ...(table && { table }) }
-    const sources = table && steeringText(interfaces.map(look), steered, 0, false)
-    const run = restoring(table, () => new SoloRun(expanded, options))
-    return {
-      run,
-      started: {
-        ...startedAs(run, wish),
-        ...(table && { steered: table.queue }),
-        ...(sources && { sources }),
-      },
-    }
-  }
-  const sharing = strategy === 'shared' ? kernelSharing(expanded, kernelForm()) : undefined
-  const run = new SoloRun(expanded, { ...common, interfaces, mode, ...(sharing && { sharing }) })
-  return { run, started: { ...startedAs(run, wish), ...(sharing && { sharing }) } }
+/** The program on the interfaces; one CPU at a time, if it has state. */
+function single(wish: Wish): Begun {
+  const { expanded, names: interfaces, mode, common } = wish
+  const steered: Steered = isSerial(wish) ? serially(wish) : {}
+  const { table } = steered
+  const options = { ...common, interfaces, mode, ...(table && { table }) }
+  const sources = table && steeringText(interfaces.map(look), steered, 0, false)
+  const run = restoring(table, () => new SoloRun(expanded, options))
+  const told = { ...(table && { steered: table.queue }), ...(sources && { sources }) }
+  return { run, started: { ...startedAs(run, wish), ...told } }
+}
+
+/** The program on the interfaces, on the driver's CPUs, which share its state. */
+function shared(wish: Wish): Begun {
+  const { expanded, names: interfaces, mode, common } = wish
+  const sharing = kernelSharing(expanded, kernelForm())
+  const run = new SoloRun(expanded, { ...common, interfaces, mode, sharing })
+  return { run, started: { ...startedAs(run, wish), sharing } }
 }
 
 function sharded(wish: Wish): Begun {
