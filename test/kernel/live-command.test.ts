@@ -14,7 +14,7 @@ import { beginOn } from './live-child.js'
 import type { Event } from './live-child.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
-import { knockingFrames } from './wire.js'
+import { knockingFrames, oneWire } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
 const knocking = 'programs/port-knocking.ts'
@@ -394,3 +394,23 @@ test('what cannot be is refused before anything is attached, with what to do', {
     lab.down()
   }
 })
+
+for (const strategy of ['single', 'shared', 'sharded'])
+  test(`--strategy ${strategy}: each packet has its verdict`, { skip }, async () => {
+    const lab = oneWire()
+    try {
+      const live = await begin(lab, knocking, '--iface', 'b', '-s', strategy, '--cores', '2')
+      const sender = lab.inNamespace('gen', () =>
+        openLiveSender({ packets: knockingFrames(), device: 'a', rate: 20_000 }),
+      )
+      const { sent, dropped } = await sender.send(4000)
+      sender.close()
+      const { code, last } = await live.end('SIGINT')
+      assert.equal(code, 130, live.errors())
+      assert.deepEqual([last.received, last.unaccounted], [sent - dropped, 0])
+      const given = Object.values(last.verdicts).reduce((a, b) => a + b, 0)
+      assert.equal(given, last.received)
+    } finally {
+      lab.down()
+    }
+  })
