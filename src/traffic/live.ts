@@ -128,7 +128,7 @@ export class LiveSender {
     while (this.sent < count) {
       if (signal?.aborted) break
       const wait = this.#wait()
-      if (wait > wakeBefore) await setTimeout(Number(wait - wakeBefore) / 1e6)
+      if (wait > wakeBefore && !(await slept(Number(wait - wakeBefore) / 1e6, signal))) break
       const end = performance.now() + slice
       do this.#frames.run(this.#attempts(count))
       while (this.sent < count && performance.now() < end && this.#wait() < wakeBefore)
@@ -199,6 +199,10 @@ export class LiveSender {
     this.#view.setBigUint64(state[field], value, true)
   }
 }
+
+/** Waits; false, at once, when the signal says that it is over. */
+const slept = (milliseconds: number, signal: AbortSignal | undefined): Promise<boolean> =>
+  setTimeout(milliseconds, true, { ...(signal && { signal }) }).catch(() => false)
 
 /** A batch costs about 150 ns and a look at the clock 30, so a burst of one packet is fine up to a million a second. */
 function burstFor(rate: number | undefined): number {

@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
+import { setOffloads } from '../../src/sys/ethtool.js'
 import { folder, main } from '../cli/hairpin.js'
 import { problemsOf } from '../schema.js'
 import { root } from '../../tools/sources.js'
@@ -128,6 +129,17 @@ test(
   },
 )
 
+/** Says lines to the agent and prints what it says, until it hangs up. */
+const saying = (lines: readonly string[], options = ''): readonly string[] => [
+  process.execPath,
+  '-e',
+  `const s = require('node:net').connect({ port: 7411, host: '10.87.0.1', ${options} }, () => s.write(${JSON.stringify(lines.map(line => `${line}\n`).join(''))}))
+   s.on('data', d => process.stdout.write(d)).on('close', () => process.exit()).on('error', () => {})
+   ${options && "s.on('end', () => setTimeout(() => process.exit(), 500))"}`,
+]
+const hello = '{"type":"hello","version":1}'
+const open = '{"type":"open","trace":"uniform","packets":100,"destination":"02:00:00:00:00:01"}'
+
 test(
   'whichever end dies, the other ends within seconds and nothing stays attached',
   { skip: without('liveFrames') },
@@ -162,13 +174,25 @@ test(
       assert.equal(lab.interface('generator', 'data0').counters.sentPackets, sent)
 
       // Nonsense gets an answer and no more.
-      const said = await lab.run('tested', [
-        process.execPath,
-        '-e',
-        `const s = require('node:net').connect(7411, '10.87.0.1', () => s.write('{"type":"trial","id":1}\\n'))
-         s.on('data', d => process.stdout.write(d)).on('close', () => process.exit())`,
-      ])
-      assert.match(said.stdout, /"type":"error","message":"a message trial with a wrong rate"/)
+      const nonsense = await lab.run('tested', saying(['{"type":"trial","id":1}']))
+      assert.match(nonsense.stdout, /"type":"error","message":"a message trial with a wrong rate"/)
+      const again = await lab.run('tested', saying([hello, hello]))
+      assert.match(again.stdout, /"type":"error","message":"hello came before"/)
+
+      // Who hangs up while the agent waits a minute for the next packet keeps nobody out; nor does who is refused and stays.
+      const trial = '{"type":"trial","id":1,"rate":1,"seconds":100}'
+      lab.inNamespace('tested', () => setOffloads('data0', { receiveOffload: true }))
+      const waiting = lab.start('tested', saying([hello, open, trial]))
+      await new Promise<void>(resolve =>
+        waiting.stdout!.on('data', (part: Buffer) => part.includes('"opened"') && resolve()),
+      )
+      await setTimeout(200)
+      const refused = await lab.run('tested', saying([], 'allowHalfOpen: true'))
+      assert.match(refused.stdout, /"message":"the agent serves another machine now"/)
+      waiting.kill('SIGKILL')
+      await setTimeout(500)
+      const next = await lab.run('tested', saying([hello, hello]))
+      assert.match(next.stdout, /"type":"ready"/)
       second.kill('SIGINT')
       assert.equal((await ended(second)).code, 130)
     } finally {

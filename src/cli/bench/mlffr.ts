@@ -248,8 +248,9 @@ async function remote(
       throw error instanceof AgentFailure ? new Failure(error.message, exit.input) : error
     })
   const agent = await asked(connectAgent(host, port, tokenIn(flags)))
-  // A trial may take an hour: Ctrl-C does not wait for it.
+  // A trial may take an hour: Ctrl-C does not wait for it. It may have come while connecting.
   signal.addEventListener('abort', () => agent.close())
+  if (signal.aborted) agent.close()
   const trials = await asked(
     withKernelAsync(() => remoteTrials(program, options, device, agent, trace, store.count)),
   )

@@ -22,6 +22,9 @@ export interface Agent {
 /** The agent cannot be reached, refuses, or is lost: words for a person. */
 export class AgentFailure extends Error {}
 
+/** Messages of an agent that may wait to be asked for. */
+const mostEarly = 8
+
 /** Connects and introduces itself. Rejects with an `AgentFailure`, as everything that is asked of the agent does. */
 export async function connectAgent(host: string, port: number, token: string | undefined): Promise<Agent> {
   const socket = connect({ host, port })
@@ -34,12 +37,13 @@ export async function connectAgent(host: string, port: number, token: string | u
     socket,
     message => {
       if (message.type === 'error') {
-        over = `the agent says: ${message.message}`
+        // It goes to a terminal: no control characters.
+        over = `the agent says: ${message.message.replaceAll(/\p{Cc}/gu, ' ')}`
         wire.end()
-      } else {
-        early.push(message)
-        take(message)
-      }
+      } else if (early.push(message) > mostEarly) {
+        over = `the agent at ${host}:${port} says more than it was asked`
+        wire.end()
+      } else take(message)
     },
     reason => {
       over ??= `the agent at ${host}:${port}: ${reason}`

@@ -96,7 +96,7 @@ const fields: Readonly<Record<Message['type'], Readonly<Record<string, Check>>>>
     version: wholeIn(0, 1e6),
     nonce: optional(textOf(/^[\da-f]{32}$/)),
     token: optional(isFlag),
-    device: optional(textOf(/^[^\s/]{1,15}$/)),
+    device: optional(textOf(/^[^\s/\p{Cc}]{1,15}$/u)),
     address: optional(hardware),
     virtual: optional(isFlag),
     proof: optional(textOf(/^[\da-f]{64}$/)),

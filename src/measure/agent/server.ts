@@ -45,7 +45,9 @@ export function agentServer(options: AgentOptions): AgentServer {
   const server = createServer(socket => {
     if (serving) {
       socket.on('error', () => {})
-      socket.end(`${JSON.stringify({ type: 'error', message: 'the agent serves another machine now' })}\n`)
+      const busy: Message = { type: 'error', message: 'the agent serves another machine now' }
+      // Not left to the other end, which might never hang up.
+      socket.end(`${JSON.stringify(busy)}\n`, () => socket.destroy())
       return
     }
     const over = new Promise<void>(resolve => serve(socket, options, resolve)).then(() => {
@@ -114,6 +116,7 @@ function serve(socket: Socket, { device, token, tell }: AgentOptions, free: () =
   async function perform(message: Message): Promise<void> {
     if (message.type === 'error') return wire.end()
     if (message.type === 'hello') {
+      if (known) throw new Error('hello came before')
       if (message.version !== PROTOCOL_VERSION)
         throw new Error(`the agent speaks version ${PROTOCOL_VERSION}, not ${message.version}`)
       if (token !== undefined && !isProof(message.proof, token, nonce))
