@@ -18,19 +18,26 @@ export function receiveOnThread(device: string, cpu: number): () => void {
   } catch (error) {
     throw new Error(`threaded receiving on ${device}: ${(error as Error).message}`, { cause: error })
   }
+  try {
+    pinReceiving(device, cpu)
+  } catch (error) {
+    off()
+    throw error
+  }
+  return off
+}
+
+/** Puts the threads that a device receives on, of any namespace, on one CPU. */
+export function pinReceiving(device: string, cpu: number): void {
   const threads = readdirSync('/proc').filter(
     pid => /^\d+$/.test(pid) && commandOf(pid).startsWith(`napi/${device}-`),
   )
+  if (threads.length === 0)
+    throw new Error(`threaded receiving on ${device}: no thread napi/${device}-… appeared`)
   for (const pid of threads) {
     const { status, stderr } = spawnSync('taskset', ['-pc', String(cpu), pid], { encoding: 'utf8' })
-    if (status !== 0) {
-      off()
-      throw new Error(`taskset: ${stderr?.trim() || 'it did not run'}`)
-    }
+    if (status !== 0) throw new Error(`taskset: ${stderr?.trim() || 'it did not run'}`)
   }
-  if (threads.length > 0) return off
-  off()
-  throw new Error(`threaded receiving on ${device}: no thread napi/${device}-… appeared`)
 }
 
 function commandOf(pid: string): string {

@@ -7,7 +7,6 @@
  * Needs root. What a veth and live frames cost is not what a network card costs.
  */
 
-import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { figuresOf } from '../engine/kernel/figures.js'
 import { load } from '../engine/kernel/load.js'
@@ -19,6 +18,7 @@ import { attachXdp } from '../sys/xdp.js'
 import { openLiveSender } from '../traffic/live.js'
 import type { LiveReport } from '../traffic/live.js'
 import type { Trial } from './search.js'
+import { pinReceiving } from './threaded.js'
 
 export interface VethTrials {
   /** Whether sender and program run on one CPU and wait for each other. */
@@ -111,24 +111,10 @@ export async function vethTrials(
   }
 }
 
-/** Makes a device receive on threads of its own, on one CPU. */
+/** Makes a device of the box receive on threads of its own, on one CPU. Its own /sys is seen in the namespace only. */
 async function threadedReceiving(lab: Lab, device: string, cpu: number): Promise<void> {
   const path = `/sys/class/net/${device}/threaded`
   const { status, stderr } = await lab.run('box', ['sh', '-c', `echo 1 > ${path}`])
   if (status !== 0) throw new Error(`threaded receiving on ${device}: ${stderr.trim()}`)
-  const name = `napi/${device}-`
-  const threads = readdirSync('/proc').filter(pid => /^\d+$/.test(pid) && commandOf(pid).startsWith(name))
-  if (threads.length === 0) throw new Error(`threaded receiving on ${device}: no thread ${name}… appeared`)
-  for (const pid of threads) {
-    const pinned = await lab.run('box', ['taskset', '-pc', String(cpu), pid])
-    if (pinned.status !== 0) throw new Error(`taskset: ${pinned.stderr.trim()}`)
-  }
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8')
-  } catch {
-    return ''
-  }
+  pinReceiving(device, cpu)
 }
