@@ -73,6 +73,10 @@ function measurable({ artifact }: Subject, only?: readonly string[]): Strategy[]
   return all.filter(s => only === undefined || only.includes(s.name))
 }
 
+/** Numbers of workers that threads are measured with: the thread that reads and sequences needs a CPU too. */
+export const threadedWorkers = (workers: readonly number[], cpus = availableParallelism()): number[] =>
+  workers.filter(n => n < cpus)
+
 /** Runs a study. */
 export async function study(
   program: string,
@@ -131,12 +135,10 @@ export async function study(
     }
   }
   if (options.threads) {
-    const cpus = availableParallelism()
+    const counts = threadedWorkers(workers)
     const all = [
       { strategy: single, workers: 1 },
-      ...measurable(subject, only).flatMap(strategy =>
-        workers.filter(n => n <= cpus).map(n => ({ strategy, workers: n })),
-      ),
+      ...measurable(subject, only).flatMap(strategy => counts.map(n => ({ strategy, workers: n }))),
     ]
     const { mpps, disturbed } = await repetitions.measure(subject, trace, all)
     all.forEach((way, i) => add(way, 'measured', 'included', mpps[i], disturbed))

@@ -137,9 +137,10 @@ function textOf(
         rateText(recordOf(records, { strategy, workers: n, kind: 'measured', sequencer: 'included' })),
       ),
     ])
-    const columns = [{ title: 'threads', right: true }, ...threads.map(title => ({ title, right: true }))]
+    const left = workers.filter(n => !counts.includes(n))
+    const columns = [{ title: 'workers', right: true }, ...threads.map(title => ({ title, right: true }))]
     blocks.push(
-      `${program}, ${trace}, measured on threads, reading from memory included:\n${grid(columns, rows)}\n`,
+      `${program}, ${trace}, measured on threads, reading from memory included:\n${grid(columns, rows)}\n${left.length > 0 ? `${left.join(', ')} workers need ${left.map(n => n + 1).join(', ')} CPUs, one to sequence: not measured here\n` : ''}`,
     )
   }
   if (model) {
