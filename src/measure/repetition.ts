@@ -3,7 +3,7 @@
  *
  * Compiled programs come as artifacts, traces by name, ways by the names of strategies; a trace is made once. V8 compiles
  * WebAssembly optimised at once here (--no-liftoff), so a round of warming up fills caches and nothing has to tier up.
- * A task's answer is one sample for each way: the median of the rounds that it took in turn. The process ends when its parent
+ * A task's answer is one sample for each way: of medians over the rounds that it took in turn. The process ends when its parent
  * does.
  */
 
@@ -16,7 +16,7 @@ import { single } from '../strategy/single.js'
 import { strategyWith } from '../strategy/strategies.js'
 import type { Strategy } from '../strategy/strategy.js'
 import type { BenchmarkRecord } from './record.js'
-import { takeRounds } from './rounds.js'
+import { leastSeconds, takeRounds } from './rounds.js'
 import { measure, project } from './scaling.js'
 import type { Subject, Way } from './scaling.js'
 import { median } from './statistics.js'
@@ -56,9 +56,6 @@ export type Answer =
     }
   | { readonly error: string }
 
-/** A process goes on with a task for so long, where its rounds are over sooner. */
-const leastSeconds = 0.5
-
 const stores = new Map<string, PacketStore>()
 
 function storeOf({ name, packets }: TraceKey): PacketStore {
@@ -97,16 +94,8 @@ async function perform(task: Task): Promise<Answer> {
     seconds: leastSeconds,
   })
   return {
-    ways: found.map(({ software, hardware, perPacket, shares }) => ({
-      quantities: {
-        software: median(software),
-        hardware: median(hardware),
-        perPacket: median(perPacket),
-      },
-      shares,
-    })),
-    rounds: found[0].hardware.length,
-    disturbed: found[0].disturbed,
+    ...found,
+    ways: found.ways.map(({ shares, ...quantities }) => ({ quantities, shares })),
   }
 }
 

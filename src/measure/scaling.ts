@@ -1,5 +1,5 @@
 /**
- * How strategies scale: projected for any number of workers, measured on as many threads as there are CPUs.
+ * How strategies scale: projected for any number of workers, measured on as many busy threads as there are CPUs.
  *
  * *Projected*: every worker's stream runs alone on this thread, one after the other, and its processor time is what a
  * core of its own would need; what reading the clock takes is not in it. Frames are in this core's caches, where the sequencer
@@ -45,7 +45,18 @@ export interface Way {
   readonly settings?: RunOptions['settings']
 }
 
-/** What one way gave, by round. */
+/** What one way gave in this process. Each worker's time, and the sequencer's, is the median of its own over the rounds. */
+export interface Projected {
+  /** Mpps with the software sequencer, and without any. */
+  readonly software: number
+  readonly hardware: number
+  /** Busy time of each worker over that of the busiest. */
+  readonly shares: readonly number[]
+  /** Nanoseconds that one of its own packets costs the slowest worker, history included. */
+  readonly perPacket: number
+}
+
+/** What one way gave, by process (repetitions.ts). */
 export interface Projection {
   readonly way: Way
   /** Mpps with the software sequencer, and without any. */
@@ -71,7 +82,10 @@ export interface Effort {
 const enough = 160_000
 const mostWarmup = 6
 
-/** Runs the ways in turn, each worker alone. */
+/**
+ * Runs the ways in turn, each worker alone. A worker's stream is the same in every round and timed by itself, so medians are
+ * taken worker by worker and then the slowest is sought: the slowest of each round would be the most disturbed of 14.
+ */
 export async function project(
   subject: Subject,
   store: PacketStore,
@@ -82,7 +96,11 @@ export async function project(
     seconds = 0,
     warmup = Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
   }: Effort,
-): Promise<Projection[]> {
+): Promise<{
+  readonly ways: readonly Projected[]
+  readonly rounds: number
+  readonly disturbed: BenchmarkRecord['disturbed']
+}> {
   compileCallsAtOnce()
   // V8 keeps optimised code as long as somebody holds a module of the same bytes.
   const held = new WebAssembly.Module(subject.artifact.wasm)
@@ -96,27 +114,26 @@ export async function project(
     },
   )
   if (WebAssembly.Module.exports(held).length === 0) throw new Error('a module without loops')
-  return ways.map((way, i) => {
-    const results = samples[i]
-    const slowest = (r: Sample): number => Math.max(...r.workers.map(w => w.busyMilliseconds))
-    const rate = (r: Sample, milliseconds: number): number => r.received / 1e3 / milliseconds
-    return {
-      way,
-      software: results.map(r => rate(r, Math.max(slowest(r), r.sequencerMilliseconds))),
-      hardware: results.map(r => rate(r, slowest(r))),
-      shares: Array.from({ length: way.workers }, (_, w) =>
-        median(results.map(r => r.workers[w].busyMilliseconds / slowest(r))),
-      ),
-      perPacket: results.map(r => {
-        const busiest = r.workers.reduce((a, b) => (b.busyMilliseconds > a.busyMilliseconds ? b : a))
-        return (1e6 * busiest.busyMilliseconds) / Math.max(1, busiest.packets)
-      }),
-      disturbed,
-    }
-  })
+  return { ways: samples.map(projectedOf), rounds: samples[0].length, disturbed }
 }
 
-/** Wall-clock Mpps of the ways on threads, in turn. No more workers than CPUs: more would be time slicing. */
+function projectedOf(results: readonly Sample[]): Projected {
+  const [{ received, workers }] = results
+  const busy = workers.map((_, w) => median(results.map(r => r.workers[w].busyMilliseconds)))
+  const slowest = Math.max(...busy)
+  const sequencer = median(results.map(r => r.sequencerMilliseconds))
+  return {
+    software: received / 1e3 / Math.max(slowest, sequencer),
+    hardware: received / 1e3 / slowest,
+    shares: busy.map(milliseconds => milliseconds / slowest),
+    perPacket: (1e6 * slowest) / Math.max(1, workers[busy.indexOf(slowest)].packets),
+  }
+}
+
+/**
+ * Wall-clock Mpps of the ways on threads, in turn. Workers and the thread that sequences must not be more than CPUs: that
+ * would be time slicing (`threadedWorkers` of study.ts).
+ */
 export async function measure(
   subject: Subject,
   store: PacketStore,

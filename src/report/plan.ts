@@ -1,19 +1,21 @@
 /**
  * How much there is to measure for figures, so that a report can say how long it will take and how much is left.
  *
- * A unit is one round of a task in one process: its ways each run once, and replication runs every packet on every worker.
+ * A unit is a packet in one round of a task in one process: its ways each run once, and replication runs every packet on
+ * every worker. A task has its rounds and takes a least time for them, whichever is longer, after one that warms up.
  * What several figures share counts once, as the workbench measures it once.
  */
 
 import type { RepetitionOptions } from '../measure/repetitions.js'
+import { leastSeconds } from '../measure/rounds.js'
 
 export interface PlanOptions extends Pick<RepetitionOptions, 'rounds' | 'processes'> {
   readonly packets: number
   readonly workers: readonly number[]
 }
 
-/** A study, or tasks of a figure alone, by the units of one round. */
-type Work = Readonly<Record<string, number>>
+/** A study, or tasks of a figure alone: for each task, the units of one round. */
+type Work = Readonly<Record<string, readonly number[]>>
 
 /** Seconds that a unit took for each packet on the machine of the project, 2 CPUs (AMD EPYC), 2026. */
 const secondsPerPacket = 1.65e-7
@@ -24,7 +26,8 @@ const others: Readonly<Record<string, number>> = { 'figure-5': 5, 'table-4-kerne
 
 const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0)
 
-const studyOf = (workers: readonly number[]): number => sum(workers.map(n => 4 + n)) + 8
+/** Threads are the last task. */
+const studyOf = (workers: readonly number[]): number[] => [...workers.map(n => 4 + n), 5]
 
 const skewed = ['university', 'backbone']
 const four = ['ddos-mitigator', 'heavy-hitter', 'token-bucket', 'port-knocking']
@@ -35,26 +38,26 @@ function workOf(figure: string, workers: readonly number[]): Work {
   const table = studies([...four.map(name => `${name} university`), 'connection-tracker hyperscaler'])
   switch (figure) {
     case 'figure-1':
-      return { ...studies(['connection-tracker single flow']), 'dispatch single flow': 5 }
+      return { ...studies(['connection-tracker single flow']), 'dispatch single flow': [1] }
     case 'figure-6':
       return {
         ...studies(skewed.flatMap(trace => four.map(name => `${name} ${trace}`))),
-        'dispatch university': 5,
+        'dispatch university': [1],
       }
     case 'figure-7':
-      return { ...studies(['connection-tracker hyperscaler']), 'dispatch hyperscaler': 5 }
+      return { ...studies(['connection-tracker hyperscaler']), 'dispatch hyperscaler': [1] }
     case 'figure-8':
-      return { 'figure-8': sum([2, 4, 7].map(n => 3 + n)) }
+      return { 'figure-8': [2, 4, 7].map(n => 3 + n) }
     case 'figure-9':
-      return { 'figure-9': 5 * (4 + sum([1, 2, 4, 7])) }
+      return { 'figure-9': Array.from({ length: 5 }, () => 4 + sum([1, 2, 4, 7])) }
     case 'figure-10':
       return {
         ...studies(['token-bucket university']),
-        recovery: sum(workers.filter(n => n > 1).map(n => 6 + 5 * n)),
+        recovery: workers.filter(n => n > 1).flatMap(n => [2 + n, 4 + 4 * n]),
       }
     case 'table-4':
     case 'figure-11':
-      return { ...table, 'dispatch university': 5, 'dispatch hyperscaler': 5 }
+      return { ...table, 'dispatch university': [1], 'dispatch hyperscaler': [1] }
     default:
       return {}
   }
@@ -69,9 +72,9 @@ export function plannedSeconds(
   return figures.map(figure => {
     const fresh = Object.entries(workOf(figure, workers)).filter(([name]) => !done.has(name))
     for (const [name] of fresh) done.add(name)
-    const units = sum(fresh.map(([, n]) => n))
-    const round = secondsPerPacket * packets * units
-    return (others[figure] ?? 0) + processes * ((rounds + 1) * round + starting * fresh.length)
+    const tasks = fresh.flatMap(([, units]) => units.map(n => secondsPerPacket * packets * n))
+    const each = sum(tasks.map(round => round + Math.max(leastSeconds, rounds * round)))
+    return (others[figure] ?? 0) + processes * (each + starting * fresh.length)
   })
 }
 
