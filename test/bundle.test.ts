@@ -17,7 +17,7 @@ mkdirSync(built)
 after(() => rmSync(built, { recursive: true }))
 symlinkSync(join(root, 'dist/src'), join(built, 'src'))
 writeFileSync(join(built, '.tsbuildinfo'), '{}')
-writeFileSync(join(built, 'bundle.cjs'), bundle(join(root, 'dist/src'), buildOf(url)))
+writeFileSync(join(built, 'bundle.cjs'), bundle(join(root, 'src'), buildOf(url)))
 
 const codeFiles = (): string[] => readdirSync(code)
 

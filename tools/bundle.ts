@@ -2,16 +2,18 @@
  * Makes one script of the compiler and the command line: `node dist/tools/bundle.js`, after every build.
  *
  * Each module becomes a function that a small loader calls when the module is first loaded, as CommonJS has it. TypeScript
- * does the translation; imports among our own modules are found by path, all others are Node's to answer. The script
- * stands beside the folder of modules, and its first line says which build it was made of (src/bundle.ts).
+ * does the translation, of sources, since loops over arrays become loops by index (by-index.ts); imports among our own
+ * modules are found by path, all others are Node's to answer. The script stands beside the folder of built modules, and its
+ * first line says which build it was made of (src/bundle.ts).
  */
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import ts from 'typescript'
 import { buildOf, firstLine } from '../src/bundle.js'
+import { byIndex } from './by-index.js'
 
 /** Modules that whoever opens the script may load; what they import comes along. */
 const entries = ['cli/dispatch.js', 'compile.js', 'engine/kernel/load.js']
@@ -19,58 +21,82 @@ const entries = ['cli/dispatch.js', 'compile.js', 'engine/kernel/load.js']
 const ours = 'importModule'
 const meta = 'importMeta'
 
-/** The text with another name for `import.meta`, which is something that a script does not have. */
-function withoutMeta(text: string): string {
-  const places: number[] = []
-  const visit = (node: ts.Node): void => {
-    if (ts.isMetaProperty(node)) places.push(node.getStart())
-    ts.forEachChild(node, visit)
-  }
-  visit(ts.createSourceFile('module.js', text, ts.ScriptTarget.ESNext, true))
-  let result = text
-  for (const at of places.toReversed())
-    result = result.slice(0, at) + result.slice(at).replace('import.meta', meta)
-  return result
-}
-
-/** The calls of `require` that imports have become; a module may have a function of that name. */
-const withOurs: ts.TransformerFactory<ts.SourceFile> = context => file => {
-  const visit = (node: ts.Node): ts.Node => {
-    const seen = ts.visitEachChild(node, visit, context)
-    if (!ts.isCallExpression(seen) || !ts.isIdentifier(seen.expression) || seen.expression.text !== 'require')
-      return seen
-    if (seen.arguments.length !== 1 || !ts.isStringLiteralLike(seen.arguments[0]) || node.pos >= 0)
-      return seen
-    return ts.factory.createCallExpression(ts.factory.createIdentifier(ours), undefined, seen.arguments)
-  }
+/** `import.meta` under another name, which is something that a script does not have. */
+const withoutMeta: ts.TransformerFactory<ts.SourceFile> = context => file => {
+  const visit = (node: ts.Node): ts.Node =>
+    ts.isMetaProperty(node) ? context.factory.createIdentifier(meta) : ts.visitEachChild(node, visit, context)
   return ts.visitEachChild(file, visit, context)
 }
 
-function translate(path: string, text: string): string {
-  const { outputText } = ts.transpileModule(withoutMeta(text), {
-    fileName: path,
-    compilerOptions: {
-      module: ts.ModuleKind.CommonJS,
-      target: ts.ScriptTarget.ESNext,
-      allowJs: true,
-      noCheck: true,
-      declaration: false,
-      removeComments: true,
-    },
-    transformers: { after: [withOurs as ts.TransformerFactory<ts.SourceFile>] },
-  })
-  return outputText
+/** The calls of `require` that imports have become; a module may have a function of that name. Tells which those are. */
+const withOurs =
+  (found: (name: string) => void): ts.TransformerFactory<ts.SourceFile> =>
+  context =>
+  file => {
+    const visit = (node: ts.Node): ts.Node => {
+      const seen = ts.visitEachChild(node, visit, context)
+      if (
+        !ts.isCallExpression(seen) ||
+        !ts.isIdentifier(seen.expression) ||
+        seen.expression.text !== 'require'
+      )
+        return seen
+      const [name] = seen.arguments
+      if (seen.arguments.length !== 1 || !ts.isStringLiteralLike(name) || node.pos >= 0) return seen
+      found(name.text)
+      return context.factory.createCallExpression(
+        context.factory.createIdentifier(ours),
+        undefined,
+        seen.arguments,
+      )
+    }
+    return ts.visitEachChild(file, visit, context)
+  }
+
+/** A module on its way into the script: its text, and what it imports of ours. */
+interface Translated {
+  readonly text: string
+  readonly imports: readonly string[]
 }
 
-/** The script of the modules in a folder that was built. */
+/** Translates modules of a folder of sources, one when it is asked for. */
+function translator(folder: string): (path: string) => Translated {
+  const program = ts.createProgram(
+    entries.map(name => join(folder, name.replace(/js$/, 'ts'))),
+    {
+      target: ts.ScriptTarget.ESNext,
+      module: ts.ModuleKind.CommonJS,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      types: ['node'],
+      strict: true,
+      noCheck: true,
+      // A field that is only declared is made by the constructor that sets it, not twice.
+      useDefineForClassFields: false,
+      removeComments: true,
+    },
+  )
+  const before = [byIndex(program.getTypeChecker()), withoutMeta]
+  return path => {
+    const imports: string[] = []
+    const after = [withOurs(name => void (name.startsWith('.') && imports.push(join(dirname(path), name))))]
+    let text: string | undefined
+    const source = program.getSourceFile(path.replace(/js$/, 'ts'))
+    const write = (_: string, written: string): void => void (text = written)
+    program.emit(source, write, undefined, false, { before, after })
+    if (source === undefined || text === undefined) throw new Error(`nothing to translate at ${path}`)
+    return { text, imports }
+  }
+}
+
+/** The script of the modules whose sources are in a folder. */
 export function bundle(folder: string, build: string): string {
+  const translate = translator(folder)
   const modules = new Map<string, string>()
   const add = (path: string): void => {
     if (modules.has(path)) return
-    const text = readFileSync(path, 'utf8')
-    modules.set(path, translate(path, text))
-    for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles)
-      if (fileName.startsWith('.')) add(join(dirname(path), fileName))
+    const { text, imports } = translate(path)
+    modules.set(path, text)
+    imports.forEach(add)
   }
   for (const entry of entries) add(join(folder, entry))
   const functions = [...modules].map(
@@ -106,7 +132,7 @@ const parse = (text: string, filename: string): Script => new Script(text, { fil
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL('../', import.meta.url)
   const target = fileURLToPath(new URL('bundle.cjs', dist))
-  const text = bundle(fileURLToPath(new URL('src', dist)), buildOf(dist))
+  const text = bundle(fileURLToPath(new URL('../src', dist)), buildOf(dist))
   parse(text, target)
   writeFileSync(`${target}.${process.pid}`, text)
   // Renamed into place, so that a command that starts meanwhile never sees half a script.
