@@ -133,10 +133,14 @@ export function loadPackets(
 /** Writes packets from number `from` (from 0) on into a slab; answers how many fitted and their bytes. */
 export type Fill = (memory: WebAssembly.Memory, slab: Slab, from: number) => { count: number; bytes: number }
 
-/** A store as a source of packets, which `fill` writes as the store does. */
+/**
+ * A store as a source of packets, which `fill` writes as the store does; `passes` times over, with the same time stamps in each,
+ * where the work of one pass is too short to be timed.
+ */
 export function storeSource(
   store: PacketStore,
   fill: Fill = (memory, slab, from) => store.fill(memory, slab, from),
+  passes = 1,
 ): (memory: WebAssembly.Memory) => Source {
   return memory => {
     let next = 0
@@ -147,9 +151,9 @@ export function storeSource(
       start: undefined,
       close() {},
       read(slab: Slab): Batch {
-        const { count, bytes } = fill(memory, slab, next)
+        const { count, bytes } = fill(memory, slab, next % store.count)
         next += count
-        return { count, bytes, wireBytes: bytes, end: next >= store.count }
+        return { count, bytes, wireBytes: bytes, end: next >= passes * store.count }
       },
     }
   }

@@ -84,6 +84,7 @@ export interface RunResult {
   /** Packets and captured bytes by XDP verdict number 0 to 4. */
   readonly verdicts: readonly { readonly packets: number; readonly bytes: number }[]
   readonly counters: Readonly<Record<string, bigint>>
+  /** From when all workers were ready to when everything was collected and written; not how long threads take to start and end. */
   readonly seconds: number
   readonly workers: readonly WorkerReport[]
   /** The memory as the run left it: state, for dumps. */
@@ -151,6 +152,7 @@ export async function start(
   await crew.ready()
   const started = performance.now()
   let firstPacket = 0
+  let ending = 0
   let received = 0
   let receivedBytes = 0
   let lost = 0
@@ -233,13 +235,15 @@ export async function start(
     while (open.length) await collect()
     strategy.flush?.(stage, plan.firstSequence + BigInt(received))
   } finally {
+    const stopping = performance.now()
     await crew.close().catch((error: unknown) => {
       if (finished) throw error
     })
+    ending = performance.now() - stopping
     source.close()
     for (const { sink } of sinks) sink.close()
   }
-  const seconds = (performance.now() - started) / 1000
+  const seconds = (performance.now() - started - ending) / 1000
   const { busy } = await crew.close()
   const word = (at: number): number => Number(view.getBigUint64(at, true))
   return {

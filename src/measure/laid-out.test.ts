@@ -7,7 +7,7 @@ import { standardTrace, traceStore } from './traces.js'
 
 test('a store that is laid out gives what the store gives, at any address, again and again', () => {
   const store = traceStore('uniform', standardTrace('uniform', 1000), 1000)
-  const open = laidOut(store)
+  const open = laidOut(store)()
   for (const capacity of [256, 4096])
     for (const shift of [0, 4096]) {
       const [one, two] = [readingMemory(), readingMemory()]

@@ -10,7 +10,7 @@ import type { Source } from '../device/device.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import type { Slab } from '../device/slab.js'
 import { storeSource } from '../engine/packets.js'
-import type { PacketStore } from '../engine/packets.js'
+import type { Fill, PacketStore } from '../engine/packets.js'
 
 interface Layout {
   readonly count: number
@@ -22,8 +22,8 @@ interface Layout {
 const stride = descriptorBytes / 4
 const addressWord = descriptor.address / 4
 
-/** Makes sources over a store; layouts are kept as long as the function is. */
-export function laidOut(store: PacketStore): (memory: WebAssembly.Memory) => Source {
+/** Makes sources over a store, which read it `passes` times; layouts are kept as long as the function is. */
+export function laidOut(store: PacketStore): (passes?: number) => (memory: WebAssembly.Memory) => Source {
   const layouts = new Map<string, Layout>()
   const layoutOf = (memory: WebAssembly.Memory, slab: Slab, from: number): Layout => {
     const key = `${from} ${slab.capacity} ${slab.dataBytes}`
@@ -38,12 +38,13 @@ export function laidOut(store: PacketStore): (memory: WebAssembly.Memory) => Sou
     layouts.set(key, layout)
     return layout
   }
-  return storeSource(store, (memory, slab, from) => {
+  const fill: Fill = (memory, slab, from) => {
     const { count, data, words: laid } = layoutOf(memory, slab, from)
     new Uint8Array(memory.buffer).set(data, slab.data)
     const words = new Uint32Array(memory.buffer, slab.descriptors, count * stride)
     words.set(laid)
     for (let at = addressWord; at < words.length; at += stride) words[at] += slab.data
     return { count, bytes: data.length }
-  })
+  }
+  return passes => storeSource(store, fill, passes)
 }

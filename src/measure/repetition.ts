@@ -80,7 +80,7 @@ async function perform(task: Task): Promise<Answer> {
   if (task.kind === 'captures') return captures(subject, task.paths, rounds)
   const [store, ways] = [storeOf(task.trace), task.ways.map(wayOf)]
   if (task.kind === 'measure') {
-    const { mpps, disturbed } = await measure(subject, store, ways, rounds, leastSeconds)
+    const { mpps, disturbed } = await measure(subject, store, ways, rounds, leastSeconds, workClock())
     return {
       ways: mpps.map(list => ({ quantities: { mpps: median(list) }, shares: [] })),
       rounds: mpps[0].length,

@@ -1,18 +1,19 @@
 /**
- * How strategies scale: projected for any number of workers, measured on as many busy threads as there are CPUs.
+ * How strategies scale: projected for any number of workers, measured for as many as have a CPU each.
  *
  * *Projected*: every worker's stream runs alone on this thread, one after the other, and its processor time is what a
  * core of its own would need; what reading the clock takes is not in it. Frames are in this core's caches, where the sequencer
  * has just written them: a device with DDIO, or a sequencer on a core beside, leaves them in the shared one.
  * Mpps = packets / max(slowest worker, sequencer); `hardware` leaves the sequencer out, as if a NIC or switch did its work.
  * Contention between cores is in neither, so nothing is projected for `shared` or for history by reference. *Measured*:
- * wall-clock rates of threads, reading from memory included. The two are different kinds and carry it in `kind`; no caller may
- * join them in one line.
+ * rates with reading from memory and sequencing included, of one worker on the thread that reads or of threads by the wall clock. The two
+ * are different kinds and carry it in `kind`; no caller may join them in one line.
  */
 
 import type { PacketStore } from '../engine/packets.js'
 import { plan } from '../engine/plan.js'
 import type { RunOptions } from '../engine/plan.js'
+import type { Source } from '../device/device.js'
 import { start } from '../engine/run.js'
 import type { RunResult } from '../engine/run.js'
 import type { Artifact } from '../engine/artifact.js'
@@ -105,7 +106,7 @@ export async function project(
   // V8 keeps optimised code as long as somebody holds a module of the same bytes.
   const held = new WebAssembly.Module(subject.artifact.wasm)
   const { samples, disturbed } = await takeRounds(
-    ways.map(way => runner(subject, store, way, clock)),
+    ways.map(way => runner(subject, store, way, { virtual: true, clock })),
     {
       rounds,
       warmup,
@@ -131,8 +132,16 @@ function projectedOf(results: readonly Sample[]): Projected {
 }
 
 /**
- * Wall-clock Mpps of the ways on threads, in turn. Workers and the thread that sequences must not be more than CPUs: that
- * would be time slicing (`threadedWorkers` of study.ts).
+ * Packets that threads are measured on, by several passes over a trace: 120,000 are six milliseconds, of which the first
+ * touch of new memory and waking up are a part that differs from run to run.
+ */
+const passed = 1_000_000
+
+/**
+ * Mpps of the ways as they run, in turn, reading and sequencing included. Workers on threads by the wall clock: they and the
+ * thread that sequences must not be more than CPUs, or it would be time slicing (`threadedWorkers` of study.ts). One
+ * worker is no thread but takes turns with the others on this one and waits for nobody, so that `clock` leaves out no more than
+ * what other processes took.
  */
 export async function measure(
   subject: Subject,
@@ -140,13 +149,18 @@ export async function measure(
   ways: readonly Way[],
   rounds: number,
   seconds = 0,
+  clock?: WorkClock,
 ): Promise<{
   readonly mpps: readonly (readonly number[])[]
   readonly disturbed: BenchmarkRecord['disturbed']
 }> {
   compileCallsAtOnce()
+  const passes = Math.ceil(passed / store.count)
   const { samples, disturbed } = await takeRounds(
-    ways.map(way => runner(subject, store, way)),
+    ways.map(way => {
+      const times = way.workers === 1 && clock ? { clock } : {}
+      return runner(subject, store, way, { passes, ...times })
+    }),
     { rounds, warmup: 1, repeats: Math.ceil(rounds / 2), seconds },
   )
   return { mpps: samples.map(list => list.map(r => r.received / 1e6 / r.seconds)), disturbed }
@@ -164,15 +178,22 @@ function laidOutOnce(store: PacketStore): ReturnType<typeof laidOut> {
 /** What is kept of a run: not its memory, which with the state of every worker may be a gigabyte. */
 type Sample = Pick<RunResult, 'received' | 'seconds' | 'workers' | 'sequencerMilliseconds'>
 
+interface RunnerOptions {
+  /** Each worker alone, as if it had a core. */
+  readonly virtual?: boolean
+  /** Times virtual workers; elsewhere the whole, which must be on this thread. */
+  readonly clock?: WorkClock
+  readonly passes?: number
+}
+
 function runner(
   { artifact, rules, settings }: Subject,
   store: PacketStore,
   way: Way,
-  clock?: WorkClock,
+  { virtual: alone = false, clock, passes = 1 }: RunnerOptions,
 ): () => Promise<Sample> {
   const { strategy, workers, lossRate = 0 } = way
   const loss = lossRate > 0 ? randomLoss(1, lossRate) : undefined
-  const alone = clock !== undefined
   const values = way.settings ?? settings
   const planned = plan(artifact, {
     strategy,
@@ -183,11 +204,13 @@ function runner(
     ...(loss && { loss }),
   })
   if ('error' in planned) throw new Error(planned.error)
+  const open = laidOutOnce(store)(passes)
+  const whole = !alone && clock ? timed(open, clock) : undefined
   const input = {
-    open: laidOutOnce(store),
+    open: whole?.open ?? open,
     epoch,
     ...(loss && { loss }),
-    ...(clock && { clock }),
+    ...(alone && clock && { clock }),
   }
   return async () => {
     const {
@@ -196,6 +219,31 @@ function runner(
       workers: busy,
       sequencerMilliseconds,
     } = await start(artifact, planned, strategy, input, rules)
-    return { received, seconds, workers: busy, sequencerMilliseconds }
+    return { received, seconds: whole?.seconds() ?? seconds, workers: busy, sequencerMilliseconds }
   }
 }
+
+/** A source that knows how long the clock ran from its first packets to its end, which is that of the run. */
+function timed(open: Open, clock: WorkClock): { readonly open: Open; readonly seconds: () => number } {
+  let [began, ended] = [NaN, NaN]
+  return {
+    seconds: () => (ended - began - clock.cost) / 1e3,
+    open: memory => {
+      const source = open(memory)
+      began = NaN
+      return {
+        ...source,
+        read: slab => {
+          if (Number.isNaN(began)) began = clock.now()
+          return source.read(slab)
+        },
+        close: () => {
+          ended = clock.now()
+          source.close()
+        },
+      }
+    },
+  }
+}
+
+type Open = (memory: WebAssembly.Memory) => Source

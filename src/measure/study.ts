@@ -73,9 +73,12 @@ function measurable({ artifact }: Subject, only?: readonly string[]): Strategy[]
   return all.filter(s => only === undefined || only.includes(s.name))
 }
 
-/** Numbers of workers that threads are measured with: the thread that reads and sequences needs a CPU too. */
+/**
+ * Numbers of workers that are measured: one takes turns with reading and sequencing on one thread; more have threads of their own
+ * and need a CPU each beside that of the thread that reads and sequences.
+ */
 export const threadedWorkers = (workers: readonly number[], cpus = availableParallelism()): number[] =>
-  workers.filter(n => n < cpus)
+  workers.filter(n => n === 1 || n < cpus)
 
 /** Runs a study. */
 export async function study(
@@ -112,7 +115,7 @@ export async function study(
           workers: way.workers,
           kind,
           sequencer,
-          clock: kind === 'projected' ? clock.kind : 'wall clock',
+          clock: kind === 'projected' || way.workers === 1 ? clock.kind : 'wall clock',
         },
         environment,
         samples,

@@ -140,7 +140,7 @@ function textOf(
     const left = workers.filter(n => !counts.includes(n))
     const columns = [{ title: 'workers', right: true }, ...threads.map(title => ({ title, right: true }))]
     blocks.push(
-      `${program}, ${trace}, measured on threads, reading from memory included:\n${grid(columns, rows)}\n${left.length > 0 ? `${left.join(', ')} workers need ${left.map(n => n + 1).join(', ')} CPUs, one to sequence: not measured here\n` : ''}`,
+      `${program}, ${trace}, measured, reading from memory and sequencing included:\n${grid(columns, rows)}\n${left.length > 0 ? `${left.join(', ')} workers need ${left.map(n => n + 1).join(', ')} CPUs, one to sequence: not measured here\n` : ''}`,
     )
   }
   if (model) {
