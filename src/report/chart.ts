@@ -16,7 +16,7 @@ export interface Point {
 }
 
 export interface Series {
-  /** Written at the end of its line. */
+  /** Written at an end of its line; nothing if empty. */
   readonly label: string
   /** Decides colour and mark; the label's if absent. */
   readonly colour?: string
@@ -31,6 +31,8 @@ export interface Axis {
   readonly ticks?: readonly number[]
   readonly least?: number
   readonly most?: number
+  /** What the positions 0, 1, … stand for, in place of numbers. A second line begins at ` (`. */
+  readonly names?: readonly string[]
 }
 
 export interface Chart {
@@ -38,6 +40,8 @@ export interface Chart {
   readonly x: Axis
   readonly y: Axis
   readonly series: readonly Series[]
+  /** The end of a line where its name stands: 'last', at the right of the chart, if absent. */
+  readonly named?: 'first' | 'last'
 }
 
 /**

@@ -52,7 +52,15 @@ export function csvOf({ charts, table }: Figure): string {
   for (const chart of charts)
     for (const { label, colour, kind, points } of chart.series)
       for (const { x, y, low, high } of points)
-        rows.push([chart.title, label || (colour ?? ''), kind, x, y, low ?? '', high ?? ''])
+        rows.push([
+          chart.title,
+          label || (colour ?? ''),
+          kind,
+          chart.x.names?.[x] ?? x,
+          y,
+          low ?? '',
+          high ?? '',
+        ])
   if (table) rows.push(table.columns, ...table.rows)
   return rows.map(row => `${row.map(cell).join(',')}\n`).join('')
 }

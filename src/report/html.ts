@@ -37,6 +37,7 @@ export function reportHtml(report: Report): string {
   const [rows, unstable, disturbed] = (['rows', 'unstable', 'disturbed'] as const).map(what =>
     figures.reduce((sum, figure) => sum + stabilityOf(figure)[what], 0),
   )
+  const single = figures.flatMap(f => f.records).filter(r => r.samples.length === 1).length
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
@@ -44,6 +45,7 @@ export function reportHtml(report: Report): string {
     '<h1>State-Compute Replication: the paper’s figures on this machine</h1>',
     `<pre>${escape(formatEnvironment(environment))}\n${escape(report.command)}\n${report.settings.map(escape).join('\n')}</pre>`,
     `<p>${rows} points have samples; ${unstable} of them (${percent(unstable, rows)}) are unstable, their interquartile range above 5 % of the median. ` +
+      (single > 0 ? `${single} have one sample, so that nothing is known of their spread. ` : '') +
       `${disturbed} repetitions were disturbed by other processes and could not be replaced by quiet ones.</p>`,
     '<p>Solid lines with filled marks are <b>measured</b> on this machine’s cores. Dashed lines with hollow marks are <b>projected</b>: ' +
       `each worker’s stream was run alone and its ${escape(report.clock)} taken, as if it had a core of its own; contention between cores is not in it. ` +

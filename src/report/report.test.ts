@@ -46,6 +46,24 @@ test('text is escaped, labels do not overlap and stay inside', () => {
   assert.ok(sorted[0] > 0 && sorted[7] < 320)
 })
 
+test('where lines run together at their ends, names stand at their beginnings', () => {
+  const svg = drawChart({ ...chart([line('model', 'one', 3)]), named: 'first' })
+  const place = Number(/text-anchor="end" x="([\d.]+)" y="[\d.]+" fill="#[\da-f]+">one</.exec(svg)?.[1])
+  const first = Number(/d="M([\d.]+) [\d.]+L[\d.]+ [\d.]+L/.exec(svg)?.[1])
+  assert.ok(place > 0 && place < first, `${place} ${first}`)
+})
+
+test('an axis of names has a place for each, in the picture and in the numbers', () => {
+  const x = { label: '', names: ['SCR (replicated)', 'shared'] }
+  const series = x.names.map((_, k) => ({ ...line('measured', '', 3), points: [{ x: k, y: 2 }] }))
+  const named = { ...chart(series), x }
+  const svg = drawChart(named)
+  assert.match(svg, />SCR<tspan [^>]+>\(replicated\)<\/tspan>/)
+  const places = [...svg.matchAll(/d="M([\d.]+) \d+v5"/g)].map(m => Number(m[1]))
+  assert.ok(places.length === 2 && places[1] - places[0] > 100, places.join())
+  assert.match(csvOf({ ...figure, charts: [named] }), /^a < b & c,replicated,measured,shared,2,,$/m)
+})
+
 test('scales hold all values and mark round numbers', () => {
   const linear = scaleOf({ label: '' }, [3, 47])
   assert.deepEqual(linear.ticks, [0, 10, 20, 30, 40])

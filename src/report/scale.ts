@@ -10,6 +10,10 @@ export interface Scale {
 
 /** A scale that holds all values. */
 export function scaleOf(axis: Axis, values: readonly number[]): Scale {
+  if (axis.names) {
+    const { length } = axis.names
+    return { place: index => (index + 0.5) / length, ticks: Array.from({ length }, (_, k) => k) }
+  }
   const finite = values.filter(Number.isFinite)
   return axis.scale === 'log' ? logarithmic(axis, finite) : linear(axis, finite)
 }

@@ -1,7 +1,7 @@
 /**
  * Draws a chart as SVG: no scripts, no fonts to fetch, readable in grey.
  *
- * Series are labelled at the end of their lines; labels that would overlap are moved apart and tied to their line by a
+ * Series are labelled at an end of their lines; labels that would overlap are moved apart and tied to their line by a
  * thin one. Error bars run from the lowest to the highest sample.
  */
 
@@ -9,7 +9,9 @@ import { styleAt, styles } from './chart.js'
 import type { Chart, Mark, Point, Series } from './chart.js'
 import { scaleOf, tickText } from './scale.js'
 
-const margin = { top: 34, right: 152, bottom: 46, left: 58 }
+const sides = { top: 34, bottom: 46, left: 64 }
+/** At the right: for names of lines, and without any. */
+const [named, unnamed] = [152, 20]
 const labelHeight = 15
 
 export interface Size {
@@ -28,6 +30,9 @@ export function drawChart(chart: Chart, { width, height }: Size = { width: 490, 
     chart.y,
     points.flatMap(p => [p.y, p.high ?? p.y, p.low ?? p.y]),
   )
+  const atFirst = chart.named === 'first'
+  const toName = !atFirst && chart.series.some(s => s.label !== '')
+  const margin = { ...sides, right: toName ? named : unnamed }
   const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom }
   const x = (value: number): number => margin.left + xs.place(value) * inner.width
   const y = (value: number): number => margin.top + (1 - ys.place(value)) * inner.height
@@ -38,7 +43,7 @@ export function drawChart(chart: Chart, { width, height }: Size = { width: 490, 
       `font-family="Helvetica, Arial, 'Liberation Sans', sans-serif" font-size="12" role="img">`,
     `<title>${escape(chart.title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    `<text x="${margin.left}" y="20" font-size="13" font-weight="bold">${escape(chart.title)}</text>`,
+    `<text x="8" y="20" font-size="13" font-weight="bold">${escape(chart.title)}</text>`,
     ...ys.ticks.map(
       tick =>
         `<path d="M${margin.left} ${fix(y(tick))}H${right}" stroke="#e3e3e3"/>` +
@@ -47,17 +52,24 @@ export function drawChart(chart: Chart, { width, height }: Size = { width: 490, 
     ...xs.ticks.map(
       tick =>
         `<path d="M${fix(x(tick))} ${bottom}v5" stroke="#333"/>` +
-        `<text x="${fix(x(tick))}" y="${bottom + 18}" text-anchor="middle" fill="#333">${tickText(tick)}</text>`,
+        tickLabel(chart.x.names?.[tick] ?? tickText(tick), fix(x(tick)), bottom + 18),
     ),
     `<path d="M${margin.left} ${margin.top}V${bottom}H${right}" fill="none" stroke="#333"/>`,
     `<text x="${margin.left + inner.width / 2}" y="${height - 8}" text-anchor="middle">${escape(chart.x.label)}</text>`,
-    `<text transform="translate(14 ${margin.top + inner.height / 2}) rotate(-90)" text-anchor="middle">${escape(chart.y.label)}</text>`,
+    `<text transform="translate(13 ${margin.top + inner.height / 2}) rotate(-90)" text-anchor="middle">${escape(chart.y.label)}</text>`,
   ]
   const drawn = chart.series.map((series, index) => ({ series, style: styleOf(series, index) }))
   for (const { series, style } of drawn) parts.push(drawSeries(series, style, x, y))
-  parts.push(...drawLabels(drawn, x, y, right, bottom))
+  parts.push(...drawLabels(drawn, x, y, atFirst ? undefined : right, bottom))
   parts.push('</svg>')
   return parts.join('\n')
+}
+
+/** A tick's text; of a name with something in parentheses, these below. */
+function tickLabel(text: string, x: string, y: number): string {
+  const [first, second] = text.split(/ (?=\()/)
+  const below = second === undefined ? '' : `<tspan x="${x}" dy="14">${escape(second)}</tspan>`
+  return `<text x="${x}" y="${y}" text-anchor="middle" fill="#333">${escape(first)}${below}</text>`
 }
 
 type Style = ReturnType<typeof styleAt>
@@ -107,17 +119,18 @@ function drawMark(mark: Mark, cx: number, cy: number, colour: string, filled: bo
   return `<path d="${shapes[mark]}" ${look}/>`
 }
 
-/** Names at the line ends, moved apart from top to bottom. */
+/** Names at the last points, right of the chart, or left of the first points; moved apart from top to bottom. */
 function drawLabels(
   drawn: readonly { readonly series: Series; readonly style: Style }[],
   x: Place,
   y: Place,
-  right: number,
+  right: number | undefined,
   bottom: number,
 ): string[] {
   const ends = drawn
     .flatMap(({ series, style }) => {
-      const end = series.points.findLast(p => Number.isFinite(p.y))
+      const shown = series.points.filter(p => Number.isFinite(p.y))
+      const end = right === undefined ? shown[0] : shown.at(-1)
       if (end === undefined || series.label === '') return []
       return [{ text: series.label, colour: style.colour, from: x(end.x), at: y(end.y), place: y(end.y) }]
     })
@@ -128,11 +141,14 @@ function drawLabels(
     const limit = i === ends.length - 1 ? bottom : ends[i + 1].place - labelHeight
     ends[i].place = Math.min(ends[i].place, limit)
   }
-  return ends.map(
-    ({ text, colour, from, at, place }) =>
-      `<path d="M${fix(from + 5)} ${fix(at)}L${right + 6} ${fix(place)}" stroke="${colour}" stroke-width="0.6" fill="none"/>` +
-      `<text x="${right + 9}" y="${fix(place + 4)}" fill="${colour}">${escape(text)}</text>`,
-  )
+  return ends.map(({ text, colour, from, at, place }) => {
+    const [start, end, side] =
+      right === undefined ? [from - 5, from - 17, 'end'] : [from + 5, right + 6, 'start']
+    return (
+      `<path d="M${fix(start)} ${fix(at)}L${fix(end)} ${fix(place)}" stroke="${colour}" stroke-width="0.6" fill="none"/>` +
+      `<text text-anchor="${side}" x="${fix(end + (side === 'end' ? -3 : 3))}" y="${fix(place + 4)}" fill="${colour}">${escape(text)}</text>`
+    )
+  })
 }
 
 const fix = (n: number): string => n.toFixed(1)

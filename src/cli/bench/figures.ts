@@ -135,6 +135,10 @@ async function make(flags: Flags, io: Io): Promise<number> {
   const command = [
     'hairpin bench figures',
     ...(isSet(flags, 'quick') ? ['--quick'] : []),
+    ...effortFlags.flatMap(name => {
+      const value = text(flags, name)
+      return value === undefined ? [] : [`--${name} ${value}`]
+    }),
     ...chosen.map(n => `--only ${n}`),
   ].join(' ')
   parts.clear()
@@ -154,7 +158,11 @@ async function make(flags: Flags, io: Io): Promise<number> {
     }),
   )
   if (isSet(flags, 'json')) io.out(`${JSON.stringify(jsonOf(report, seconds, made))}\n`)
-  else io.out(`${report}, made in ${seconds.toFixed(0)} s; SVG and CSV of each figure beside it\n`)
+  else {
+    const unstable = [...records.values()].filter(r => r.unstable).length
+    const steady = records.size > 0 ? `${unstable} of ${records.size} records are unstable\n` : ''
+    io.out(`${steady}${report}, made in ${seconds.toFixed(0)} s; SVG and CSV of each figure beside it\n`)
+  }
   return exit.ok
 }
 

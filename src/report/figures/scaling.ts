@@ -18,19 +18,29 @@ function chart(title: string, series: readonly Series[], workers: readonly numbe
 const projectedChart = (study: Study, workers: readonly number[]): Chart =>
   chart(`${study.program}, ${study.trace}: projected`, projectedSeries(study), workers)
 
-/** As many workers as leave a CPU for the thread that reads and sequences: more would show how the kernel slices time. */
-function measuredChart(study: Study, cpus: number): Chart {
-  const most = Math.max(1, cpus - 1)
-  return chart(
-    `${study.program}, ${study.trace}: measured threads (${most + 1} workers need ${most + 2} CPUs)`,
-    measuredSeries(study),
-    Array.from({ length: most }, (_, i) => i + 1),
-  )
+/** Where only one worker can be measured there are no lines, and each strategy has a place of its own. */
+function measuredChart(study: Study): Chart {
+  const series = measuredSeries(study)
+  const counts = [...new Set(series.flatMap(s => s.points.map(p => p.x)))].toSorted((a, b) => a - b)
+  const title = `${study.program}, ${study.trace}: `
+  if (counts.length > 1) return chart(`${title}measured`, series, counts)
+  return {
+    title: `${title}one worker, measured`,
+    x: { label: '', names: series.map(s => (s.colour === 'single' ? 'no strategy' : s.label)) },
+    y,
+    series: series.map(s => ({
+      ...s,
+      label: '',
+      points: s.points.map(p => ({ ...p, x: series.indexOf(s) })),
+    })),
+  }
 }
 
-const kindsNote =
+const kindsNote = (cpus: number): string =>
   'Projected: no sequencer in it, as if hardware did its work (the black line has the software sequencer); contention between cores is not in it. ' +
-  'Measured: threads on the cores that this machine has, reading from memory and sequencing included, by a thread of its own: n workers need n + 1 CPUs.'
+  'Measured: reading from memory and sequencing included, a million packets by several passes over the trace. One worker takes turns with them on one thread, timed by its processor time; ' +
+  'more have a thread each beside that of the sequencer, timed by the wall clock, so that n of them need n + 1 CPUs' +
+  (cpus < 3 ? `, and this machine has ${cpus}.` : '.')
 
 const growth = (study: Study, strategy: string): Growth | undefined =>
   growthOf(curve(study, strategy, 'projected', 'hardware'))
@@ -117,8 +127,8 @@ export async function figure1(bench: Workbench): Promise<Figure> {
   return {
     id: 'figure-1',
     title: 'Figure 1: one TCP connection through a connection tracker',
-    caption: kindsNote,
-    charts: [projectedChart(study, workers), measuredChart(study, cpus)],
+    caption: kindsNote(cpus),
+    charts: [projectedChart(study, workers), measuredChart(study)],
     claims: [
       replicationClaim('Replication scales one connection linearly with cores (figure 1).', [study], d),
       elephantClaim('Sharding cannot use more than one core for one connection (section 2).', [study]),
@@ -140,8 +150,8 @@ export async function figure6(bench: Workbench): Promise<Figure> {
   return {
     id: 'figure-6',
     title: 'Figure 6: four programs on a data centre’s and a backbone’s traffic',
-    caption: kindsNote,
-    charts: [...studies.map(s => projectedChart(s, workers)), ...studies.map(s => measuredChart(s, cpus))],
+    caption: kindsNote(cpus),
+    charts: [...studies.map(s => projectedChart(s, workers)), ...studies.map(measuredChart)],
     claims: [
       replicationClaim(
         'Replication alone rises monotonically for every program and trace, linearly (section 4.2).',
@@ -167,8 +177,8 @@ export async function figure7(bench: Workbench): Promise<Figure> {
   return {
     id: 'figure-7',
     title: 'Figure 7: a connection tracker on a hyperscaler’s traffic',
-    caption: kindsNote,
-    charts: [projectedChart(study, workers), measuredChart(study, cpus)],
+    caption: kindsNote(cpus),
+    charts: [projectedChart(study, workers), measuredChart(study)],
     claims: [
       replicationClaim('Replication scales connection tracking linearly (figure 7).', [study], d),
       elephantClaim('Sharding does not (figure 7).', [study]),

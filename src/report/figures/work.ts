@@ -7,7 +7,7 @@ import { replicatedByValue } from '../../strategy/replicated-by-value.js'
 import type { Series } from '../chart.js'
 import { percent } from '../figure.js'
 import type { Figure } from '../figure.js'
-import { shortNames, times } from '../series.js'
+import { pointOf, shortNames, times } from '../series.js'
 import type { Workbench } from '../workbench.js'
 import { notes } from './scaling.js'
 
@@ -150,6 +150,8 @@ export async function figure9(bench: Workbench): Promise<Figure> {
     label: 'ns that a packet’s program takes on one core',
     scale: 'log' as const,
     ticks: [10, 30, 100, 300, 1000],
+    least: 1,
+    most: Math.max(1000, latency(rounds[rounds.length - 1])),
   }
   const most = cores.at(-1)!
   const gain = (n: number): number => of(n, most).summary.median / of(n, 1).summary.median
@@ -166,19 +168,26 @@ export async function figure9(bench: Workbench): Promise<Figure> {
       {
         title: 'packets a second',
         x,
-        y: { label: 'million packets a second' },
-        series: line('projected', (n, workers) => of(n, workers).summary.median),
+        y: { label: 'million packets a second', scale: 'log', most: 1000 },
+        named: 'first',
+        series: cores.map(workers => ({
+          label: label(workers),
+          kind: 'projected',
+          points: rounds.map(n => pointOf(of(n, workers), latency(n))),
+        })),
       },
       {
         title: 'over one core, in memory',
         x,
         y: { label: 'times one core' },
+        named: 'first',
         series: line('projected', (n, workers) => of(n, workers).summary.median / of(n, 1).summary.median),
       },
       {
         title: 'over one core, behind 104 ns of dispatch',
         x,
         y: { label: 'times one core' },
+        named: 'first',
         series: line('model', predicted),
       },
     ],
