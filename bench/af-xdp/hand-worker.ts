@@ -1,6 +1,7 @@
-/** The recipe's worker thread: one loop, spinning briefly and then waiting for the socket, as ours does. */
+/** The recipe's worker thread: one loop, looking for as long as ours does and then waiting for the socket. */
 
 import { workerData } from 'node:worker_threads'
+import { Patience } from '../../src/engine/queue/patience.js'
 import { pinThread } from '../../src/sys/cpus.js'
 import { PollSet } from '../../src/sys/poll.js'
 
@@ -20,9 +21,13 @@ const { handle } = new WebAssembly.Instance(module, { env: { memory } }).exports
 }
 pinThread([cpu])
 const poll = new PollSet([fd])
-for (let idle = 0; Atomics.load(words, 0) === 0;) {
+const patience = new Patience(performance.now())
+while (Atomics.load(words, 0) === 0) {
   const count = handle(block, batch, table)
   words[1] += count
-  if (count > 0) idle = 0
-  else if (++idle > 500) poll.wait(20)
+  if (count > 0) patience.found(count, performance.now())
+  else if (patience.isOver(performance.now())) {
+    poll.wait(20)
+    patience.slept(performance.now())
+  }
 }

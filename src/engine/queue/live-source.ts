@@ -10,6 +10,7 @@ import type { RingLoops } from '../../backend/wasm/rings/module.js'
 import type { Batch, Interface, Source } from '../../device/device.js'
 import type { Slab } from '../../device/slab.js'
 import { PollSet } from '../../sys/poll.js'
+import { Patience } from './patience.js'
 import type { Turn } from './turn.js'
 
 export interface LiveSourceParts {
@@ -26,8 +27,7 @@ export interface LiveSourceParts {
   readonly ending: () => boolean
 }
 
-/** Looks at the rings before a sleep, and milliseconds of one. */
-const spins = 200
+/** Milliseconds of a sleep. */
 const sleep = 5
 /** Milliseconds without a packet after which nothing is on its way any more. */
 const settled = 30
@@ -43,8 +43,8 @@ export class LiveSource implements Source {
   /** Blocks of the sockets whose packets are under way, in order. */
   readonly #open: number[] = []
   #next = 0
-  #idle = 0
   #lastPacket = performance.now()
+  readonly #patience = new Patience(performance.now())
 
   constructor(parts: LiveSourceParts) {
     this.#parts = parts
@@ -64,14 +64,19 @@ export class LiveSource implements Source {
       const count = rings.receive(block, slab.descriptors, Math.min(batch, slab.capacity), now)
       if (count === 0) continue
       this.#open.push(block)
-      this.#idle = 0
       this.#lastPacket = performance.now()
+      this.#patience.found(count, this.#lastPacket)
       const bytes = Number(this.#view.getBigUint64(block + field.receivedBytes, true) - before)
       return { count, bytes, wireBytes: bytes, end: false }
     }
     const ending = this.#parts.ending()
     // While slabs are under way the engine is to collect them first.
-    if (this.#open.length === 0 && !turn.busy && ++this.#idle > spins) this.#poll.wait(sleep)
+    const time = performance.now()
+    if (this.#open.length > 0 || turn.busy) this.#patience.found(0, time)
+    else if (this.#patience.isOver(time)) {
+      this.#poll.wait(sleep)
+      this.#patience.slept(performance.now())
+    }
     const end = ending && this.#open.length === 0 && performance.now() - this.#lastPacket > settled
     return { count: 0, bytes: 0, wireBytes: 0, end }
   }

@@ -22,6 +22,7 @@ import { layoutQueues } from './layout.js'
 import type { QueueLayout } from './layout.js'
 import { parseMatch } from './match.js'
 import { CursorBatch, PacketCursor } from './packet.js'
+import { Patience } from './patience.js'
 import { assignPool, openPool, prepareQueues } from './pool.js'
 import type { Pool } from './pool.js'
 import type { Steering } from './steering.js'
@@ -34,8 +35,6 @@ const slice = 10
 const longestSleep = 100
 /** Milliseconds between two looks at whether the interface is still there. */
 const lookEvery = 500
-/** Looks at the rings before sleeping. */
-const spins = 200
 /** Milliseconds that closing waits for packets on their way out. */
 const lastPackets = 200
 
@@ -151,11 +150,10 @@ class OpenQueue implements Queue {
     const { descriptors, batch, places } = this.#layout
     const { block } = places[0].sockets[0]
     let turned = performance.now()
-    let idle = 0
+    const patience = new Patience(turned)
     while (!this.#closed) {
       const count = this.#rings.receive(block, descriptors[0], batch, 0n)
       if (count > 0) {
-        idle = 0
         this.#batch.length = count
         try {
           yield this.#batch
@@ -167,14 +165,17 @@ class OpenQueue implements Queue {
       }
       this.#rings.reap(this.#layout.lists[0])
       this.#turn.wake()
-      this.#look()
-      if (performance.now() - turned > slice) {
+      const now = performance.now()
+      this.#look(now)
+      if (now - turned > slice) {
         await setImmediate()
         turned = performance.now()
       }
-      if (count > 0 || this.#turn.busy || ++idle < spins) continue
+      if (count > 0 || this.#turn.busy) patience.found(count, now)
+      if (!patience.isOver(now)) continue
       await this.#poll.waitLater(longestSleep)
       turned = performance.now()
+      patience.slept(turned)
     }
   }
 
@@ -231,9 +232,8 @@ class OpenQueue implements Queue {
   #spareTaken = 0
 
   /** Ends the iteration with a reason if the interface has gone. */
-  #look(): void {
+  #look(now: number): void {
     if (this.#gone) throw this.#gone
-    const now = performance.now()
     if (now - this.#looked < lookEvery) return
     this.#looked = now
     const found = inNamespace(this.#home.path, () => findInterface(this.#target.index))

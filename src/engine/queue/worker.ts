@@ -12,6 +12,7 @@ import type { MemoryMap } from '../memory.js'
 import type { StageParts } from '../stage.js'
 import { controlBytes } from './layout.js'
 import type { QueueLayout } from './layout.js'
+import { Patience } from './patience.js'
 import { batchRunner } from './program.js'
 import { Turn } from './turn.js'
 import { workerWord } from './worker-words.js'
@@ -31,8 +32,7 @@ export interface WorkerStart {
   readonly mail: MessagePort
 }
 
-/** Turns without a packet before the thread sleeps, and milliseconds of a sleep. */
-const spins = 500
+/** Milliseconds of a sleep. */
 const longestSleep = 20
 
 function main(start: WorkerStart): void {
@@ -44,7 +44,7 @@ function main(start: WorkerStart): void {
     const turn = new Turn(parts.memory, ringLoops(parts.memory, start.rings), layout, worker, run)
     let polls = new PollSet([])
     let slow = 0
-    let idle = 0
+    const patience = new Patience(performance.now())
     for (;;) {
       if (Atomics.load(words, workerWord.sent) !== Atomics.load(words, workerWord.done)) {
         const message = (receiveMessageOnPort(mail)?.message ?? undefined) as Message | undefined
@@ -61,10 +61,12 @@ function main(start: WorkerStart): void {
       const count = turn.turn(process.hrtime.bigint() - origin)
       Atomics.add(words, workerWord.turns, 1)
       if (slow > 0) Atomics.wait(words, 15, 0, slow)
-      if (count > 0 || turn.busy) idle = 0
-      else if (++idle > spins) {
+      const time = performance.now()
+      if (count > 0 || turn.busy) patience.found(count, time)
+      else if (patience.isOver(time)) {
         words[workerWord.failures] = turn.failures
         polls.wait(longestSleep)
+        patience.slept(performance.now())
       }
     }
     turn.turn(process.hrtime.bigint() - origin)
