@@ -58,6 +58,32 @@ class Straightening {
     return made
   }
 
+  /** a < b | (a = b & c < d) compares pairs: (a, c) with (b, d), as one number each if they fit into one below its sign. */
+  private inOrder(
+    first: Instr,
+    rest: Instr,
+  ): { pairs: [Instr, Instr][]; by: bigint; strict: boolean } | undefined {
+    if (first.op !== 'ltu' || rest.op !== 'and') return undefined
+    const [a, b] = first.args
+    for (const [same, last] of [rest.args, rest.args.toReversed()]) {
+      if (same.op !== 'eq' || (last.op !== 'ltu' && last.op !== 'leu')) continue
+      const [x, y] = same.args
+      if (!(isSame(x, a) && isSame(y, b)) && !(isSame(x, b) && isSame(y, a))) continue
+      const [c, d] = last.args
+      const by = Math.max(widthOf(c), widthOf(d))
+      if (by + Math.max(widthOf(a), widthOf(b)) > 63) continue
+      return {
+        pairs: [
+          [a, c],
+          [b, d],
+        ],
+        by: BigInt(by),
+        strict: last.op === 'ltu',
+      }
+    }
+    return undefined
+  }
+
   private emit(op: string, type: Type, ...args: Instr[]): Instr {
     const key = `${op} ${type} ${args.map(a => a.id).join(' ')}`
     const known = this.known.get(key)
@@ -82,16 +108,25 @@ class Straightening {
     return x.type === 'i64' ? x : this.emit('zext', 'i64', x)
   }
 
-  /** The select's value without a choice: b ^ ((a ^ b) & mask). */
+  /** The select's value without a choice: b ^ ((a ^ b) & mask), or with the opposite condition's mask if that is cheaper. */
   private mask(i: Instr): void {
     const [c, a, b] = i.args
-    const all = this.emit('sub', 'i64', this.constant(0n), this.bit(c))
+    const bit = this.bit(c)
+    const [flag, other] = bit.op === 'xor' && isOne(bit.args[1]) ? [bit.args[0], a] : [bit, b]
     const [low, high] = a.id < b.id ? [a, b] : [b, a]
     const difference = this.emit('xor', 'i64', this.wide(low), this.wide(high))
-    const change = this.emit('and', 'i64', difference, all)
-    const value = [this.wide(b), change]
+    const change = this.emit('and', 'i64', difference, this.spread(flag))
+    const value = [this.wide(other), change]
     if (i.type === 'i64') Object.assign(i, { op: 'xor', args: value })
     else Object.assign(i, { op: 'trunc', args: [this.emit('xor', 'i64', ...value)] })
+  }
+
+  /** 0 as it is, 1 as ones everywhere: of a sign bit by one shift. */
+  private spread(bit: Instr): Instr {
+    const [x, by] = bit.args
+    if (bit.op === 'shru' && by.op === 'const' && by.attrs.value === 63n)
+      return this.emit('shrs', 'i64', x, by)
+    return this.emit('sub', 'i64', this.constant(0n), bit)
   }
 
   /** A truth value as a number, 0 or 1, of 64 bits. */
@@ -112,6 +147,18 @@ class Straightening {
     const same = (): Instr => {
       const difference = isZero(y) ? this.wide(x) : this.emit('xor', 'i64', this.wide(x), this.wide(y))
       return sign(this.emit('sub', 'i64', difference, this.constant(1n)))
+    }
+    const order = c.op === 'or' ? this.inOrder(x, y) : undefined
+    if (order) {
+      const [p, q] = order.pairs.map(([high, low]) =>
+        this.emit(
+          'or',
+          'i64',
+          this.emit('shl', 'i64', this.wide(high), this.constant(order.by)),
+          this.wide(low),
+        ),
+      )
+      return order.strict ? below(p, q) : not(below(q, p))
     }
     switch (c.op) {
       case 'and':
@@ -139,6 +186,15 @@ class Straightening {
     }
   }
 }
+
+/** Bits that a value has at most, as far as its operation says. */
+function widthOf({ op, type, attrs }: Instr): number {
+  if (op === 'bswap16') return 16
+  return op === 'item.load' ? Math.min(8 * Number(attrs.width), bitsOf(type)) : bitsOf(type)
+}
+
+/** Whether two values are equal exactly if two others are: they are the same, or the same bytes the other way round. */
+const isSame = (x: Instr, y: Instr): boolean => x === y || (y.op.startsWith('bswap') && y.args[0] === x)
 
 const isZero = (i: Instr): boolean => i.op === 'const' && i.attrs.value === 0n
 const isOne = (i: Instr): boolean => i.op === 'const' && i.attrs.value === 1n

@@ -150,21 +150,55 @@ function sameChoice(c: Instr, x: Instr, y: Instr, s: Site): Instr | undefined {
   return undefined
 }
 
-/** A part that is known to be true here does not matter; one that is false decides. */
+/** A part that is known to be true here does not matter; one that is false decides; a & (a & b) and a & (a | b) are less. */
 function conjunction(x: Instr, y: Instr, s: Site): Instr | undefined {
+  const less = absorbed(x, y, 'or', 'and')
+  if (less) return less
   if (s.range(y).lo === 1n) return x
   if (s.range(x).lo === 1n) return y
   return [x, y].some(a => s.range(a).hi === 0n) ? s.const('i1', 0n) : undefined
 }
 
 function disjunction(x: Instr, y: Instr, s: Site): Instr | undefined {
+  const less = absorbed(x, y, 'and', 'or')
+  if (less) return less
   if (s.range(y).hi === 0n) return x
   if (s.range(x).hi === 0n) return y
   return [x, y].some(a => s.range(a).lo === 1n) ? s.const('i1', 1n) : undefined
 }
 
+/** x where y is (x outer …), and y where it is (x inner …); the same the other way round. */
+function absorbed(x: Instr, y: Instr, outer: string, inner: string): Instr | undefined {
+  for (const [a, b] of [
+    [x, y],
+    [y, x],
+  ]) {
+    if (a === b) continue
+    if (isPart(a, b, outer)) return a
+    if (isPart(a, b, inner)) return b
+  }
+  return undefined
+}
+
+/** Whether `whole` is a conjunction or disjunction, of a few parts, that `part` is one of. */
+function isPart(part: Instr, whole: Instr, op: string, depth = 3): boolean {
+  if (part === whole) return true
+  return depth > 0 && whole.op === op && whole.args.some(a => isPart(part, a, op, depth - 1))
+}
+
+/** The part of a conjunction that says that `c` is not so. */
+function denial(x: Instr, c: Instr, depth = 3): Instr | undefined {
+  if (x.op === 'not' && x.args[0] === c) return x
+  if (depth === 0 || x.op !== 'and') return undefined
+  return denial(x.args[0], c, depth - 1) ?? denial(x.args[1], c, depth - 1)
+}
+
 /** c ? x : y on truth values. */
 function truthSelect(c: Instr, x: Instr, y: Instr, s: Site): Instr | undefined {
+  if (isPart(c, x, 'or')) return s.make('or', [c, y])
+  if (isPart(c, y, 'and')) return s.make('and', [c, x])
+  const denied = denial(x, c)
+  if (denied) return s.make('and', [denied, y])
   if (isConst(x, 1n)) return isConst(y, 0n) ? c : s.make('or', [c, y])
   if (isConst(y, 0n)) return s.make('and', [c, x])
   if (isConst(x, 0n)) return s.make('and', [s.make('not', [c]), y])
