@@ -13,6 +13,7 @@ import { fold } from './fold.js'
 import { foldKnownPhis } from './known-phis.js'
 import { isLengthCheck, mergeLengthChecks } from './length-checks.js'
 import { narrow } from './narrow.js'
+import { ownConditions } from './own-conditions.js'
 import type { Facts, Pass } from './pass.js'
 import { swapPhis } from './phi-swaps.js'
 import { formSelects } from './select.js'
@@ -40,6 +41,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   'length-checks': mergeLengthChecks,
   'length-threads': func => threadWhere(func, isLengthCheck),
   narrow,
+  'own-conditions': ownConditions,
   sink,
   split: func => {
     // What is known where ways meet is no reason to keep a condition as a number.

@@ -16,7 +16,9 @@ import type { Block, Func, Instr } from '../ir/types.js'
 import { branchless } from './branchless.js'
 import { cse } from './cse.js'
 import { dce } from './dce.js'
+import { ownConditions } from './own-conditions.js'
 import { sink } from './sink.js'
+import { split } from './split.js'
 
 /** Whether a word of a state object never changes: `offset` counts from the object's start. */
 export type IsConstant = (object: string, offset: number) => boolean
@@ -51,6 +53,9 @@ export function splitAdvance(advance: Func, itemBytes: number, isConstant: IsCon
   sink(late)
   readWhereUsed(late, isConstant)
   cse(late)
+  dce(late)
+  ownConditions(late)
+  split(late)
   dce(late)
   return { ...early, late, noteAt, noteBytes: end - noteAt }
 }

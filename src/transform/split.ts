@@ -31,7 +31,7 @@ export function split(func: Func): boolean {
     if (t.op !== 'branch' || !isJoint(t.cond) || t.targets[0] === t.targets[1]) continue
     if (uses.count(t.cond) !== 1) continue
     gone.add(t.cond)
-    work.push(splitBranch(func, block))
+    work.push(...(isChoice(t.cond) ? splitChoice(func, block) : [splitBranch(func, block)]))
     work.push(out.pop()!)
   }
   func.blocks = out
@@ -39,7 +39,36 @@ export function split(func: Func): boolean {
   return gone.size > 0
 }
 
-const isJoint = (i: Instr): boolean => i.type === 'i1' && (i.op === 'and' || i.op === 'or')
+const isJoint = ({ op, type, args: [a] }: Instr): boolean =>
+  type === 'i1' &&
+  (op === 'and' || op === 'or' || op === 'select' || ((op === 'eq' || op === 'ne') && a.type === 'i1'))
+
+/** Whether the first part does not decide by itself, but which of two others does. */
+const isChoice = ({ op }: Instr): boolean => op !== 'and' && op !== 'or'
+
+/** The block's branch tests the first part; two new blocks, which are returned, the part that then decides. */
+function splitChoice(func: Func, block: Block): Block[] {
+  const t = block.term
+  if (t.op !== 'branch') throw new Error('no branch')
+  const { op, args } = t.cond
+  const isSelect = op === 'select'
+  const parts = isSelect ? [args[1], args[2]] : [args[1], args[1]]
+  /** Whether the targets change places: of a = b where a is false, and of a != b where it is true. */
+  const turned = isSelect ? [false, false] : op === 'eq' ? [false, true] : [true, false]
+  const targets = [...t.targets] as [Block, Block]
+  const edges = targets.map((to, k) => ({ to, at: predIndex(block, k) }))
+  const next = parts.map((cond, k): Block => {
+    const [yes, no] = turned[k] ? [targets[1], targets[0]] : targets
+    return { id: func.nextId++, instrs: [], term: { ...t, cond, targets: [yes, no] }, preds: [block] }
+  })
+  for (const { to, at } of edges) {
+    to.preds[at] = next[0]
+    to.preds.push(next[1])
+    for (const phi of phisOf(to)) phi.args.push(phi.args[at])
+  }
+  block.term = { ...t, cond: args[0], targets: [next[0], next[1]] }
+  return next.toReversed()
+}
 
 /** The block's branch tests the first part; a new block, which is returned, tests the second. */
 function splitBranch(func: Func, block: Block): Block {
