@@ -8,12 +8,15 @@ import { affinities, coalesce } from './coalesce.js'
 import { frequencies } from './frequency.js'
 import { interference } from './liveness.js'
 import type { Interference } from './liveness.js'
-import type { Machine, Value } from './machine.js'
+import { isValue } from './machine.js'
+import type { Machine, Source, Value } from './machine.js'
 import { slotsOf } from './slots.js'
 
 export type Location = { readonly register: Register } | { readonly slot: number }
 
 export interface Allocation {
+  /** Where a value is read from each time it is used, if neither register nor slot holds it. */
+  readonly again: (value: Value) => Source | undefined
   readonly location: (value: Value) => Location
   /** Slots of 8 bytes in use. */
   readonly slots: number
@@ -39,8 +42,11 @@ export function allocate(machine: Machine): Allocation {
   const { registers, spilled: classes } = better ? together : plain
   const leader = better ? joined.leader : (v: Value): Value => v
   const spilled = new Set(graph.values.filter(v => classes.has(leader(v))))
-  const slots = slotsOf(graph, spilled, pairs)
+  const moved = movedIn(machine)
+  const again = new Set([...spilled].filter(v => v.again && !moved.has(v)))
+  const slots = slotsOf(graph, new Set([...spilled].filter(v => !again.has(v))), pairs)
   return {
+    again: v => (again.has(v) ? v.again : undefined),
     location: v => {
       const register = registers.get(leader(v))
       if (register !== undefined) return { register }
@@ -51,6 +57,16 @@ export function allocate(machine: Machine): Allocation {
     slots: Math.max(0, ...[...slots.values()].map(s => s + 1)),
     spilled: [...new Set([...spilled].flatMap(v => (v.name === undefined ? [] : [v.name])))],
   }
+}
+
+/** Values that are copied to a place, between blocks or for a call. */
+function movedIn({ blocks }: Machine): ReadonlySet<Value> {
+  const moved = new Set<Value>()
+  for (const { phis, steps } of blocks) {
+    for (const { args } of phis) for (const a of args) if (isValue(a)) moved.add(a)
+    for (const { call, uses } of steps) if (call) for (const u of uses) moved.add(u)
+  }
+  return moved
 }
 
 interface Colouring {

@@ -9,7 +9,8 @@ import type { Allocation, Location } from './allocate.js'
 import { constant } from './constant.js'
 import { layOut } from './layout.js'
 import { isValue } from './machine.js'
-import type { Block, Machine, Operand, Out, Value } from './machine.js'
+import { sizeOf } from './memory.js'
+import type { Block, Machine, Operand, Out, Source, Value } from './machine.js'
 import { parallel, slotOffset } from './moves.js'
 import { classes, jumps, modes } from './opcodes.js'
 import { registerArguments } from './select.js'
@@ -70,11 +71,21 @@ class Emission implements Out {
       this.push(...constant(scratch, operand))
       return scratch
     }
+    const again = this.allocation.again(operand)
+    if (again) return this.readAgain(operand, again, scratch)
     const place = this.allocation.location(operand)
     if ('register' in place) return place.register
     if (this.held.get(scratch) === place.slot) return scratch
     this.push(ldx.dw(scratch, fp, slotOffset(place.slot)))
     this.held.set(scratch, place.slot)
+    return scratch
+  }
+
+  /** What is read so has no slot: a negative number stands for it. */
+  private readAgain({ id }: Value, { pointer, off, width }: Source, scratch: Register): Register {
+    if (this.held.get(scratch) === -1 - id) return scratch
+    this.push(ldx[sizeOf(width)](scratch, this.read(pointer, scratch), off))
+    this.held.set(scratch, -1 - id)
     return scratch
   }
 
@@ -156,6 +167,7 @@ class Emission implements Out {
     this.items.push(labelOf(block))
     this.held.clear()
     for (const s of block.steps) {
+      if (s.dst && this.allocation.again(s.dst)) continue
       this.origin = s.origin
       s.write(this)
     }

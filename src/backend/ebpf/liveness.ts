@@ -47,7 +47,7 @@ export function interference(machine: Machine, often: ReadonlyMap<Block, number>
     const live = new Set(liveOut.get(block))
     const defined: Value[] = []
     for (const v of endUses(block)) {
-      live.add(v)
+      need(v, live)
       weigh(v, block)
     }
     for (const s of block.steps.toReversed()) {
@@ -56,11 +56,13 @@ export function interference(machine: Machine, often: ReadonlyMap<Block, number>
         live.delete(s.dst)
         together(s.dst, live)
         of(s.dst)
-        weigh(s.dst, block)
+        if (!s.dst.again) weigh(s.dst, block)
+        // What is read again is read while the result may be there already.
+        for (const { again } of s.uses) if (again) together(s.dst, [again.pointer])
       }
       if (s.call) for (const l of live) acrossCalls.add(l)
       for (const u of s.uses) {
-        live.add(u)
+        need(u, live)
         weigh(u, block)
       }
     }
@@ -75,6 +77,12 @@ export function interference(machine: Machine, often: ReadonlyMap<Block, number>
     values.push(...results, ...defined.toReversed())
   }
   return { values, neighbours, acrossCalls, weight }
+}
+
+/** A use keeps a value alive, and what it may be read from again. */
+function need(v: Value, live: Set<Value>): void {
+  live.add(v)
+  if (v.again) live.add(v.again.pointer)
 }
 
 function endUses({ end }: Block): readonly Value[] {
@@ -103,10 +111,10 @@ function solve(machine: Machine): ReadonlyMap<Block, ReadonlySet<Value>> {
       // Of the same values behind it, the same are needed before it.
       if (before && out.size === size) continue
       const live = new Set(out)
-      for (const v of endUses(block)) live.add(v)
+      for (const v of endUses(block)) need(v, live)
       for (const s of block.steps.toReversed()) {
         if (s.dst) live.delete(s.dst)
-        for (const u of s.uses) live.add(u)
+        for (const u of s.uses) need(u, live)
       }
       for (const phi of block.phis) live.delete(phi.dst)
       if (before?.size === live.size) continue

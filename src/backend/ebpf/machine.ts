@@ -14,6 +14,15 @@ export interface Value {
   prefer?: Register
   /** A value whose register it would like to have. */
   like?: Value
+  /** Where it is read from, if that holds it for as long as it is needed: no reason to keep it on the stack. */
+  again?: Source
+}
+
+/** Memory that a function only reads. */
+export interface Source {
+  readonly pointer: Value
+  readonly off: number
+  readonly width: number
 }
 
 /** A constant is held as an unsigned 64-bit number. */

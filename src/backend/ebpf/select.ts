@@ -290,6 +290,12 @@ class Selection {
     this.step({ dst, uses: valuesIn(operands), ...(isCall && { call: true }), write: out => write(out, dst) })
   }
 
+  /** Says of a value that what it was read from stays as it is. */
+  private readsAgain(i: Instr, address: Address, width: number): void {
+    const value = this.operand(i)
+    if ('pointer' in address && isValue(value)) value.again = { ...address, width }
+  }
+
   /** What the program needs of its context, while r1 holds it. */
   private entry(order: readonly IrBlock[]): void {
     const all = order.flatMap(b => b.instrs)
@@ -392,9 +398,9 @@ class Selection {
         return this.packetStore(i)
       case 'item.load': {
         const address = itemAddress(this.item, i)
-        return this.define(i, usesOf(address), (out, dst) =>
-          writeLoad(out, dst, Number(i.attrs.width), address),
-        )
+        const width = Number(i.attrs.width)
+        this.define(i, usesOf(address), (out, dst) => writeLoad(out, dst, width, address))
+        return this.readsAgain(i, address, width)
       }
       case 'item.store': {
         const address = itemAddress(this.item, i)
