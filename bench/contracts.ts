@@ -1,7 +1,7 @@
 /**
  * Every contract of every strategy, for every program, on real captures and on synthetic traces:
  * `node dist/bench/contracts.js [--packets n] [--cores 1,2,3,7,14,16] [--loss 0,0.01,0.1]
- * [PROGRAM…]`. Exits 1 if a contract is broken. With --loss, replication over a transport that loses such shares of frames.
+ * [PROGRAM…]`. Exits 1 if a contract is broken. With --loss, all strategies over a transport that loses such shares of frames.
  *
  * The captures are the demo's and, where the development data is there, the three largest real ones; the traces are
  * a uniform, a heavy-tailed and a single-flow one. All of it takes some minutes; npm test runs a part.
@@ -18,7 +18,7 @@ import type { PacketStore } from '../src/engine/packets.js'
 import { randomLoss } from '../src/engine/transport.js'
 import { verify } from '../src/engine/verify.js'
 import { eager } from '../src/strategy/balance.js'
-import { allStrategies, strategyWith } from '../src/strategy/strategies.js'
+import { allStrategies, lossyStrategies } from '../src/strategy/strategies.js'
 import type { Strategy } from '../src/strategy/strategy.js'
 import type { TraceSpecification } from '../src/traffic/specification.js'
 import { bundledProgram, programNames } from '../test/programs.js'
@@ -60,12 +60,10 @@ const stores = [
 console.log(`${stores.length} inputs of up to ${packets} packets, workers ${cores.join(', ')}`)
 
 const rates = values.loss?.split(',').map(Number)
-const recovering = strategyWith('replicated', { recovery: true })!
 
-/** The strategies that suit a program, or under loss the one that recovers. */
+/** The strategies that suit a program; under loss, those that have a contract there. */
 function suitable({ artifact }: BundledProgram): readonly Strategy[] {
-  if (rates) return [recovering]
-  return allStrategies.filter(
+  return (rates ? lossyStrategies : allStrategies).filter(
     s =>
       (!s.steered || artifact.steering) &&
       (!s.replicatesHeavy || artifact.hybrid) &&
@@ -77,7 +75,9 @@ let broken = 0
 let proved = 0
 for (const name of positionals.length ? positionals : programNames) {
   const bundled = bundledProgram(name)
-  const program = rates ? { ...bundled, ...assemble(bundled.program, { recovery: true }) } : bundled
+  const program = rates
+    ? { ...bundled, ...assemble(bundled.program, { recovery: true, hybrid: true }) }
+    : bundled
   const options = { strategies: suitable(bundled), cores, ...(bundled.rules && { rules: bundled.rules }) }
   for (const store of stores)
     for (const rate of rates ?? [undefined]) {
@@ -87,7 +87,7 @@ for (const name of positionals.length ? positionals : programNames) {
         ...loss,
         // Some epochs, and room for what is asked for at the end of one to come in before the next.
         epoch: { packets: Math.min(2_000, Math.ceil(packets / 5)), replay: 0, balance: eager },
-        slabPackets: Math.min(1_024, Math.ceil(packets / 16)),
+        slabPackets: Math.min(rates ? 512 : 1_024, Math.ceil(packets / 16)),
       })
       const wrong = cases.filter(c => c.divergent > 0 || c.skipped !== undefined)
       broken += wrong.length

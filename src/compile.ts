@@ -191,6 +191,9 @@ export function assemble(program: Program<StateObject>, options: CompileOptions 
     counters: program.counters,
     ...(slice && { item: frameLayout(batch, slice.item.bytes) }),
     ...(slice && options.recovery && { recovery: true }),
+    ...(slice &&
+      options.recovery &&
+      options.hybrid && { dealt: frameLayout(batch, slice.item.bytes, 'dealt') }),
     ...(functions.slice &&
       steering &&
       options.hybrid && { hybrid: true, replay: replayShare(functions.slice.advance, functions.main) }),

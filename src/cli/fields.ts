@@ -41,5 +41,5 @@ export async function shardedBy(fields: readonly ShardField[], file: string, io:
       exit.program,
     )
   const { assemble } = await import('../compile.js')
-  return assemble(compiled.program, { fields, hybrid: true })
+  return assemble(compiled.program, { fields, hybrid: true, recovery: true })
 }

@@ -164,6 +164,10 @@ export function strategyOf(name: string): Strategy {
   )
 }
 
+/** Why a strategy takes no --loss. */
+export const lossRefusal = (name: string): string =>
+  `--loss is of strategies replicated, sharded, rebalanced and hybrid, whose workers have queues of their own; ${name} has none`
+
 /** `--loss RATE`: which frames are lost, by the seed of the run; the same whatever the number of workers. */
 export const lossOf = (rate: number, seed: bigint): Loss => randomLoss(Number(seed & 0xffff_ffffn), rate)
 

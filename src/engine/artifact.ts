@@ -34,6 +34,8 @@ export interface Artifact {
   readonly item?: FrameLayout
   /** It can recover lost frames. */
   readonly recovery?: boolean
+  /** The same of hybrid over a transport that loses frames; with `recovery` and `hybrid`. */
+  readonly dealt?: FrameLayout
   /** Its heavy keys can be replicated and the others sharded. */
   readonly hybrid?: boolean
   /** Its state can change hands in the stream of packets (in-band.ts); with `hybrid`. */

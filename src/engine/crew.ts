@@ -145,7 +145,7 @@ export function virtualCrew(
         const pick = draw(open.length)
         const worker = open[pick]
         // A list of indices cannot be split; everything else may stop anywhere.
-        const whole = seed === undefined || strategy.steered === true
+        const whole = seed === undefined || (strategy.steered === true && !strategy.recovery)
         const step = whole ? count : Math.min(count - at[worker], 1 + draw(64))
         const rest = part(slab, at[worker], parts.item?.itemBytes ?? 0)
         const started = clock.now()

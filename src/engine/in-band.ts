@@ -135,6 +135,7 @@ export class InBand {
     this.last = k
     this.word(map.handover + handoverLayout.kept, 0)
     this.word(map.handover + handoverLayout.keptOver, 0)
+    this.newMessage()
     this.layout.objects.forEach((object, n) => {
       if (object.kind === 'table' && object.expire)
         this.word(map.handover + handoverLayout.clocks + 4 * n, clockAt(time, object.expire.unit))
@@ -177,13 +178,23 @@ export class InBand {
       const takes = promoted.length > 0 || to.has(w)
       this.word(at + answerLayout.acts, (from.has(w) ? act.dropMoved : 0) | (takes ? act.takeIn : 0))
     })
+    this.newMessage()
     this.last = k
     return { ...asked, entries }
+  }
+
+  /** Has all workers take the flush of heavy items, or nothing. */
+  ready(flush: boolean): void {
+    for (const at of this.plan.map.answers) this.word(at + answerLayout.acts, flush ? act.flush : 0)
   }
 
   /** Keeps the items of those packets of a slab whose state is about to change hands. */
   keep({ loops, contexts }: Stage, slab: EngineSlab, count: number, seq: bigint): void {
     if (this.asked) loops.keep!(contexts[0], slab.descriptors, count, seq)
+  }
+
+  private newMessage(): void {
+    this.words[(this.plan.map.handover + handoverLayout.request) >>> 2]++
   }
 
   /** A column of the sequencer's block, emptied. */

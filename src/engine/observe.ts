@@ -7,6 +7,7 @@ import type { Artifact } from './artifact.js'
 import { Evidence } from './commit-order.js'
 import { storeSource } from './packets.js'
 import type { PacketStore } from './packets.js'
+import { target } from '../backend/wasm/loops/deal.js'
 import { heavyEntry } from '../backend/wasm/loops/hybrid.js'
 import { keptItems } from './in-band.js'
 import type { Kept } from './in-band.js'
@@ -78,6 +79,13 @@ export async function observe(
         const entries = (list: number): Uint32Array =>
           new Uint32Array(memory.buffer, list + 4, view.getUint32(list, true))
         const before = Number(first - planned.firstSequence)
+        if (strategy.recovery) {
+          for (let i = 0; i < count; i++) {
+            found.worker[before + i] = bytes[slab.effects + i] & target.workerMask
+            found.heavy[before + i] = Number((bytes[slab.effects + i] & target.heavy) !== 0)
+          }
+          return
+        }
         // Where state is asked for, those of the time before are still there, or none.
         if (planned.map.handover && view.getUint32(slab.header + slabHandover, true) !== 0)
           found.kept.set(before, keptItems(view, planned.map.handover, artifact.item!.itemBytes))

@@ -6,6 +6,7 @@
 import type { SharingForm, Strategy } from '../strategy/strategy.js'
 import { leastEntries } from '../backend/wasm/log.js'
 import { frameHeaderBytes, ringBytes } from '../backend/wasm/loops/value.js'
+import type { FrameLayout } from '../backend/wasm/loops/value.js'
 import { evidenceBytes } from '../backend/wasm/memory.js'
 import type { Artifact } from './artifact.js'
 import { canHandOver, handoverBytes } from './in-band.js'
@@ -91,6 +92,12 @@ export interface Plan {
 /** What a packet of a checking run leaves, in bytes: its commit number, or the evidence for one. */
 export const commitBytesOf = (form: SharingForm): number => (form === 'atomics' ? evidenceBytes : 4)
 
+/** The frames that a strategy has of a program, where history is carried at all. */
+export const framesOf = (
+  { item, dealt }: Artifact,
+  { recovery, replicatesHeavy }: Strategy,
+): FrameLayout | undefined => (recovery && replicatesHeavy ? dealt : item)
+
 /** The plan, or why there is none. */
 export function plan(artifact: Artifact, options: RunOptions): Plan | { error: string } {
   const { strategy, cores, virtual = false, seed = 1n } = options
@@ -108,9 +115,9 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     return { error: `${artifact.name} cannot be replicated, its heavy keys neither; hairpin check says why` }
   if (strategy.replicatesHeavy && !artifact.hybrid)
     return { error: `${artifact.name} was compiled without what strategy hybrid needs` }
-  if (strategy.recovery && !artifact.recovery)
+  if (strategy.recovery && !(strategy.replicatesHeavy ? artifact.dealt : artifact.recovery))
     return { error: `${artifact.name} was compiled without loss recovery` }
-  if (options.loss && !strategy.recovery)
+  if (options.loss && !strategy.recovery && !(strategy.steered && !strategy.replicatesHeavy))
     return { error: `strategy ${strategy.name} without loss recovery cannot lose frames` }
   const entries = options.logEntries ?? defaultLogEntries
   if (strategy.recovery && (entries < leastEntries || (entries & (entries - 1)) !== 0))
@@ -130,6 +137,7 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
   if (wrong !== undefined) return { error: wrong }
   const byValue = strategy.history === 'value'
   const crew = virtual ? 'virtual' : cores === 1 ? 'inline' : 'threads'
+  const frames = framesOf(artifact, strategy)
   const withItems = strategy.name === 'replicated' || strategy.replicatesHeavy === true
   const usual = strategy.recovery ? recoverySlabPackets : byValue ? valueSlabPackets : defaultSlabPackets
   const slabPackets = options.slabPackets ?? usual
@@ -150,13 +158,13 @@ export function plan(artifact: Artifact, options: RunOptions): Plan | { error: s
     slabPackets,
     slabDataBytes,
     replicated: withItems,
-    itemStride: withItems ? artifact.item!.itemBytes : 0,
+    itemStride: withItems ? frames!.itemBytes : 0,
     lists: strategy.steered ? cores + Number(strategy.replicatesHeavy === true) : 0,
     locks: strategy.name === 'shared',
     commitBytes: options.checking && strategy.sharing ? commitBytesOf(strategy.sharing) : 0,
     stamps: crew === 'threads',
-    frameHeader: byValue ? frameHeaderBytes(artifact.item!, cores) : 0,
-    ringBytes: byValue ? ringBytes(cores - 1, artifact.item!.itemBytes) : 0,
+    frameHeader: byValue ? frameHeaderBytes(frames!, cores) : 0,
+    ringBytes: byValue ? ringBytes(cores - 1, frames!.itemBytes) : 0,
     logEntries: strategy.recovery ? entries : 0,
     ...(strategy.rebalances && canHandOver(artifact) && { handover: handoverBytes(artifact) }),
   })

@@ -2,7 +2,8 @@
 // and the votes decide which keys all workers have. Their state goes with them.
 //
 // In the stream of packets where items can be made of them (in-band.ts). Otherwise between two slabs, when all that was
-// handed out has been done: no packet is between two workers then. Epochs are counted in packets, so that a run can be
+// handed out has been done: no packet is between two workers then. So too where frames may be lost, by messages that are
+// repeated (messages.ts). Epochs are counted in packets, so that a run can be
 // repeated, or in milliseconds, as a NIC's driver would. The decisions are strategy/balance.ts and strategy/heavy.ts.
 
 import { stateMemory } from '../state/memory.js'
@@ -17,6 +18,9 @@ import { Shards } from './handover.js'
 import type { Change } from './handover.js'
 import { InBand } from './in-band.js'
 import type { Settled } from './in-band.js'
+import { Messages, tries } from './messages.js'
+import type { Post } from './messages.js'
+import type { Loss } from './transport.js'
 import type { EngineSlab } from './memory.js'
 import { valueSlabPackets } from './plan.js'
 import type { Plan } from './plan.js'
@@ -44,13 +48,15 @@ const voteEvery = ({ packets }: Epoch): number =>
 const lightShare = 0.1
 
 const none: ReadonlySet<number> = new Set()
+const isSome = ({ demoted, moves, promoted }: Change): boolean =>
+  demoted.length + moves.length + promoted.length > 0
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0)
 
 /** State that changed hands: packets received before it, the time of the last of them (ns), and what changed. */
 export interface Handover extends Change {
   readonly after: number
   readonly time: bigint
-  /** In the stream: the same of where the state was asked for, whose value it is. */
+  /** By messages to workers: the same of where the state was asked for, whose value it is. */
   readonly asked?: { readonly after: number; readonly time: bigint }
   /** Entries that moved or were copied. */
   readonly entries: number
@@ -68,6 +74,17 @@ export interface RebalancingReport {
   /** Milliseconds in which the workers stood still for it: none where state changes hands in the stream. */
   readonly pausedMilliseconds: number
   readonly handovers: readonly Handover[]
+  /** Where frames may be lost: numbers of packets after which workers were sent what they lacked of heavy keys. */
+  readonly flushes: readonly number[]
+}
+
+/** What a rebalancer is told of a transport that may lose frames. */
+export interface Lossy {
+  readonly loss?: Loss
+  /** Writes the flush of heavy items; absent where no key is ever heavy. */
+  readonly flush?: () => void
+  /** Whether a worker has given up: its state is behind for ever, and none changes hands any more. */
+  readonly stopped: () => boolean
 }
 
 export class Rebalancer {
@@ -76,7 +93,10 @@ export class Rebalancer {
   /** Who owns which bucket, and which keys are heavy; and the state, where it changes hands at a barrier. */
   private readonly shards: Shards
   private readonly inBand: InBand | undefined
+  private readonly messages: Messages | undefined
+  private readonly lossy: Lossy | undefined
   private readonly handovers: Handover[] = []
+  private readonly flushes: number[] = []
   private epochs = 0
   private givenUp = 0
   private paused = 0
@@ -101,7 +121,14 @@ export class Rebalancer {
   private readonly replay: number
   private readonly voteEvery: number
 
-  constructor(artifact: Artifact, plan: Plan, memory: WebAssembly.Memory, epoch: Epoch = defaultEpoch) {
+  /** `lossy` if frames to the workers may be lost. */
+  constructor(
+    artifact: Artifact,
+    plan: Plan,
+    memory: WebAssembly.Memory,
+    epoch: Epoch = defaultEpoch,
+    lossy?: Lossy,
+  ) {
     const { stateLayout: layout, shardKeys: keys, steering: fields } = artifact
     this.plan = plan
     this.epoch = epoch
@@ -117,20 +144,32 @@ export class Rebalancer {
       plan.map.state.map(base => ({ memory: state, base })),
     )
     this.inBand = plan.map.handover ? new InBand(layout, plan, memory) : undefined
+    this.lossy = lossy
+    this.messages = lossy && this.inBand ? new Messages(plan, memory, lossy.loss) : undefined
   }
 
   /**
    * Before slab `k` is filled, after so many packets: ends an epoch if it is time. Answers whether state changes hands at the
-   * beginning of the slab. `done` waits until all workers have done the slabs up to one.
+   * beginning of the slab. `done` waits until all workers have done the slabs up to one; `post` is for messages, where frames may
+   * be lost.
    */
-  async begin(k: number, received: number, done: (slab: number) => Promise<void>): Promise<boolean> {
-    const { inBand } = this
+  async begin(
+    k: number,
+    received: number,
+    done: (slab: number) => Promise<void>,
+    post: Post,
+  ): Promise<boolean> {
+    const { inBand, messages } = this
     // A source that had nothing is asked again for the same slab.
     if (k === this.slab) return this.handsOver
     this.slab = k
     this.handsOver = false
     this.sinceEpoch = received - this.packets
-    if (inBand?.answersAt(k)) {
+    if (messages) {
+      if (!this.due(received)) return false
+      await done(k)
+      await this.exchange(messages, received, post)
+    } else if (inBand?.answersAt(k)) {
       await done(inBand.asked!.slab)
       this.settled(inBand.settle(k, received), received)
     } else if (!inBand?.asked && this.due(received)) {
@@ -163,7 +202,7 @@ export class Rebalancer {
   }
 
   get report(): RebalancingReport {
-    const { epochs, handovers, paused, givenUp } = this
+    const { epochs, handovers, flushes, paused, givenUp } = this
     const sum = (of: (h: Handover) => number): number => handovers.reduce((total, h) => total + of(h), 0)
     return {
       epochs,
@@ -174,6 +213,7 @@ export class Rebalancer {
       givenUp,
       pausedMilliseconds: paused,
       handovers,
+      flushes,
     }
   }
 
@@ -192,32 +232,73 @@ export class Rebalancer {
 
   private endEpoch(received: number): void {
     const began = performance.now()
-    const { time, inBand, slab } = this
+    const { time, inBand } = this
     const change = this.judge()
-    const { demoted, moves, promoted } = change
-    const some = demoted.length + moves.length + promoted.length > 0
     if (inBand) {
       // Also to see whether tables have room again.
-      if (some || (this.hybrid && !inBand.room)) {
-        inBand.ask(slab, received, time, change, this.shards.owners)
+      if (isSome(change) || (this.hybrid && !inBand.room)) {
+        this.ask(inBand, received, change)
         this.handsOver = true
       }
-      if (demoted.length) {
-        for (const hash of demoted) this.shards.heavy.delete(hash)
-        this.steer()
-        this.handovers.push({ after: received, time, demoted, moves: [], promoted: [], entries: 0 })
-      }
-    } else if (some) {
+    } else if (isSome(change)) {
       const entries = this.shards.apply(change, time)
       this.steer()
       this.handovers.push({ after: received, time, ...change, entries })
     }
+    this.nextEpoch(received)
+    if (!inBand) this.paused += this.began - began
+  }
+
+  /** The end of an epoch where frames may be lost: all workers have done what they got, and packets wait until it is over. */
+  private async exchange(messages: Messages, received: number, post: Post): Promise<void> {
+    const began = performance.now()
+    const inBand = this.inBand!
+    const change = this.judge()
+    if ((isSome(change) || (this.hybrid && !inBand.room)) && !this.lossy!.stopped()) {
+      if (!(await this.ready(inBand, messages, received, post))) this.givenUp++
+      else {
+        this.ask(inBand, received, change)
+        await messages.insist(post)
+        this.settled(inBand.settle(this.slab, received), received)
+        if (this.handsOver) await messages.insist(post)
+        this.handsOver = false
+      }
+    }
+    this.nextEpoch(received)
+    this.paused += this.began - began
+  }
+
+  /** Whether all workers can be reached; and of hybrid, whether their states have seen all heavy packets. */
+  private async ready(inBand: InBand, messages: Messages, received: number, post: Post): Promise<boolean> {
+    const { flush, stopped } = this.lossy!
+    flush?.()
+    // Twice: when every worker has the flush in its log, nothing is undecided any more.
+    for (let round = 0; round < (flush ? 2 : 1); round++) {
+      inBand.ready(flush !== undefined)
+      const { all, reached } = await messages.deliver(post, tries.begin)
+      if (flush && reached && round === 0) this.flushes.push(received)
+      if (!all || stopped()) return false
+    }
+    return true
+  }
+
+  /** Asks owners for what is to change hands; keys become light at once. */
+  private ask(inBand: InBand, received: number, change: Change): void {
+    const { time, slab } = this
+    const { demoted } = change
+    inBand.ask(slab, received, time, change, this.shards.owners)
+    if (demoted.length === 0) return
+    for (const hash of demoted) this.shards.heavy.delete(hash)
+    this.steer()
+    this.handovers.push({ after: received, time, demoted, moves: [], promoted: [], entries: 0 })
+  }
+
+  private nextEpoch(received: number): void {
     this.clearCounts()
     this.epochs++
     this.packets = received
     this.sinceEpoch = 0
     this.began = performance.now()
-    if (!inBand) this.paused += this.began - began
   }
 
   private settled({ entries, after, time, change }: Settled, received: number): void {

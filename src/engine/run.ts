@@ -9,9 +9,12 @@ import type { Batch, Selection, Sink, Source } from '../device/device.js'
 import { clearBlock } from '../state/block.js'
 import { stateMemory } from '../state/memory.js'
 import { slabHandover } from '../strategy/handover.js'
+import { makeHeavyFlush } from '../strategy/hybrid-with-recovery.js'
 import { steeringBlock } from '../strategy/steering.js'
 import type { Strategy } from '../strategy/strategy.js'
 import type { Artifact } from './artifact.js'
+import { target } from '../backend/wasm/loops/deal.js'
+import { ring } from '../backend/wasm/loops/value.js'
 import { context } from '../backend/wasm/memory.js'
 import { threadCrew, timeOfDay, virtualCrew } from './crew.js'
 import type { BusyClock, Crew } from './crew.js'
@@ -19,11 +22,12 @@ import { descriptor, descriptorBytes } from '../device/slab.js'
 import { prepareHandover } from './in-band.js'
 import { controlWord } from './memory.js'
 import type { EngineSlab } from './memory.js'
+import { framesOf, mostWorkers } from './plan.js'
 import type { Plan } from './plan.js'
 import { Reordering } from './reordering.js'
 import type { ReorderingReport } from './reordering.js'
 import { Rebalancer } from './rebalance.js'
-import type { Epoch, RebalancingReport } from './rebalance.js'
+import type { Epoch, Lossy, RebalancingReport } from './rebalance.js'
 import { prepareRecovery, recoveryReport } from './recovery.js'
 import type { RecoveryReport } from './recovery.js'
 import { Reviser } from './revision.js'
@@ -95,6 +99,8 @@ export interface RunResult {
   readonly rebalancing?: RebalancingReport
   /** Changes of rules and settings that took place. */
   readonly revisions: number
+  /** Frames that the transport lost; absent if it loses none. */
+  readonly lost?: number
   /** What loss recovery did; absent without it. */
   readonly recovery?: RecoveryReport
   /** What spraying did to the order of packets that were not dropped; absent where nothing could be reordered. */
@@ -129,7 +135,7 @@ export async function start(
     ...(strategy.history && { history: strategy.history }),
     ...(strategy.recovery && { recovery: true }),
     ...(strategy.sharing && { sharing: strategy.sharing }),
-    ...(artifact.item && { item: artifact.item }),
+    ...(framesOf(artifact, strategy) && { item: framesOf(artifact, strategy)! }),
   }
   const stage = makeStage(parts, map)
   const clock = input.clock ?? timeOfDay
@@ -165,7 +171,17 @@ export async function start(
       replayed: Number(view.getBigUint64(at + context.replayed, true)),
     })),
   )
-  const rebalancer = strategy.rebalances ? new Rebalancer(artifact, plan, memory, input.epoch) : undefined
+  const lossy: Lossy | undefined =
+    input.loss || strategy.recovery
+      ? {
+          ...(input.loss && { loss: input.loss }),
+          ...(strategy.recovery && { flush: () => void makeHeavyFlush(stage) }),
+          stopped: () => map.contexts.some(at => view.getUint32(at + context.stopped, true) === 1),
+        }
+      : undefined
+  const rebalancer = strategy.rebalances
+    ? new Rebalancer(artifact, plan, memory, input.epoch, lossy)
+    : undefined
   const reviser = new Reviser(plan, input.revisions ?? [])
   const reordering = new Reordering()
   /** Slabs published and not yet collected, oldest first. */
@@ -189,9 +205,17 @@ export async function start(
   }
   let finished = false
   let turned = started
+  /** The next slab's number. Only one with packets or messages takes it: workers take every number that was published. */
+  let k = 0
+  const post = async (workers: number): Promise<void> => {
+    const { header } = map.slabs[k % map.slabs.length]
+    for (const at of [0, 4]) view.setUint32(header + at, 0, true)
+    view.setUint32(header + slabHandover, workers, true)
+    crew.publish(k)
+    await crew.done(k++)
+  }
   try {
-    // Only a slab with packets takes a number: workers take every number that was published.
-    for (let k = 0; !finished;) {
+    while (!finished) {
       if (performance.now() - turned > turnEvery) {
         await new Promise(resolve => setImmediate(resolve))
         turned = performance.now()
@@ -204,7 +228,7 @@ export async function start(
       }
       if (open.length === map.slabs.length) await collect()
       if (input.stopped?.()) break
-      const handsOver = await rebalancer?.begin(k, received, collectTo)
+      const handsOver = await rebalancer?.begin(k, received, collectTo, post)
       const slab = map.slabs[k % map.slabs.length]
       const reading = clock.now()
       const capacity = rebalancer?.room(slab.capacity) ?? slab.capacity
@@ -220,12 +244,12 @@ export async function start(
       view.setUint32(slab.header, batch.count, true)
       view.setUint32(slab.header + 4, Number(slab.stamps > 0 && k % sampleEvery === 0), true)
       view.setBigUint64(slab.header + 8, first, true)
-      view.setUint32(slab.header + slabHandover, Number(handsOver === true), true)
+      view.setUint32(slab.header + slabHandover, handsOver === true ? everyWorker : 0, true)
       const sequencing = clock.now()
       strategy.prepare(stage, slab, batch.count, first)
       rebalancer?.prepared(stage, slab, batch.count, first, lastTime(view, slab, batch.count))
       sequencerTime += since(sequencing)
-      if (input.loss) lost += loseFrames(stage, slab, batch.count, first, input.loss)
+      if (input.loss) lost += loseFrames(stage, strategy, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes
       crew.publish(k)
@@ -271,12 +295,16 @@ export async function start(
     revisions: reviser.done,
     ...(rebalancer && { rebalancing: rebalancer.report }),
     ...(plan.recovery && { recovery: recoveryReport(view, map.contexts, lost) }),
+    ...(input.loss && { lost }),
     ...(plan.crew === 'threads' && { reordering: reordering.report }),
     readMilliseconds: readTime,
     sequencerMilliseconds: sequencerTime,
     firstPacketMilliseconds: firstPacket,
   }
 }
+
+/** A bit for each worker there may be. */
+const everyWorker = 2 ** mostWorkers - 1
 
 /** The time of a slab's last packet, ns. */
 const lastTime = (view: DataView, slab: EngineSlab, count: number): bigint =>
@@ -314,6 +342,7 @@ export function prepareMemory(
     if (plan.recovery) prepareRecovery(view, at, plan)
     view.setUint32(at + context.workers, map.contexts.length, true)
   })
+  if (plan.map.ring) view.setBigUint64(plan.map.ring + ring.next, plan.firstSequence, true)
   prepareHandover(view, plan)
 }
 
@@ -327,6 +356,11 @@ function countOwn(
   first: bigint,
 ): void {
   const n = own.length
+  if (strategy.steered && strategy.recovery) {
+    const targets = new Uint8Array(words.buffer, slab.effects, count)
+    for (const of of targets) own[of & target.workerMask]++
+    return
+  }
   const listed = (list: number): number => words[(slab.lists + list * slab.listBytes) >>> 2]
   if (strategy.steered) for (let w = 0; w < n; w++) own[w] += listed(w)
   const inTurn = strategy.replicatesHeavy ? listed(n) : strategy.steered ? 0 : count

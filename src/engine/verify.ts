@@ -27,7 +27,10 @@ import type { Handover } from './rebalance.js'
 import type { RecoveryReport } from './recovery.js'
 import type { PacketStore } from './packets.js'
 import type { RunOptions } from './plan.js'
+import { Unreachable } from './messages.js'
 import { Serial } from './serial.js'
+import { dealtSurvivors, mayRecover, survivorsOf } from './survivors.js'
+import type { Dealt } from './survivors.js'
 
 /** Where an outcome first differs from what the contract demands. */
 export interface Divergence {
@@ -47,7 +50,8 @@ export interface Case {
   readonly sharing?: SharingForm
   readonly contract: string
   readonly packets: number
-  /** Of a run that loses frames: what was lost, and what recovery did about it. */
+  /** Of a run that loses frames: how many; and what recovery did about it. */
+  readonly lost?: number
   readonly recovery?: RecoveryReport
   /** Packets whose verdict or bytes differ, plus one if state differs. */
   readonly divergent: number
@@ -149,13 +153,15 @@ function stepSerial(
 
 /**
  * The serial runs of all shards side by side: each over the packets that were steered to it and those of heavy keys, with
- * the state that was handed over where it was.
+ * the state that was handed over where it was. Under loss, over those that survived, of which some are not counted.
  */
 function runShards(
   subject: Subject,
   store: PacketStore,
   options: VerifyOptions,
   { worker, heavy, blocks, kept, result }: Observed,
+  survived?: readonly boolean[],
+  counted?: (n: number) => boolean,
 ): SerialRun[] {
   const { stateLayout: layout, shardKeys: keys, steering: fields } = subject.artifact
   const runs = blocks.map(() => runSerial(subject, store, options, []))
@@ -171,7 +177,8 @@ function runShards(
       const change = handovers.shift()!
       if (!change.asked) shards.apply(change, change.time)
       else {
-        shards.takeIn(change, answers.get(change)!)
+        // Where frames may be lost, packets wait in between.
+        shards.takeIn(change, answers.get(change) ?? shards.answers(change, change.asked.time))
         for (const { sequence, workers } of kept.get(n) ?? [])
           runs.forEach((run, w) => {
             run.machine.counting = false
@@ -182,8 +189,9 @@ function runShards(
     for (const change of handovers)
       if (change.asked?.after === n) answers.set(change, shards.answers(change, change.asked.time))
     if (n === store.count) break
+    if (survived?.[n] === false) continue
     runs.forEach((run, w) => {
-      run.machine.counting = w === worker[n]
+      run.machine.counting = w === worker[n] && (counted?.(n) ?? true)
       if (w === worker[n] || heavy[n]) stepSerial(run, store, n, options)
     })
   }
@@ -214,23 +222,28 @@ async function verifyCase(
     virtual: options.threads !== true,
   }).catch((error: unknown) => {
     // Refused rather than wrong, like a program that cannot be replicated at all.
-    if (error instanceof PauseTooLong) return { error: error.message }
+    if (error instanceof PauseTooLong || error instanceof Unreachable) return { error: error.message }
     throw error
   })
   if ('error' in found) return { ...base, divergent: 0, skipped: found.error }
   const check = new Comparison(subject, store, options, found)
-  if (strategy.recovery) check.survivors(cores)
+  if (strategy.steered && (options.loss || strategy.recovery)) check.dealt(cores)
+  else if (strategy.recovery) check.survivors(cores)
   else if (strategy.name === 'shared') check.shared()
   else if (strategy.steered) check.sharded(serial)
   else check.equal(serial)
-  const { recovery } = found.result
+  const { recovery, lost } = found.result
   return {
     ...base,
     ...(recovery && { recovery }),
+    ...(lost !== undefined && { lost }),
     divergent: check.divergent,
     ...(check.first && { first: check.first }),
   }
 }
+
+/** Verdicts of packets that arrived at a worker which was behind. */
+const behind: ReadonlySet<number> = new Set([dropWord.recovering, dropWord.unrecoverable, dropWord.late])
 
 class Comparison {
   divergent = 0
@@ -271,7 +284,6 @@ class Comparison {
     const { loss = () => false, firstSequence = 1n } = options
     const all = allOf(store)
     const delivered = all.map(n => !loss(firstSequence + BigInt(n)))
-    const behind = new Set<number>([dropWord.recovering, dropWord.unrecoverable, dropWord.late])
     const done = (n: number): boolean => delivered[n] && !behind.has(found.verdicts[n])
     const flushes = (options.revisions ?? []).map(r => r.after)
     const survived = survivorsOf(delivered, workers, flushes)
@@ -283,20 +295,53 @@ class Comparison {
       done,
     )
     this.packets(serial, all.filter(done))
-    for (const n of all)
-      if (!delivered[n] && found.verdicts[n] !== dropWord.lost)
-        this.differ({
-          packet: n,
-          what: `its frame was lost, but its verdict is ${verdictText(found.verdicts[n])}`,
-        })
-    const recovery = found.result.recovery!
-    for (const { worker, last } of recovery.stopped)
-      this.differ({
-        worker,
-        what: `worker ${worker} gave up after packet ${last}: no log has what it misses`,
-      })
+    this.lost(delivered)
+    this.gaveUp()
     found.blocks.forEach((_, worker) => this.state(worker, serial.machine))
     this.counters([serial.machine])
+  }
+
+  /**
+   * Under loss, where a hash picks the worker: light packets survive in their own frame, heavy ones as items too; a light one that
+   * its worker dropped because it was behind has been nowhere. What is left is compared as without loss.
+   */
+  dealt(workers: number): void {
+    const { store, options, found } = this
+    const { loss = () => false, firstSequence = 1n, revisions = [] } = options
+    const all = allOf(store)
+    const delivered = all.map(n => !loss(firstSequence + BigInt(n)))
+    const { heavy, worker, result } = found
+    const flushes = [...revisions.map(r => r.after), ...(result.rebalancing?.flushes ?? []), store.count]
+    const frames: Dealt = { delivered, heavy, worker, workers, flushes }
+    const excused = mayRecover(frames)
+    const dropped = (n: number): boolean => behind.has(found.verdicts[n])
+    const survived = dealtSurvivors(frames).map((s, n) => s && (heavy[n] === 1 || !dropped(n)))
+    for (const n of all)
+      if (delivered[n] && dropped(n) && !excused[n])
+        this.differ({ packet: n, what: `dropped (${reasonOf(found.verdicts[n])}) with nothing missing` })
+    this.lost(delivered)
+    if (result.recovery) this.gaveUp()
+    const done = (n: number): boolean => delivered[n] && !dropped(n)
+    const which = all.filter(n => survived[n])
+    const serial = runSerial(this.subject, store, options, which, done)
+    this.shards(serial, runShards(this.subject, store, options, found, survived, done), done)
+  }
+
+  /** Packets whose frames were lost say so. */
+  private lost(delivered: readonly boolean[]): void {
+    delivered.forEach((arrived, n) => {
+      const verdict = this.found.verdicts[n]
+      if (!arrived && verdict !== dropWord.lost)
+        this.differ({ packet: n, what: `its frame was lost, but its verdict is ${verdictText(verdict)}` })
+    })
+  }
+
+  private gaveUp(): void {
+    for (const { worker, last } of this.found.result.recovery!.stopped)
+      this.differ({
+        worker,
+        what: `worker ${worker} gave up after number ${last}: no log has what it misses`,
+      })
   }
 
   shared(): void {
@@ -306,10 +351,14 @@ class Comparison {
   }
 
   sharded(serial: SerialRun): void {
+    this.shards(serial, runShards(this.subject, this.store, this.options, this.found))
+  }
+
+  /** Each worker against its own run; and where no table was full, all of them against the whole one. */
+  private shards(serial: SerialRun, runs: readonly SerialRun[], done?: (n: number) => boolean): void {
     const { artifact } = this.subject
     let full = evictsOrRefuses(artifact, serial.machine) || outlastsClock(artifact, this.store)
-    const all = allOf(this.store)
-    const runs = runShards(this.subject, this.store, this.options, this.found)
+    const all = allOf(this.store).filter(n => done?.(n) ?? true)
     const machines = runs.map((alone, worker) => {
       const own = all.filter(n => this.found.worker[n] === worker)
       this.packets(alone, own, worker)
@@ -319,7 +368,7 @@ class Comparison {
     })
     this.counters(machines)
     if (full) return
-    this.packets(serial)
+    this.packets(serial, all)
     const { stateLayout } = this.subject.artifact
     const now = this.store.count ? this.store.packet(this.store.count - 1).timestamp : 0n
     const memory = stateMemory(this.found.result.memory.buffer)
@@ -381,23 +430,6 @@ function outlastsClock(artifact: Artifact, store: PacketStore): boolean {
       o.kind === 'table' &&
       o.expire !== undefined &&
       timestamp / BigInt(nanosecondsIn[o.expire.unit]) >= BigInt(2 ** 32 - clockSlack),
-  )
-}
-
-/**
- * Which packets survive: those in a frame that arrives, as packet or as item. With n workers the next n - 1 frames carry
- * a packet's item, and the flush, which is never lost, carries the last n - 1: at the end, and after so many packets.
- */
-export function survivorsOf(
-  delivered: readonly boolean[],
-  workers: number,
-  flushes: readonly number[] = [],
-): boolean[] {
-  const flushed = (n: number, end: number): boolean => n < end && n >= end - (workers - 1)
-  return delivered.map(
-    (_, n) =>
-      [...flushes, delivered.length].some(end => flushed(n, end)) ||
-      delivered.slice(n, n + workers).some(arrived => arrived),
   )
 }
 

@@ -14,7 +14,8 @@ export const mostObjects = 64
 
 /**
  * Byte offsets in the block that the sequencer writes: items kept, how many there is room for, and whether there were more;
- * how many workers, a bit for each, where the first one's answer is and how far the next; the clock of each table; the
+ * how many workers, a bit for each, where the first one's answer is and how far the next; the number of the last message; the clock
+ * of each table; the
  * hashes of keys that become heavy and of those that become light, in the slots that the steering block has for them;
  * for each bucket that moves a bit for its new worker. Then the items: u64 sequence number, u32 a bit for each worker that
  * is to replay it, and the item.
@@ -27,6 +28,7 @@ export const handoverLayout = {
   allWorkers: 16,
   answers: 20,
   answerBytes: 24,
+  request: 28,
   clocks: 64,
   pending: 64 + 4 * mostObjects,
   leaving: 64 + 4 * mostObjects + 4 * heavySlots,
@@ -40,7 +42,7 @@ export const keptItemBytes = (itemBytes: number): number => keptItem.item + Math
 /**
  * Byte offsets in a worker's answer: what it is to do next, and at this slab; bytes of its records and how many there is room
  * for, and whether there were more; the worker's bit, and those of all others; how many entries it gave to one worker and
- * to all, and how many it has taken since the run began; of each object the entries it had and the records it wrote. Then
+ * to all; the last message that it has acted on; of each object the entries it had and the records it wrote. Then
  * the records.
  */
 export const answerLayout = {
@@ -53,6 +55,7 @@ export const answerLayout = {
   others: 24,
   moved: 28,
   copied: 32,
+  passed: 36,
   counts: 64,
   written: 64 + 4 * mostObjects,
   records: 64 + 8 * mostObjects,
@@ -71,17 +74,24 @@ export const act = {
   dropMoved: 8,
   /** Takes in what others wrote down for it, and replays what was kept for it. */
   takeIn: 16,
+  /** Takes the flush of heavy items, where frames may be lost. */
+  flush: 32,
 } as const
 
-/** Offset in a slab's header: u32, not 0 if state changes hands at its beginning. */
+/** Offset in a slab's header: u32, a bit for each worker that is told at its beginning of state that changes hands. */
 export const slabHandover = 16
 
-/** A worker's part at the beginning of a slab. */
-export function takePart({ loops, words, contexts }: Stage, worker: number, slab: EngineSlab): void {
-  if (words[(slab.header + slabHandover) >>> 2] === 0) return
+/** A worker's part at the beginning of a slab. A message that it has acted on before is none. */
+export function takePart(stage: Stage, worker: number, slab: EngineSlab): void {
+  const { loops, words, contexts, history } = stage
+  if (((words[(slab.header + slabHandover) >>> 2] >>> worker) & 1) === 0) return
   const at = contexts[worker]
   const answer = words[(at + context.answer) >>> 2]
+  const request = words[(words[(at + context.handover) >>> 2] + handoverLayout.request) >>> 2]
+  if (words[(answer + answerLayout.passed) >>> 2] === request) return
+  words[(answer + answerLayout.passed) >>> 2] = request
   const acts = words[(answer + answerLayout.acts) >>> 2]
+  if (acts & act.flush) loops.dealt!(at, history!.flushFrame, 1, 0n, 0, at + context.worker)
   const { dropLight, answer: answers, scan, dropMoved, takeIn } = act
   for (const step of [dropLight, answers | (acts & scan), dropMoved]) {
     if ((acts & step & ~scan) === 0) continue

@@ -14,7 +14,8 @@ export const rebalanced: Strategy = {
   rebalances: true,
   work(stage, worker, slab, count, seq) {
     takePart(stage, worker, slab)
-    sharded.work(stage, worker, slab, count, seq)
+    // In a slab that is only there for messages, the lists are still those of another.
+    if (count > 0) sharded.work(stage, worker, slab, count, seq)
   },
   contract:
     'equal to the serial run while no table evicts, refuses or outlasts its clock; otherwise each worker equals the serial run of its own packets and of the state handed to it',

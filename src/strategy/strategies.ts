@@ -1,6 +1,7 @@
 // The strategies by name. Add one here and nowhere else.
 
 import { hybrid } from './hybrid.js'
+import { hybridWithRecovery } from './hybrid-with-recovery.js'
 import { rebalanced } from './rebalanced.js'
 import { replicatedWithRecovery } from './replicated-with-recovery.js'
 import { replicated } from './replicated.js'
@@ -34,7 +35,10 @@ export const allStrategies: readonly Strategy[] = [
 /** How the history of a replicated run travels. */
 export const historyForms = ['reference', 'value'] as const
 
-/** The strategy of a name in the given form: of its history, by value over a transport that loses frames, or of sharing. */
+/**
+ * The strategy of a name in the given form: of its history, by value over a transport that loses frames, or of sharing. What
+ * sends no history is the same over such a transport.
+ */
 export function strategyWith(
   name: StrategyName,
   {
@@ -48,9 +52,18 @@ export function strategyWith(
   },
 ): Strategy | undefined {
   if (name === 'shared' && sharing) return sharedForms[sharing]
+  if (name === 'hybrid' && recovery) return hybridWithRecovery
   if (name !== 'replicated') return strategies[name]
   return recovery ? replicatedWithRecovery : history === 'value' ? replicatedByValue : replicated
 }
+
+/** The strategies that have a contract over a transport that loses frames, in the form for it. */
+export const lossyStrategies: readonly Strategy[] = [
+  replicatedWithRecovery,
+  sharded,
+  rebalanced,
+  hybridWithRecovery,
+]
 
 /** The strategy of a name or alias, or undefined. */
 export const strategyNamed = (name: string): Strategy | undefined =>

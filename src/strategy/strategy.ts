@@ -65,6 +65,18 @@ export interface Loops {
   keep?(ctx: number, desc: number, count: number, seq: bigint): void
   handOut?(ctx: number, desc: number, count: number, seq: bigint): void
   takeIn?(ctx: number, desc: number, count: number, seq: bigint): void
+  deal?(
+    ctx: number,
+    desc: number,
+    count: number,
+    seq: bigint,
+    items: number,
+    targets: number,
+    frames: number,
+    origins: number,
+    history: number,
+  ): void
+  dealt?(ctx: number, desc: number, count: number, seq: bigint, stamps: number, targets: number): void
   recovered?(ctx: number, desc: number, count: number, seq: bigint, stamps: number): void
   restore?(ctx: number, desc: number, count: number, seq: bigint, origins: number): void
   tally(desc: number, count: number, into: number): void

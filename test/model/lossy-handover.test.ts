@@ -8,6 +8,8 @@ const sound: readonly LossyHandovers[] = [
   { workers: 2, packets: 4, promotions: 1, kept: 2 },
   { workers: 2, packets: 4, promotions: 2, kept: 1 },
   { workers: 3, packets: 3, promotions: 1, kept: 2 },
+  { workers: 2, packets: 5, promotions: 2, kept: 0, waits: true },
+  { workers: 3, packets: 4, promotions: 1, kept: 0, waits: true },
 ]
 
 const faulty: readonly (readonly [LossyHandovers, RegExp])[] = [
@@ -15,13 +17,14 @@ const faulty: readonly (readonly [LossyHandovers, RegExp])[] = [
   [{ workers: 2, packets: 4, promotions: 1, kept: 2, variant: 'no history' }, /another state/],
   [{ workers: 2, packets: 2, promotions: 1, kept: 2, variant: 'once' }, /no end/],
   [{ workers: 2, packets: 3, promotions: 1, kept: 2, variant: 'early' }, /another state/],
+  [{ workers: 2, packets: 2, promotions: 1, kept: 0, waits: true, variant: 'once' }, /no end/],
   [{ workers: 2, packets: 4, promotions: 2, kept: 1, variant: 'any value' }, /another state/],
   // The new owner misses what the others had.
   [{ workers: 2, packets: 4, promotions: 1, kept: 2, variant: 'bare' }, /another state/],
 ]
 
-const name = ({ workers, packets, promotions, kept, variant }: LossyHandovers): string =>
-  `${workers} workers, ${packets} packets, any frame lost, ${promotions} times heavy, ${kept} kept` +
+const name = ({ workers, packets, promotions, kept, waits, variant }: LossyHandovers): string =>
+  `${workers} workers, ${packets} packets, any frame lost, ${promotions} times heavy, ${waits ? 'packets wait' : `${kept} kept`}` +
   (variant ? `, ${variant}` : '')
 
 for (const shape of sound)

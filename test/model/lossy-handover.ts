@@ -1,5 +1,5 @@
-// How a key would become heavy and light again where queues to workers lose frames, as a model. Nothing of it is built
-// (docs/decisions/0292): the rule is here so that it is known to be one before it is.
+// How a key becomes heavy and light again where queues to workers lose frames, as a model. What is built is the form in which
+// packets wait (`waits`, docs/decisions/0300, engine/messages.ts); the other lets them flow meanwhile (0292).
 //
 // The rule: from a request on every frame carries the key's items that its worker has not got yet; what a worker has got
 // stands in memory that the sequencer reads (here at once; a frame of fixed size has its worker read the rest in the logs of
@@ -20,6 +20,8 @@ export interface LossyHandovers {
   readonly promotions: number
   /** Items that the sequencer keeps while it waits for the value; one more and it gives up. */
   readonly kept: number
+  /** Packets wait from the request until all have the value, as they do for a demotion in either form. */
+  readonly waits?: boolean
   readonly variant?: LossyVariant
 }
 
@@ -56,7 +58,7 @@ const workersAt = 14
 const own = { has: 0, seen: 1, upto: 2, passed: 3, length: 4, queue: 5 } as const
 
 export function lossyHandoverModel(shape: LossyHandovers): Model {
-  const { workers, packets, promotions, kept, variant } = shape
+  const { workers, packets, promotions, kept, waits, variant } = shape
   const places = 2
   const { bytes, all, base, lengthOf, send, take } = queuesOf({
     ...own,
@@ -189,6 +191,7 @@ export function lossyHandoverModel(shape: LossyHandovers): Model {
     if (n > packets || full(s, target)) return
     // Packets wait a moment while the new owner has not passed the demotion.
     if (m === mode.demoting) return
+    if (waits && (m === mode.waiting || m === mode.installing)) return
     step(`packet ${n} goes to worker ${target}`, t => {
       t[at.next]++
       if (m === mode.light) return send(t, target, frame.light, n, 0, 0, 0)

@@ -11,7 +11,8 @@ import { placed } from './loops/loop.js'
 import type { BatchSource, Way } from './loops/loop.js'
 import { classify, mixed, vote } from './loops/hybrid.js'
 import { handOut, keep, takeIn } from './loops/handover.js'
-import { recovered } from './loops/recovery.js'
+import { deal } from './loops/deal.js'
+import { dealt, recovered } from './loops/recovery.js'
 import { extract, replicated } from './loops/replicated.js'
 import { listed, steer } from './loops/sharded.js'
 import { section } from './loops/section.js'
@@ -56,6 +57,10 @@ export function buildModule(source: BatchSource): Module {
     vote(parts, source.steer)
     classify(parts, source.steer, source.slice)
     mixed(parts, source.slice)
+    if (source.recovery) {
+      deal(parts, source.steer, source.slice)
+      dealt(parts, source.slice)
+    }
     if (source.handover) {
       keep(parts, source.steer, source.slice)
       handOut(parts, source.handover.handOut)

@@ -11,11 +11,12 @@ import { compiledWalkers } from '../../device/walker.js'
 import { openOutput } from '../../device/writer.js'
 import type { Artifact } from '../../engine/artifact.js'
 import { WorkerFailure } from '../../engine/crew.js'
+import { Unreachable } from '../../engine/messages.js'
 import { mostWorkers, plan } from '../../engine/plan.js'
 import { start } from '../../engine/run.js'
 import type { Epoch } from '../../engine/rebalance.js'
 import type { Input, RunResult } from '../../engine/run.js'
-import { historyForms, strategyWith } from '../../strategy/strategies.js'
+import { historyForms, lossyStrategies, strategyWith } from '../../strategy/strategies.js'
 import { PauseTooLong } from '../../strategy/replicated-by-value.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
@@ -23,7 +24,7 @@ import type { Command, Flags } from '../command.js'
 import { exit } from '../exit.js'
 import { integer, isSet, onlyArgument, share, text, texts } from '../flags.js'
 import { changesOf } from '../changes.js'
-import { captureOf, lossOf, optionsOf, runFlags, strategyOf } from '../inputs.js'
+import { captureOf, lossOf, lossRefusal, optionsOf, runFlags, strategyOf } from '../inputs.js'
 import { fieldsOf, shardedBy } from '../fields.js'
 import { paragraph } from '../grid.js'
 import { compileProgram, loadArtifact } from '../program.js'
@@ -93,7 +94,12 @@ export const command: Command = {
     const artifact = fields
       ? (await shardedBy(fields, file, io)).artifact
       : named.recovery || named.rebalances
-        ? (await compileProgram(file, io, named.recovery ? { recovery: true } : { hybrid: true })).artifact
+        ? (
+            await compileProgram(file, io, {
+              recovery: named.recovery === true,
+              hybrid: named.rebalances === true,
+            })
+          ).artifact
         : await loadArtifact(file, io, named.ways)
     const strategy = await inForm(named, sharing, artifact, () => compileProgram(file, io))
     const options = optionsOf(flags, artifact)
@@ -143,6 +149,7 @@ export const command: Command = {
       result = await start(artifact, planned, strategy, input, options.rules)
     } catch (error) {
       if (error instanceof WorkerFailure) throw new Failure(error.message, exit.failure)
+      if (error instanceof Unreachable) throw new Failure(error.message, exit.failure)
       if (error instanceof PauseTooLong) throw new Failure(error.message, exit.program)
       throw error
     } finally {
@@ -174,7 +181,7 @@ export const command: Command = {
     print(isSet(flags, 'json') ? `${JSON.stringify(reportJson(report))}\n` : reportText(report))
     for (const { worker, last } of result.recovery?.stopped ?? [])
       io.err(
-        `hairpin run: worker ${worker} gave up after packet ${last}: what it misses is in no log any more. Its state ` +
+        `hairpin run: worker ${worker} gave up after ${planned.strategy === 'hybrid' ? 'heavy ' : ''}packet ${last}: what it misses is in no log any more. Its state ` +
           'is right up to there; it gave no verdict since. Losses were longer than a log.\n',
       )
     for (const fault of faults) io.err(`hairpin run: ${faultText(fault)}\n`)
@@ -210,10 +217,14 @@ function chosenStrategy(flags: Flags, cores: number, auto: string | undefined): 
   const named = strategyOf(auto ?? text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated'))
   const history = text(flags, 'history')
   if (isSet(flags, 'recovery') || text(flags, 'loss') !== undefined) {
-    if (named.name !== 'replicated')
+    if (!lossyStrategies.some(s => s.name === named.name)) throw new UsageError(lossRefusal(named.name))
+    const recovers = named.name === 'replicated' || named.name === 'hybrid'
+    if (isSet(flags, 'recovery') && !recovers)
       throw new UsageError(
-        `--loss and --recovery are of strategy replicated; ${named.name} sends no history that could be lost`,
+        `--recovery is of strategies replicated and hybrid; ${named.name} sends no history that could be recovered`,
       )
+    if (history !== undefined && named.name !== 'replicated')
+      throw new UsageError(`--history is of strategy replicated, not of ${named.name}`)
     if (history === 'reference')
       throw new UsageError(
         'frames can only be lost where they carry the history: leave out --history reference',

@@ -102,9 +102,11 @@ export function reportJson(report: Report): object {
 
 /** Drops by reason. */
 function dropsOf(result: RunResult): Record<string, number> {
-  const others: Record<string, number> = result.recovery
-    ? { lost: result.recovery.lost, ...result.recovery.drops }
-    : {}
+  const lost = result.recovery?.lost ?? result.lost
+  const others: Record<string, number> = {
+    ...(lost !== undefined && { lost }),
+    ...result.recovery?.drops,
+  }
   const program = packetsWith(result, 'drop') - Object.values(others).reduce((sum, n) => sum + n, 0)
   return { program, aborted: packetsWith(result, 'aborted'), ...others }
 }
@@ -177,11 +179,11 @@ export function reportText(report: Report): string {
     ),
     `  received ${grouped(received)} = sum of verdicts, unaccounted ${grouped(unaccounted(result))}`,
   ]
-  if (result.recovery) {
+  if (result.recovery || result.lost !== undefined) {
     const drops = Object.entries(dropsOf(result)).filter(([, n]) => n > 0)
     const list = drops.map(([reason, n]) => `${reason} ${grouped(n)}`)
     if (list.length) parts.push(`  dropped: ${list.join(', ')}`)
-    parts.push(...recoveryText(result.recovery))
+    if (result.recovery) parts.push(...recoveryText(result.recovery))
   }
   if (report.changes)
     parts.push(
@@ -207,7 +209,7 @@ const steeringNames = ({ steering }: Artifact): string[] =>
     .map(([name]) => name)
 
 function strategyText({ plan, artifact }: Report): string {
-  if (plan.recovery) return 'replicated (history by value, loss recovery)'
+  if (plan.recovery) return `${plan.strategy} (history by value, loss recovery)`
   if (plan.sharing) return `shared (${sharingText[plan.sharing]})`
   if (plan.history === 'value') return 'replicated (history by value)'
   return plan.map.steering ? `${plan.strategy} (by ${steeringNames(artifact).join(', ')})` : plan.strategy

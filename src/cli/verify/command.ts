@@ -8,7 +8,7 @@ import { mostWorkers } from '../../engine/plan.js'
 import { verify } from '../../engine/verify.js'
 import type { Case, Verification } from '../../engine/verify.js'
 import { shared, sharingText } from '../../strategy/shared.js'
-import { allStrategies, strategyWith } from '../../strategy/strategies.js'
+import { allStrategies, lossyStrategies } from '../../strategy/strategies.js'
 import type { Strategy } from '../../strategy/strategy.js'
 import { Failure, UsageError } from '../command.js'
 import type { Command } from '../command.js'
@@ -17,7 +17,7 @@ import { integer, isSet, numberList, onlyArgument, share, text } from '../flags.
 import { grid, grouped, paragraph } from '../grid.js'
 import { fieldsOf, shardedBy } from '../fields.js'
 import { changesOf } from '../changes.js'
-import { captureOf, lossOf, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
+import { captureOf, lossOf, lossRefusal, optionsOf, runFlags, seedText, strategyOf } from '../inputs.js'
 import { compileProgram } from '../program.js'
 import { refusal } from '../refusal.js'
 import { inForm, sharingOf } from '../sharing.js'
@@ -42,13 +42,16 @@ export const command: Command = {
     const rates = text(flags, 'loss')
       ?.split(',')
       .map(rate => share(rate, '--loss'))
-    const named = rates ? recovering(text(flags, 'strategy')) : strategiesOf(text(flags, 'strategy') ?? 'all')
+    const named = rates ? losing(text(flags, 'strategy')) : strategiesOf(text(flags, 'strategy') ?? 'all')
     const sharing = sharingOf(flags, named)
     const fields = await fieldsOf(flags, named)
     const path = captureOf(flags)
     const compiled = await (fields
       ? shardedBy(fields, file, io)
-      : compileProgram(file, io, rates ? { recovery: true } : { hybrid: named.some(s => s.rebalances) }))
+      : compileProgram(file, io, {
+          recovery: rates !== undefined,
+          hybrid: named.some(s => s.rebalances),
+        }))
     const form =
       sharing && (await inForm(shared, sharing, compiled.artifact, () => Promise.resolve(compiled)))
     const chosen = named.filter(s => s.name !== 'shared' || !form || s === form)
@@ -109,11 +112,15 @@ function strategiesOf(names: string): Strategy[] {
   })
 }
 
-/** Only replication has frames that can be lost. */
-function recovering(names: string | undefined): Strategy[] {
-  if (names !== undefined && strategyOf(names).name !== 'replicated')
-    throw new UsageError(`--loss is of strategy replicated; ${names} sends no history that could be lost`)
-  return [strategyWith('replicated', { recovery: true })!]
+/** Those of the strategies that have queues whose frames can be lost; by default all of them. */
+function losing(names = 'all'): Strategy[] {
+  if (names === 'all') return [...lossyStrategies]
+  return names.split(',').map(name => {
+    const wanted = strategyOf(name).name
+    const found = lossyStrategies.find(s => s.name === wanted)
+    if (!found) throw new UsageError(lossRefusal(wanted))
+    return found
+  })
 }
 
 /** A case, and the share of frames that was lost. */
@@ -185,7 +192,9 @@ function rowsOf(cases: readonly LossCase[]): string[][] {
 /** `exact`, and under loss what it took. */
 function exactText(cases: readonly LossCase[]): string {
   const recoveries = cases.flatMap(({ recovery }) => (recovery ? [recovery] : []))
-  if (recoveries.length === 0) return 'exact'
+  const lost = cases.reduce((total, c) => total + (c.lost ?? 0), 0)
+  if (recoveries.length === 0)
+    return cases[0].lost === undefined ? 'exact' : `exact: ${grouped(lost)} frames lost`
   const sum = (of: (r: (typeof recoveries)[number]) => number): string =>
     grouped(recoveries.reduce((total, r) => total + of(r), 0))
   return (

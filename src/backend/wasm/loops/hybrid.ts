@@ -64,23 +64,16 @@ const count = (at: Local, amount: number): Code => [
  */
 export function classify(parts: LoopParts, steer: IrFunc, { extract, itemStride }: Slice): void {
   const loop = new Loop(parts, 'classify', ['lists', 'room', 'heavy', 'items', 'effects'])
-  const { i, steering, items, effects, heavy } = loop.l
+  const { i, items, effects, heavy } = loop.l
   const [hash, bucket, effect, place] = ['hash', 'bucket', 'effect', 'place'].map(n => loop.declare(n, 'i32'))
   const turn = startOfTurns(loop)
   const { workers } = loop.l
   loop.func.emit([local.get(heavy), local.set(place)])
-  const isHeavy: Code = [
-    [local.get(steering), local.get(hash), i32.const(heavySlots - 1), i32.and],
-    [i32.const(2), i32.shl, i32.add],
-    [i32.load(steeringLayout.heavy), local.get(hash), i32.eq],
-    // An empty slot holds 0.
-    [local.get(hash), i32.const(0), i32.ne, i32.and],
-  ]
   loop.each(
     [
       loop.openPacket(),
       loop.inline(steer, result => [result, local.set(hash)]),
-      isHeavy,
+      isHeavy(loop, hash),
       if_(
         [
           loop.inline(extract, result => [result, local.set(effect)], items),
@@ -102,6 +95,15 @@ export function classify(parts: LoopParts, steer: IrFunc, { extract, itemStride 
     i32.store(),
   ])
 }
+
+/** Whether a hash is that of a heavy key, as an i32 of 0 or 1. */
+export const isHeavy = ({ l: { steering } }: Loop, hash: Local): Code => [
+  [local.get(steering), local.get(hash), i32.const(heavySlots - 1), i32.and],
+  [i32.const(2), i32.shl, i32.add],
+  [i32.load(steeringLayout.heavy), local.get(hash), i32.eq],
+  // An empty slot holds 0.
+  [local.get(hash), i32.const(0), i32.ne, i32.and],
+]
 
 /** The worker whose turn the batch's first heavy packet is, as a local set up front: its sequence number modulo workers. */
 function startOfTurns(loop: Loop): Local {

@@ -23,9 +23,11 @@ import {
 import type { Code, Local } from '../asm.js'
 import { entry, entryBytes, entryKind, log, publishEvery, unsettled } from '../log.js'
 import { context, descriptor, descriptorBytes, dropWord } from '../memory.js'
+import { target } from './deal.js'
 import { Loop } from './loop.js'
 import type { LoopParts, Slice } from './loop.js'
-import { effectOf, flag, loadBigEndian, readProperties, sizes, slotOf } from './value.js'
+import { dealtItemBytes, effectOf, flag, loadBigEndian, readProperties, sizes, slotOf } from './value.js'
+import type { FrameKind } from './value.js'
 
 /**
  * recovered(ctx, desc, count, seq, stamps): the worker's own packets, each a frame with history, unless the transport
@@ -33,9 +35,45 @@ import { effectOf, flag, loadBigEndian, readProperties, sizes, slotOf } from './
  */
 export function recovered(parts: LoopParts, slice: Slice): void {
   const loop = new Loop(parts, 'recovered', ['stamps'])
-  const { ctx, desc } = loop.l
-  const v = variables(loop, slice)
+  const v = variables(loop, slice, 'replicated')
   const turn = loop.countdown()
+  follower(v, (frame, step) =>
+    loop.each(
+      [
+        local.get(turn),
+        if_([local.get(turn), i32.const(1), i32.sub, local.set(turn)], [loop.restart(turn), frame]),
+      ],
+      step,
+    ),
+  )
+}
+
+/**
+ * dealt(ctx, desc, count, seq, stamps, targets): the same for frames of hybrid (deal.ts), of which those are the worker's own
+ * whose byte at `targets` is its number. One with a light packet carries heavy items too, of all packets before it, and is
+ * processed when the state has seen those; it has no item itself.
+ */
+export function dealt(parts: LoopParts, slice: Slice): void {
+  const loop = new Loop(parts, 'dealt', ['stamps', 'targets'])
+  const { ctx, targets } = loop.l
+  loop.func.emit([[local.get(ctx), i32.load(context.workers), local.set(loop.declare('workers', 'i32'))]])
+  const v = variables(loop, slice, 'dealt')
+  follower(v, (frame, step) =>
+    loop.each(
+      [
+        [local.get(targets), i32.load8_u(), i32.const(target.workerMask), i32.and],
+        [local.get(ctx), i32.load(context.worker), i32.eq],
+        if_(frame),
+      ],
+      [step, [local.get(targets), i32.const(1), i32.add, local.set(targets)]],
+    ),
+  )
+}
+
+/** A loop whose `each` runs the given code for the worker's own frames, and the step after every packet. */
+function follower(v: Variables, each: (frame: Code, step: Code) => void): void {
+  const { loop } = v
+  const { ctx, desc } = loop.l
   const { last, logged, logs, own, mask, stride, replayed } = v
   loop.func.emit(
     [local.get(ctx), i64.load(context.last), local.set(last)],
@@ -48,17 +86,10 @@ export function recovered(parts: LoopParts, slice: Slice): void {
     [local.get(ctx), i32.load(context.worker), local.get(stride), i32.mul],
     [local.get(logs), i32.add, local.set(own)],
   )
-  loop.each(
+  each(
     [
-      local.get(turn),
-      if_(
-        [local.get(turn), i32.const(1), i32.sub, local.set(turn)],
-        [
-          loop.restart(turn),
-          [local.get(desc), i32.load(descriptor.verdict), i32.const(dropWord.lost), i32.ne],
-          if_([open(v), writeLog(v), follow(v), decide(v)]),
-        ],
-      ),
+      [local.get(desc), i32.load(descriptor.verdict), i32.const(dropWord.lost), i32.ne],
+      if_([open(v), writeLog(v), follow(v), decide(v)]),
     ],
     [local.get(desc), i32.const(descriptorBytes), i32.add, local.set(desc)],
   )
@@ -71,19 +102,28 @@ export function recovered(parts: LoopParts, slice: Slice): void {
 
 type Variables = ReturnType<typeof variables>
 
-function variables(loop: Loop, slice: Slice) {
-  const size = sizes(loop, slice)
+function variables(loop: Loop, { extract, advance, itemStride: own }: Slice, kind: FrameKind) {
+  const itemStride = kind === 'dealt' ? dealtItemBytes(own) : own
+  const slice = { extract, advance, itemStride }
+  const size = sizes(loop, slice, kind)
   const word = (name: string): Local => loop.declare(name, 'i32')
   const wide = (name: string): Local => loop.declare(name, 'i64')
   const frame = word('frame')
+  const properties = readProperties(loop, frame, size.bitmap, kind)
+  /** Dealt: the packet's sequence number as the frame has it, and that of the packet or item at hand. */
+  const named = kind === 'dealt' ? { own: wide('own sequence'), current: wide('sequence') } : undefined
+  if (named) loop.replaceInput('sequence', local.get(named.current))
   return {
     loop,
     slice,
     size,
-    entrySize: entryBytes(slice.itemStride),
+    entrySize: entryBytes(itemStride),
     frame,
-    properties: readProperties(loop, frame, size.bitmap),
-    /** The frame's number in full; of a flush, the next packet's. */
+    properties,
+    named,
+    /** The byte in a dealt item behind which its sequence number stands. */
+    nameAt: own,
+    /** The frame's number in full; of a flush and of a light packet, the next item's. */
     number: wide('number'),
     /** The last number that the state has seen, and the last one in the log. */
     last: wide('last'),
@@ -94,6 +134,7 @@ function variables(loop: Loop, slice: Slice) {
     kind: word('kind'),
     effect: word('effect'),
     flush: word('flush'),
+    light: word('light'),
     /** The number has been before. */
     late: word('late'),
     /** This worker's log, worker 0's, bytes from one to the next, entries less 1. */
@@ -146,13 +187,14 @@ const publish = ({ own, k }: Variables): Code => [
 
 /** Finds the frame, its number in full, and whether there is a packet in it; takes the header off. */
 function open(v: Variables): Code {
-  const { loop, frame, number, logged, flush, late, size, properties } = v
+  const { loop, frame, number, logged, flush, light, late, size, properties, named } = v
   const { desc } = loop.l
   return [
     [local.get(desc), i32.load(descriptor.address), local.set(frame)],
     // The nearest number to the last one in the log with these low 32 bits.
     [local.get(logged), loadBigEndian(frame, i32.const(0), 4), local.get(logged), i64.sub],
     [i64.extend32_s, i64.add, local.set(number), i32.const(0), local.set(late)],
+    named ? [local.get(frame), i32.load8_u(4), i32.const(flag.light), i32.and, local.set(light)] : [],
     [local.get(frame), i32.load8_u(4), i32.const(flag.flush), i32.and, local.tee(flush), i32.eqz],
     if_([
       [local.get(number), local.get(logged), i64.le_s, local.tee(late), i32.eqz, if_([properties])],
@@ -165,7 +207,7 @@ function open(v: Variables): Code {
 
 /** Lines 5 to 14 of Algorithm 1: every number up to the frame's own gets its entry. Then they are published. */
 function writeLog(v: Variables): Code {
-  const { loop, number, last, logged, k, mask, flush, late } = v
+  const { loop, number, last, logged, k, mask, flush, light, late } = v
   const { ctx } = loop.l
   const length: Code = [[local.get(mask), i64.extend_i32_u, i64.const(1), i64.add]]
   return [
@@ -180,7 +222,7 @@ function writeLog(v: Variables): Code {
     if_([local.get(number), length, i64.sub, i64.const(1), i64.add, local.set(k)]),
     writeMissing(v),
     writeItems(v),
-    [local.get(flush), local.get(late), i32.or],
+    [local.get(flush), local.get(light), i32.or, local.get(late), i32.or],
     if_([], writeOwn(v)),
     // k is one above what is written.
     [local.get(k), i64.const(1), i64.sub, local.tee(k), local.get(logged), i64.gt_s],
@@ -227,9 +269,10 @@ function writeItems(v: Variables): Code {
 
 /** Lines 10 and 11, for the packet in the frame: its item is taken from the packet as it came. */
 function writeOwn(v: Variables): Code {
-  const { loop, slice, k, at, item, kind, own } = v
+  const { loop, slice, k, at, item, kind, own, named, nameAt } = v
   return [
     [local.get(k), local.set(loop.l.seq)],
+    named ? [local.get(named.own), local.set(named.current)] : [],
     [entryAt(v, own, k), local.tee(at), i32.const(entry.item), i32.add, local.set(item)],
     loop.openPacket(),
     loop.inline(
@@ -237,6 +280,7 @@ function writeOwn(v: Variables): Code {
       result => [result, i32.const(0), i32.ne, i32.const(entryKind.nothing), i32.add, local.set(kind)],
       item,
     ),
+    named ? [local.get(item), local.get(named.own), i64.store(nameAt)] : [],
     storeTag(v),
     [local.get(k), i64.const(1), i64.add, local.set(k)],
   ]
@@ -245,6 +289,7 @@ function writeOwn(v: Variables): Code {
 /** Goes through the log up to the frame's packet: advances with what is there, and looks for what is not. */
 function follow(v: Variables): Code {
   const { loop, slice, number, last, logged, own, at, kind, item, late, patience, replayed } = v
+  const { named, nameAt } = v
   const { ctx, seq } = loop.l
   const [next, done] = ['next entry', 'followed'].map(label)
   return block(done, [
@@ -260,6 +305,7 @@ function follow(v: Variables): Code {
       [local.get(kind), i32.const(entryKind.lost), i32.eq, if_(search(v, done))],
       [local.get(kind), i32.const(entryKind.item), i32.eq],
       if_([
+        named ? [local.get(item), i64.load(nameAt), local.set(named.current)] : [],
         loop.inline(slice.advance, () => [], item),
         [local.get(replayed), i64.const(1), i64.add, local.set(replayed)],
       ]),
@@ -320,8 +366,15 @@ function search(v: Variables, undecided: ReturnType<typeof label>): Code {
 
 /** The packet's verdict: the program's, if the state has seen everything before it. */
 function decide(v: Variables): Code {
-  const { loop, number, last, flush, late } = v
+  const { loop, number, last, flush, light, late, named } = v
   const { ctx, desc, seq, i } = loop.l
+  const process: Code = named
+    ? [
+        [local.get(named.own), local.set(named.current), local.get(light), i32.eqz],
+        if_([local.get(number), local.set(last)]),
+        [loop.process(), loop.stamp(i)],
+      ]
+    : [[local.get(number), local.tee(seq), local.set(last)], loop.process(), loop.stamp(i)]
   const dropped = (reason: 'late' | 'unrecoverable' | 'recovering'): Code => [
     [local.get(desc), i32.const(dropWord[reason]), i32.store(descriptor.verdict)],
     count(v, context[reason]),
@@ -336,10 +389,7 @@ function decide(v: Variables): Code {
       local.get(late),
       if_(
         [dropped('late')],
-        [
-          [local.get(last), i64.const(1), i64.add, local.get(number), i64.eq],
-          if_([[local.get(number), local.tee(seq), local.set(last)], loop.process(), loop.stamp(i)], behind),
-        ],
+        [[local.get(last), i64.const(1), i64.add, local.get(number), i64.eq], if_(process, behind)],
       ),
     ]),
   ]

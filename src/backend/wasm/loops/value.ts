@@ -14,9 +14,10 @@ import type { LoopParts, Slice } from './loop.js'
 
 /**
  * Byte offsets in the sequencer's ring: u32 slot of the oldest item, effect bitmap (32 bytes), the last packet's time,
- * the number of the first packet that came after too long a pause (0 for none), items.
+ * the number of the first packet that came after too long a pause (0 for none), the next item's number where items have
+ * numbers of their own (deal.ts), items.
  */
-export const ring = { index: 0, effects: 4, time: 40, paused: 48, items: 56 } as const
+export const ring = { index: 0, effects: 4, time: 40, paused: 48, next: 56, items: 64 } as const
 /**
  * Nanoseconds between two packets that frames of 16 workers can carry in any case: a worker's frames are 16 packets
  * apart, and their 48 bits of time must not wrap in between (4.9 hours).
@@ -28,30 +29,50 @@ export const ringBytes = (slots: number, itemBytes: number): number => ring.item
 /** Bytes of the header before the effect bitmap. */
 export const fixedBytes = 7
 const fixed = fixedBytes
-const version = 0x10
-/** Flag bits of the header's fifth byte. */
-export const flag = { flush: 8, originalLength: 4, device: 2, timestamp: 1 } as const
+/** Flag bits of the header's fifth byte; `light` of dealt frames alone. */
+export const flag = { light: 0x40, flush: 8, originalLength: 4, device: 2, timestamp: 1 } as const
+
+/**
+ * Two kinds of frames: of `replicated`, whose number is the packet's own, and `dealt` ones of hybrid (deal.ts), whose items have
+ * numbers of their own. Those carry the sequence number of the packet and of each item, and the time in full, for a worker
+ * may get none of them for long.
+ */
+export type FrameKind = 'replicated' | 'dealt'
+const versions: Readonly<Record<FrameKind, number>> = { replicated: 0x10, dealt: 0x20 }
+
+interface Property {
+  readonly name: string
+  readonly flag: number
+  readonly bytes: number
+  /** Offset in the descriptor; the sequence number is in none. */
+  readonly field?: number
+}
 
 /** Properties by name: their flag, their bytes, in the order of the header. */
-const properties = [
+const properties: readonly Property[] = [
   { name: 'timestamp', flag: flag.timestamp, bytes: 6, field: descriptor.timestamp },
   { name: 'device', flag: flag.device, bytes: 2, field: descriptor.device },
   { name: 'originalLength', flag: flag.originalLength, bytes: 4, field: descriptor.original },
-] as const
+]
+const sequence: Property = { name: 'sequence', flag: 0, bytes: 8 }
 
 /** Whether a property is 64 bits wide outside the frame. */
-const isWide = (p: { readonly name: string }): boolean => p.name === 'timestamp'
+const isWide = (p: Property): boolean => p.name === 'timestamp' || p === sequence
 
-/** The properties a program reads beside the packet's bytes and sequence number. */
-export function propertiesOf({ main }: LoopParts['source']): readonly (typeof properties)[number][] {
+/** The properties a program reads beside the packet's bytes and sequence number; dealt frames have that too. */
+function propertiesOf({ main }: LoopParts['source'], kind: FrameKind): readonly Property[] {
   const read = new Set<unknown>()
   for (const b of main.blocks) for (const i of b.instrs) if (i.op === 'input') read.add(i.attrs.name)
-  return properties.filter(p => read.has(p.name))
+  const own = properties.filter(p => read.has(p.name))
+  return kind === 'replicated' ? own : [sequence, ...own.map(p => (isWide(p) ? { ...p, bytes: 8 } : p))]
 }
 
 /** The fifth byte of every header of this program: version and flags. */
-const versionAndFlags = (source: LoopParts['source']): number =>
-  propertiesOf(source).reduce((flags, p) => flags | p.flag, version)
+const versionAndFlags = (source: LoopParts['source'], kind: FrameKind): number =>
+  propertiesOf(source, kind).reduce((flags, p) => flags | p.flag, versions[kind])
+
+/** Bytes of an item in a dealt frame: behind it stands its packet's sequence number, u64. */
+export const dealtItemBytes = (itemBytes: number): number => itemBytes + 8
 
 /** What does not depend on the number of workers in the frames of a program. */
 export interface FrameLayout {
@@ -62,9 +83,17 @@ export interface FrameLayout {
   readonly versionAndFlags: number
 }
 
-export function frameLayout(source: LoopParts['source'], itemBytes: number): FrameLayout {
-  const propertyBytes = propertiesOf(source).reduce((n, p) => n + p.bytes, 0)
-  return { itemBytes, propertyBytes, versionAndFlags: versionAndFlags(source) }
+export function frameLayout(
+  source: LoopParts['source'],
+  itemBytes: number,
+  kind: FrameKind = 'replicated',
+): FrameLayout {
+  const propertyBytes = propertiesOf(source, kind).reduce((n, p) => n + p.bytes, 0)
+  return {
+    itemBytes: kind === 'dealt' ? dealtItemBytes(itemBytes) : itemBytes,
+    propertyBytes,
+    versionAndFlags: versionAndFlags(source, kind),
+  }
 }
 
 /** Bytes put in front of a packet where n workers take turns. */
@@ -74,14 +103,14 @@ export function frameHeaderBytes(layout: FrameLayout, workers: number): number {
 }
 
 /** Sizes that depend on the number of workers, as locals set up front. */
-export function sizes(loop: Loop, { itemStride }: Slice) {
+export function sizes(loop: Loop, { itemStride }: Pick<Slice, 'itemStride'>, kind: FrameKind = 'replicated') {
   const { l } = loop
   const slots = loop.declare('slots', 'i32')
   const bitmap = loop.declare('bitmap', 'i32')
   const ringItems = loop.declare('ringItems', 'i32')
   const itemsAt = loop.declare('itemsAt', 'i32')
   const header = loop.declare('header', 'i32')
-  const own = propertiesOf(loop.source).reduce((n, p) => n + p.bytes, 0)
+  const own = propertiesOf(loop.source, kind).reduce((n, p) => n + p.bytes, 0)
   loop.func.emit(
     [local.get(l.ctx), i32.load(context.workers), i32.const(1), i32.sub, local.set(slots)],
     [local.get(slots), i32.const(7), i32.add, i32.const(3), i32.shr_u, local.set(bitmap)],
@@ -114,74 +143,103 @@ export function loadBigEndian(at: Local, offset: Code, bytes: number): Code {
  */
 export function encapsulate(parts: LoopParts, slice: Slice): void {
   const loop = new Loop(parts, 'encapsulate', ['items', 'effects', 'frames', 'origins', 'history'])
-  const { l } = loop
-  const { desc, seq, items, effects, frames, origins, history, packet, length } = l
-  const { slots, bitmap, ringItems, itemsAt, header } = sizes(loop, slice)
-  const index = loop.declare('index', 'i32')
-  const wide = loop.declare('wide', 'i64')
-  const at = loop.declare('at', 'i32')
-  const stride = slice.itemStride
-  let offset = fixed
-  const own: Code = propertiesOf(loop.source).map(p => {
-    const here = offset
-    offset += p.bytes
-    const value = isWide(p) ? i64.load(p.field) : [i32.load(p.field), i64.extend_i32_u]
-    const place: Code = [local.get(bitmap), i32.const(here), i32.add]
-    return [[local.get(desc), value, local.set(wide)], storeBigEndian(frames, place, wide, p.bytes)]
+  const { seq, items, effects, origins } = loop.l
+  const size = sizes(loop, slice)
+  const writing = beginFrames(loop)
+  const frame = writeFrame(loop, size, {
+    kind: 'replicated',
+    number: seq,
+    mark: i32.const(versionAndFlags(loop.source, 'replicated')),
   })
-  const bit: Code = [local.get(index), i32.const(7), i32.and]
-  loop.func.emit([local.get(history), i32.load(ring.index), local.set(index)])
-  const watched = propertiesOf(loop.source).some(isWide)
+  const watched = propertiesOf(loop.source, 'replicated').some(isWide)
   const watch = watched ? watchPauses(loop) : { each: [], after: [] }
+  const effect: Code = [local.get(effects), i32.load8_u()]
   loop.each(
-    [
-      loop.openPacket(),
-      watch.each,
-      [local.get(origins), local.get(packet), i32.store()],
-      storeBigEndian(frames, i32.const(0), seq, 4),
-      [local.get(frames), i32.const(versionAndFlags(loop.source)), i32.store8(4)],
-      [local.get(frames), local.get(slots), i32.store8(5)],
-      [local.get(frames), local.get(index), i32.store8(6)],
-      [local.get(frames), i32.const(fixed), i32.add, local.get(history), i32.const(ring.effects), i32.add],
-      [local.get(bitmap), memory.copy],
-      own,
-      [local.get(frames), local.get(itemsAt), i32.add, local.get(history), i32.const(ring.items), i32.add],
-      [local.get(ringItems), memory.copy],
-      [local.get(frames), local.get(header), i32.add, local.get(packet), local.get(length), memory.copy],
-      [local.get(desc), local.get(frames), i32.store(descriptor.address)],
-      [local.get(desc), local.get(header), local.get(length), i32.add, i32.store(descriptor.length)],
-      // The next frame begins at a multiple of 8.
-      [local.get(frames), local.get(header), i32.add, local.get(length), i32.add],
-      [i32.const(7), i32.add, i32.const(-8), i32.and, local.set(frames)],
-      local.get(slots),
-      if_([
-        [local.get(history), i32.const(ring.items), i32.add],
-        [local.get(index), i32.const(stride), i32.mul, i32.add, local.get(items), i32.const(stride)],
-        memory.copy,
-        [
-          local.get(history),
-          local.get(index),
-          i32.const(3),
-          i32.shr_u,
-          i32.add,
-          local.tee(at),
-          local.get(at),
-        ],
-        [i32.load8_u(ring.effects), i32.const(1), bit, i32.shl, i32.const(-1), i32.xor, i32.and],
-        [local.get(effects), i32.load8_u(), bit, i32.shl, i32.or, i32.store8(ring.effects)],
-        [local.get(index), i32.const(1), i32.add, local.tee(index), local.get(slots), i32.eq],
-        if_([i32.const(0), local.set(index)]),
-      ]),
-    ],
+    [loop.openPacket(), watch.each, frame, remember(loop, size, slice.itemStride, effect)],
     [
       loop.nextPacket(),
-      [local.get(items), i32.const(stride), i32.add, local.set(items)],
+      [local.get(items), i32.const(slice.itemStride), i32.add, local.set(items)],
       [local.get(effects), i32.const(1), i32.add, local.set(effects)],
       [local.get(origins), i32.const(4), i32.add, local.set(origins)],
     ],
   )
-  loop.func.emit([local.get(history), local.get(index), i32.store(ring.index)], watch.after)
+  loop.func.emit(writing.after, watch.after)
 }
+
+/** Reads where in the ring the oldest item is, into a local that `after` writes back. */
+export function beginFrames(loop: Loop): { readonly after: Code } {
+  const { history } = loop.l
+  const index = loop.declare('index', 'i32')
+  loop.func.emit([local.get(history), i32.load(ring.index), local.set(index)])
+  return { after: [local.get(history), local.get(index), i32.store(ring.index)] }
+}
+
+/** Code that writes the frame of the open packet at `frames`, moves that on, and puts its place into the descriptor. */
+export function writeFrame(
+  loop: Loop,
+  { slots, bitmap, ringItems, itemsAt, header }: ReturnType<typeof sizes>,
+  { kind, number, mark }: { readonly kind: FrameKind; readonly number: Local; readonly mark: Code },
+): Code {
+  const { desc, seq, frames, origins, history, packet, length } = loop.l
+  const index = loop.declare('index', 'i32')
+  const wide = loop.declare('wide', 'i64')
+  let offset = fixed
+  const own: Code = propertiesOf(loop.source, kind).map(p => {
+    const here = offset
+    offset += p.bytes
+    const place: Code = [local.get(bitmap), i32.const(here), i32.add]
+    if (p.field === undefined) return storeBigEndian(frames, place, seq, p.bytes)
+    const value = isWide(p) ? i64.load(p.field) : [i32.load(p.field), i64.extend_i32_u]
+    return [[local.get(desc), value, local.set(wide)], storeBigEndian(frames, place, wide, p.bytes)]
+  })
+  return [
+    [local.get(origins), local.get(packet), i32.store()],
+    storeBigEndian(frames, i32.const(0), number, 4),
+    [local.get(frames), mark, i32.store8(4)],
+    [local.get(frames), local.get(slots), i32.store8(5)],
+    [local.get(frames), local.get(index), i32.store8(6)],
+    [local.get(frames), i32.const(fixed), i32.add, local.get(history), i32.const(ring.effects), i32.add],
+    [local.get(bitmap), memory.copy],
+    own,
+    [local.get(frames), local.get(itemsAt), i32.add, local.get(history), i32.const(ring.items), i32.add],
+    [local.get(ringItems), memory.copy],
+    [local.get(frames), local.get(header), i32.add, local.get(packet), local.get(length), memory.copy],
+    [local.get(desc), local.get(frames), i32.store(descriptor.address)],
+    [local.get(desc), local.get(header), local.get(length), i32.add, i32.store(descriptor.length)],
+    // The next frame begins at a multiple of 8.
+    [local.get(frames), local.get(header), i32.add, local.get(length), i32.add],
+    [i32.const(7), i32.add, i32.const(-8), i32.and, local.set(frames)],
+  ]
+}
+
+/** Code that puts the item at `items`, whose effect (0 or 1) `effect` leaves, into the ring in place of the oldest. */
+export function remember(
+  loop: Loop,
+  { slots }: ReturnType<typeof sizes>,
+  stride: number,
+  effect: Code,
+): Code {
+  const { items, history } = loop.l
+  const index = loop.declare('index', 'i32')
+  const at = loop.declare('at', 'i32')
+  const bit: Code = [local.get(index), i32.const(7), i32.and]
+  return [
+    local.get(slots),
+    if_([
+      [local.get(history), i32.const(ring.items), i32.add],
+      [local.get(index), i32.const(stride), i32.mul, i32.add, local.get(items), i32.const(stride)],
+      memory.copy,
+      [local.get(history), local.get(index), i32.const(3), i32.shr_u, i32.add, local.tee(at), local.get(at)],
+      [i32.load8_u(ring.effects), i32.const(1), bit, i32.shl, i32.const(-1), i32.xor, i32.and],
+      [effect, bit, i32.shl, i32.or, i32.store8(ring.effects)],
+      [local.get(index), i32.const(1), i32.add, local.tee(index), local.get(slots), i32.eq],
+      if_([i32.const(0), local.set(index)]),
+    ]),
+  ]
+}
+
+/** The fifth byte of a dealt frame of this program. */
+export const dealtMark = (source: LoopParts['source']): number => versionAndFlags(source, 'dealt')
 
 /** Code that notes the first packet whose time frames cannot carry: the one after a pause that is too long. */
 function watchPauses(loop: Loop): { readonly each: Code; readonly after: Code } {
@@ -203,16 +261,22 @@ function watchPauses(loop: Loop): { readonly each: Code; readonly after: Code } 
 }
 
 /** Code that reads the packet's properties from a frame's header; the program's inputs come from there from now on. */
-export function readProperties(loop: Loop, frame: Local, bitmap: Local): Code {
+export function readProperties(
+  loop: Loop,
+  frame: Local,
+  bitmap: Local,
+  kind: FrameKind = 'replicated',
+): Code {
   const { ctx } = loop.l
   let offset = fixed
-  return propertiesOf(loop.source).map(p => {
+  return propertiesOf(loop.source, kind).map(p => {
     const here = offset
     offset += p.bytes
     const into = loop.declare(`own ${p.name}`, isWide(p) ? 'i64' : 'i32')
     loop.replaceInput(p.name, local.get(into))
     const place: Code = [local.get(bitmap), i32.const(here), i32.add]
     if (!isWide(p)) return [loadBigEndian(frame, place, p.bytes), i32.wrap_i64, local.set(into)]
+    if (p.bytes === 8) return [loadBigEndian(frame, place, p.bytes), local.set(into)]
     // The time in full: the next one after the last with these low 48 bits.
     const last: Code = [local.get(ctx), i64.load(context.time)]
     const ahead: Code = [
