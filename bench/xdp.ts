@@ -14,7 +14,8 @@
  * beside the same worker with loss recovery, of which nothing is lost.
  *
  * `--mode executed`, by itself, needs no kernel: it counts instructions of bytecode, of a packet whose entry is there and of
- * an item of its history, by executing them. Those of the C stand beside, if clang is installed.
+ * an item of its history, by executing them. Those of the C stand beside, if clang is installed (of an item, for the
+ * connection tracker: docs/decisions/0315).
  */
 
 import { parseArgs } from 'node:util'
@@ -26,11 +27,11 @@ import { testRun } from '../src/sys/test-run.js'
 import { compilerVersion } from './baseline/build.js'
 import { differences } from './xdp/check.js'
 import type { Contestant } from './xdp/contestant.js'
-import { executedByNative, executedByOurs, executedByWorker } from './xdp/executed.js'
+import { executedByNative, executedByNativeItems, executedByOurs, executedByWorker } from './xdp/executed.js'
 import { measureHistory } from './xdp/history.js'
 import { modeLive } from './xdp/live.js'
 import { modeMany, modeOne } from './xdp/measure.js'
-import { loadNative } from './xdp/native.js'
+import { loadNative, withHistory } from './xdp/native.js'
 import { compileBundled, loadOurs } from './xdp/ours.js'
 import { packetsOf, programs } from './xdp/packets.js'
 
@@ -156,12 +157,20 @@ function countExecuted(names: readonly string[]): void {
       packet: executedByOurs(compiled, packets).trace.length,
       native: compiler === undefined ? undefined : executedByNative(name, compiled, packets).trace.length,
       item: (many - few) / 12,
+      nativeItem: compiler === undefined || !withHistory.has(name) ? undefined : itemOfNative(name, compiled),
     }
   })
   if (values.json) return console.log(JSON.stringify(found, null, 1))
-  const cells = found.map(f => [f.name, f.packet, f.native ?? '-', f.item.toFixed(1)].map(String))
-  const head = ['instructions', 'packet', 'of C, same table', 'item']
-  process.stdout.write(`${formatTable([head, ...cells], 'lrrr')}\n`)
+  const cells = found.map(f =>
+    [f.name, f.packet, f.native ?? '-', f.item.toFixed(1), f.nativeItem?.toFixed(1) ?? '-'].map(String),
+  )
+  const head = ['instructions', 'packet', 'of C, same table', 'item', 'of C']
+  process.stdout.write(`${formatTable([head, ...cells], 'lrrrr')}\n`)
+}
+
+function itemOfNative(name: string, compiled: ReturnType<typeof compileBundled>): number {
+  const [few, many] = [1, 13].map(n => executedByNativeItems(name, compiled, packetsOf(name), n).trace.length)
+  return (many - few) / 12
 }
 
 for (const name of positionals.length ? positionals : programs) await measure(name)

@@ -19,6 +19,7 @@ import { framesOf, itemsOf } from './frames.js'
 import { Interpreter } from './interpreter.js'
 import type { Reference } from './interpreter.js'
 import { compileObject } from './native.js'
+import type { BuildKind } from './native.js'
 import { readObject } from './object.js'
 import type { PacketSet } from './packets.js'
 
@@ -56,8 +57,38 @@ export function executedByOurs(compiled: Compiled, packets: PacketSet): Executed
 
 /** What clang makes of the C over the same table, on the same packet. */
 export function executedByNative(name: string, compiled: Compiled, packets: PacketSet): Executed {
+  const native = nativeOf(name, 'plain', compiled, packets)
+  return { ...native, trace: last(native.machine, packets) }
+}
+
+/** What clang makes of C that follows so many items of a history, of the same flow, with no frame around them. */
+export function executedByNativeItems(
+  name: string,
+  compiled: Compiled,
+  packets: PacketSet,
+  slots: number,
+): Executed {
+  const before = nativeOf(name, 'plain', compiled, packets)
+  last(before.machine, packets)
+  const native = nativeOf(name, 'history', compiled, packets)
+  native.variable('table').set(before.variable('table'))
+  const { packet } = ofOneFlow(packets)
+  const [{ bytes }] = itemsOf(compiled, { ...packets, measured: [packet] })
+  // Right behind the packets that made the state: nothing has timed out.
+  new DataView(bytes.buffer).setUint32(0, Number(before.machine.time / 1_000_000n), true)
+  // The compiler loads no number that is not aligned in one step: items of C are padded.
+  const stride = 4 * Math.ceil(bytes.length / 4)
+  const many = new Uint8Array(slots * stride)
+  for (let k = 0; k < slots; k++) many.set(bytes, k * stride)
+  const words = native.variable('slots')
+  new DataView(words.buffer, words.byteOffset).setBigUint64(0, BigInt(slots), true)
+  return { ...native, trace: native.machine.run(many).trace }
+}
+
+/** The C over the same table, ready to run. */
+function nativeOf(name: string, build: BuildKind, compiled: Compiled, packets: PacketSet) {
   const { artifact } = compiled
-  const object = readObject(compileObject(name, 'cuckoo', false))
+  const object = readObject(compileObject(name, 'cuckoo', build))
   const values = new Map(object.sections.map(s => [s.name, Uint8Array.from(s.bytes)]))
   for (const m of object.maps) values.set(m.name, new Uint8Array(m.valueSize * m.maxEntries))
   const variable = (which: string): Uint8Array => {
@@ -74,7 +105,7 @@ export function executedByNative(name: string, compiled: Compiled, packets: Pack
   const [layout] = artifact.stateLayout.objects
   variable('table').set(block.bytes.subarray(layout.offset, layout.offset + layout.size))
   const machine = new Interpreter(object.instructions, object.references, values)
-  return { bytes: object.instructions, references: object.references, trace: last(machine, packets) }
+  return { bytes: object.instructions, references: object.references, machine, variable }
 }
 
 function last(machine: Interpreter, packets: PacketSet): readonly number[] {

@@ -24,12 +24,19 @@ export type TableKind = 'hash' | 'cuckoo'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const flags = ['-O2', '-ffreestanding', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Wno-unused-function']
 
+/** Baselines that also say what an item of a history costs in C. */
+export const withHistory: ReadonlySet<string> = new Set(['connection-tracker'])
+
+/** What a build is for: to be measured, to be compared with others, or items instead of packets. */
+export type BuildKind = 'plain' | 'check' | 'history'
+
 /** Compiles bench/baseline/xdp/NAME.c; the object file's bytes. */
-export function compileObject(name: string, kind: TableKind, check: boolean): Uint8Array {
+export function compileObject(name: string, kind: TableKind, build: BuildKind): Uint8Array {
   const folder = join(root, 'dist/baseline/xdp')
   mkdirSync(folder, { recursive: true })
-  const output = join(folder, `${name}.${kind}${check ? '.check' : ''}.o`)
-  const definitions = [...(kind === 'cuckoo' ? ['-DCUCKOO'] : []), ...(check ? ['-DCHECK'] : [])]
+  const output = join(folder, `${name}.${kind}${build === 'plain' ? '' : `.${build}`}.o`)
+  const defined = { plain: [], check: ['-DCHECK'], history: ['-DHISTORY'] }[build]
+  const definitions = [...(kind === 'cuckoo' ? ['-DCUCKOO'] : []), ...defined]
   const source = join(root, 'bench/baseline/xdp', `${name}.c`)
   execFileSync('clang', [...flags, ...definitions, '-c', source, '-o', output], { stdio: 'inherit' })
   return readFileSync(output)
@@ -42,7 +49,7 @@ export function loadNative(
   artifact: Artifact,
   { settings, seed, check }: Inputs,
 ): Contestant {
-  const object = readObject(compileObject(name, kind, check))
+  const object = readObject(compileObject(name, kind, check ? 'check' : 'plain'))
   const maps = new Map<string, BpfMap>()
   const memories = new Map<string, MapMemory>()
   const close = (): void => {

@@ -1,5 +1,6 @@
 /* programs/connection-tracker.ts as XDP; the comments that explain it stand there. The hash map's connections are
-   forgotten by their own timeouts only. */
+   forgotten by their own timeouts only. With HISTORY defined it is what a replica does about the items of others' packets,
+   without verdicts and counters. */
 #include "xdp.h"
 
 enum {
@@ -91,6 +92,23 @@ INLINE u32 timeout(u8 state) {
   }
 }
 
+#ifdef HISTORY
+/* An item as `hairpin build --emit slice` has it, but three bytes longer, so that loads are aligned; numbers of the packet
+   are in network order. */
+struct item {
+  u32 time, source, destination, sequence, acknowledgement;
+  u16 source_port, destination_port, length, window;
+  u8 offer : 4, rst : 1, fin : 1, syn : 1, ack : 1;
+};
+
+INLINE int follow(const struct item *i) {
+  const bool syn = i->syn, ack = i->ack, fin = i->fin, rst = i->rst;
+  const u8 flags = syn * SYN | ack * ACK | fin * FIN | rst * RST, offer = i->offer;
+  const u32 now = i->time, sent = be32(i->sequence), end = sent + i->length + syn + fin;
+  const u32 acknowledgement = be32(i->acknowledgement), raw_window = be16(i->window);
+  const u32 source = i->source, destination = i->destination;
+  const u16 source_port = i->source_port, destination_port = i->destination_port;
+#else
 SEC("xdp") int connection_tracker(struct xdp_md *c) {
   const struct packet p = packet_of(c);
   struct ipv4 *ip = ipv4(p);
@@ -110,6 +128,8 @@ SEC("xdp") int connection_tracker(struct xdp_md *c) {
 
   const u32 source = ip->source, destination = ip->destination;
   const u16 source_port = segment->source, destination_port = segment->destination;
+#endif
+
   const bool from_low = be32(source) < be32(destination) ||
                         (source == destination && be16(source_port) <= be16(destination_port));
   KEY key;
@@ -187,3 +207,14 @@ SEC("xdp") int connection_tracker(struct xdp_md *c) {
   else v->high_scale = own_scale;
   return TRANSMIT;
 }
+
+#ifdef HISTORY
+/* How many items a frame has, and nothing else. */
+u64 slots = 0;
+
+SEC("xdp") int history(struct xdp_md *c) {
+  const struct item *i = (const struct item *)(long)c->data;
+  for (u64 k = slots; k; k--) follow(i++);
+  return TRANSMIT;
+}
+#endif

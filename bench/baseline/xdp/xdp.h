@@ -39,6 +39,9 @@ u64 settings[16];
 struct map counters SEC("maps") = {PERCPU_ARRAY, 4, 8, 8, 0};
 
 INLINE void count(u32 counter) {
+#ifdef HISTORY
+  return;
+#endif
   u64 *at = map_lookup(&counters, &counter);
   if (at) ++*at;
 }
