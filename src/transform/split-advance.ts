@@ -293,13 +293,16 @@ class Early {
       if (known) return known
       const copy = add(this.fixed.has(c) ? setup : each, { ...c, args: this.argsOf(c).map(value) })
       made.set(c, copy)
+      // Noted as soon as it is there: it may have no other use, and needs no place until the end then.
+      const offset = noted.get(c)
+      if (offset !== undefined)
+        add(each, { op: 'item.store', type: 'void', args: [copy], attrs: { width: widthOf(c), offset } })
       return copy
     }
     const touches = new Set<Instr>()
     for (const i of this.firstReads())
       touches.add(add(each, { ...i, args: [value(this.classes.get(i.args[0])!)] }))
-    for (const [c, offset] of noted)
-      add(each, { op: 'item.store', type: 'void', args: [value(c)], attrs: { width: widthOf(c), offset } })
+    for (const c of noted.keys()) value(c)
     return { early, touches }
   }
 }
