@@ -2,7 +2,8 @@
  * The live sequencer: `sudo node dist/bench/sequencer.js [--mode recipe,break-even,forms] [--rounds n] [--packets n] [--json]`.
  *
  * `recipe`: sequencer, CPU map and one worker, compiled, against the same written by hand, in turn, each on a veth pair of
- * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. Million packets a second that reach the worker;
+ * its own; the sender and the sequencer share CPU 0, the worker has CPU 1. On a machine that others use, `chrt -f 5` before it has
+ * all of that run in real time, the kernel's threads too. Million packets a second that reach the worker;
  * and the time of each of the two programs as the kernel counts it, with the 21 ns that it counts of an empty one: that holds
  * where others use the CPUs too, because neither is interrupted by processes.
  *
