@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { up } from '../../src/lab/lab.js'
 import type { Lab } from '../../src/lab/lab.js'
-import { statistics } from '../../src/sys/ethtool.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { folder, main, run } from '../cli/hairpin.js'
 import { root } from '../../tools/sources.js'
@@ -14,6 +13,7 @@ import { beginOn } from './live-child.js'
 import type { Event } from './live-child.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
+import { datagrams, handedByQueue } from './queues.js'
 import { knockingFrames, oneWire } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
@@ -36,23 +36,6 @@ const host = (address: string, device: string, namespace: string) => ({
   device,
   addresses: [`${address}/24`],
 })
-
-/** Datagrams of many flows, which the sender's queues share by their hash. */
-const datagrams = (to: string, flows: number, each: number): string[] => [
-  process.execPath,
-  '-e',
-  `const { createSocket } = require('node:dgram')
-   const send = s => new Promise(done => s.send('x', 9, '${to}', done))
-   const flow = async () => {
-     const s = createSocket('udp4')
-     for (let k = 0; k < ${each}; k++) await send(s)
-     s.close()
-   }
-   Promise.all(Array.from({ length: ${flows} }, flow))`,
-]
-
-const handedByQueue = (device: string): number[] =>
-  [...statistics(device)].flatMap(([name, n]) => (/^rx_queue_\d+_xdp_packets$/.test(name) ? [Number(n)] : []))
 
 test(
   'packets on all queues of two interfaces have one sequencer; a restart after SIGKILL goes on',

@@ -89,7 +89,7 @@ export function extractInside({ code, stack }: Pick<CompiledFunction, 'code' | '
 
 /** The program that packets go through; `extract` is how the item gets to its place, and the effect bit into r8. */
 export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: Code): Code {
-  const { frame, workers, queue, clock, timed = true, record, ring } = options
+  const { frame, workers, queue, clock, timed = true, hasBegun = false, record, ring } = options
   const admitted = label('entry.admitted')
   const hasItems = frame.slots > 0 || ring !== undefined
   return [
@@ -109,7 +109,7 @@ export function packetEntry(options: SequencerOptions, at: RingPlaces, extract: 
     admitted,
     alu64.add.imm(r7, 1),
     stx.dw(r8, runtime.sequence, r7),
-    ...(clock === 'given' ? [] : [...(timed ? time(clock) : []), ...properties(options)]),
+    ...(clock === 'given' ? [] : [...(timed ? time(clock, hasBegun) : []), ...properties(options)]),
     ...extract,
     ...(record === undefined ? [] : [mov64.reg(r1, r6), mov64.reg(r2, r7), callLocal(label('record'))]),
     ...room(frame),
@@ -161,14 +161,12 @@ const worker = (workers: number): Code => [
   alu64.add.reg(r3, r9),
 ]
 
-/** The time into the runtime's map. The run begins with its first packet. */
-function time(clock: 'exact' | 'coarse'): Code {
+/** The time into the runtime's map. Unless it has begun, the run begins with its first packet. */
+function time(clock: 'exact' | 'coarse', hasBegun: boolean): Code {
   const begun = label('entry.begun')
   return [
     call(clock === 'coarse' ? 'ktime_get_coarse_ns' : 'ktime_get_ns'),
-    jne.imm(r7, 1, begun),
-    stx.dw(r8, runtime.start, r0),
-    begun,
+    ...(hasBegun ? [] : [jne.imm(r7, 1, begun), stx.dw(r8, runtime.start, r0), begun]),
     ldx.dw(r1, r8, runtime.start),
     alu64.sub.reg(r0, r1),
     stx.dw(r8, runtime.timestamp, r0),

@@ -78,6 +78,8 @@ export interface SequencerOptions {
   readonly clock: 'exact' | 'coarse' | 'given'
   /** The receive queue it serves; any if left out. */
   readonly queue?: number
+  /** The run has begun already, at the time that the runtime's map says; else it begins with its first packet. */
+  readonly hasBegun?: boolean
   /** Whether packets need a time: the program reads it, or it is recorded. */
   readonly timed?: boolean
   /** The same of the device they came by, and of their length. */

@@ -64,13 +64,22 @@ export const command: Command = {
     to: { type: 'string' },
     sequenced: { type: 'boolean' },
     steer: { type: 'string' },
+    groups: { type: 'string' },
     'no-recovery': { type: 'boolean' },
   },
   async run(flags, io) {
     if (texts(flags, 'iface').length > 0) return (await import('./live.js')).runLive(flags, io)
-    const live = ['backend', 'address', 'seconds', 'mode', 'queue', 'record', 'no-recovery', 'steer'].find(
-      name => flags.values[name] !== undefined,
-    )
+    const live = [
+      'backend',
+      'address',
+      'seconds',
+      'mode',
+      'queue',
+      'record',
+      'no-recovery',
+      'steer',
+      'groups',
+    ].find(name => flags.values[name] !== undefined)
     if (live !== undefined) throw new UsageError(`--${live} is of live runs, with --iface`)
     const file = onlyArgument(flags, 'PROGRAM')
     const wanted = integer(flags, 'cores', { least: 1, most: mostWorkers }) ?? 1

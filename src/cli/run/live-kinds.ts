@@ -9,20 +9,20 @@ import { onlineCpus } from '../../sys/cpus.js'
 import { deviceNamed, requireSerial } from '../attach/devices.js'
 import { Failure, UsageError } from '../command.js'
 import { exit } from '../exit.js'
-import { replicated } from './live-replicated.js'
+import { replicatedInGroups } from './live-groups.js'
 import { look, restoring, steer, steeringText, wayOf } from './live-steer.js'
 import type { Steered } from './live-steer.js'
 import { queueSizeOf, startedAs } from './live-wish.js'
 import type { Begun, LiveStrategy, Wish } from './live-wish.js'
 
 /** Flags that are of strategy replicated only. */
-const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'history']
+const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'history', 'groups']
 
 const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
   single,
   shared,
   sharded,
-  replicated,
+  replicated: replicatedInGroups,
 }
 
 export function begin(wish: Wish): Begun {

@@ -1,5 +1,5 @@
 // Live runs of strategy replicated: sequencer and workers here, a sequencer for workers elsewhere (--to), or workers
-// of a sequencer elsewhere (--sequenced).
+// of a sequencer elsewhere (--sequenced). Several sequencers are in live-groups.ts.
 
 import { kernelForm } from '../../engine/kernel/form.js'
 import { frameFormat, logEntriesFor, logsFit } from '../../engine/kernel/replicated.js'
@@ -121,7 +121,7 @@ function sequencing(
   }
 }
 
-function requireLogs(workers: number, queueSize: number, { itemBytes }: HistoryFormat): void {
+export function requireLogs(workers: number, queueSize: number, { itemBytes }: HistoryFormat): void {
   const entries = logEntriesFor(workers, queueSize)
   if (logsFit({ workers, entries, itemBytes })) return
   throw new Failure(
@@ -132,7 +132,7 @@ function requireLogs(workers: number, queueSize: number, { itemBytes }: HistoryF
 }
 
 /** What was asked for; frames for workers elsewhere carry their history. */
-function historyOf(flags: Flags): LiveHistory | undefined {
+export function historyOf(flags: Flags): LiveHistory | undefined {
   const given = text(flags, 'history')
   if (given === undefined) return undefined
   if (given !== 'value' && given !== 'reference')

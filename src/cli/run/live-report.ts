@@ -21,6 +21,8 @@ export interface Started {
   readonly headerBytes?: number
   readonly workers?: readonly number[]
   readonly funnel?: number
+  /** Of replicated in groups: CPUs of the sequencers in turn; of the workers as many each are of a group. */
+  readonly sequencers?: readonly number[]
   /** The receive queue that the card's table has all packets come by. */
   readonly steered?: number
   /** How packets of several queues come to the sequencer, in words. */
@@ -55,8 +57,10 @@ export function startText(started: Started, why?: string): string {
   const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
   if (headerBytes === undefined)
     return `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue`
-  const one =
-    funnel === undefined
+  const one = started.sequencers
+    ? `${started.sequencers.length} groups of ${workers.length / started.sequencers.length}: packets go by a hash of their ` +
+      `flow to sequencers on CPU ${started.sequencers.join(', ')}, from any receive queue`
+    : funnel === undefined
       ? 'one sequencer in the driver'
       : `one sequencer for all on CPU ${funnel}, behind a queue of its own`
   return (

@@ -171,7 +171,7 @@ function whyStopped({ last, recovery }: WorkerFigures, { history }: Started): st
     : `stopped after packet ${last}: frames to it were lost, and their history with them; --recovery goes on`
 }
 
-/** The state of the first worker that has seen all packets, or of all shards together, at the time of the end. */
+/** The state of the first worker that has seen all packets, or of all shards or groups together, at the time of the end. */
 function stateOf(run: LiveRun, { artifact }: Expanded, figures: LiveFigures, strategy: string): Dump[] {
   const { start, workers } = figures
   const now = process.hrtime.bigint() - start
@@ -180,6 +180,7 @@ function stateOf(run: LiveRun, { artifact }: Expanded, figures: LiveFigures, str
     memory.bytes.set(run.state(worker))
     return dumpState(memory, 0, artifact.stateLayout, now)
   }
+  if (run.parts !== undefined) return mergeDumps(Array.from({ length: run.parts }, (_, part) => dumpOf(part)))
   if (strategy === 'sharded') return mergeDumps(workers.map((_, w) => dumpOf(w)))
   const whole = workers.findIndex(w => !hasStopped(w))
   return dumpOf(Math.max(0, whole))

@@ -31,6 +31,8 @@ export interface Description {
    * state are theirs.
    */
   readonly workers?: readonly ReadonlyMap<string, number>[]
+  /** Of several sequencers: how many, each with as many of the workers, one group after the other. */
+  readonly groups?: number
   /** Of a sequencer: bytes of history in front of each packet. */
   readonly headerBytes?: number
 }

@@ -237,7 +237,7 @@ export interface Installable {
   /** First contents of maps, beyond those that every program's have. */
   readonly contents?: ReadonlyMap<string, Uint8Array>
   /** What its description says besides. */
-  readonly described?: Pick<Description, 'workers' | 'headerBytes'>
+  readonly described?: Pick<Description, 'workers' | 'groups' | 'headerBytes'>
   /** It is part of another program, and does not say what it is. */
   readonly isPart?: boolean
   /** The number of the last packet before the first; -1 if left out, because such a program counts up first. */

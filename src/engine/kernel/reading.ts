@@ -144,7 +144,7 @@ export class Reading {
   }
 
   /**
-   * An object by its name, as it is now: what has expired is left out. Of the first replica, or of all shards together.
+   * An object by its name, as it is now: what has expired is left out. Of the first replica, or of all shards or groups together.
    * Undefined if there is none.
    */
   read(name: string, options: ReadOptions = {}): ReadState | undefined {
@@ -174,11 +174,13 @@ export class Reading {
     for (const maps of [this.#memory, ...this.#workers]) for (const memory of maps.values()) memory.unmap()
   }
 
-  /** Where the object is: once, for replicas are alike, or once in each shard. */
+  /** Where the object is: once of each group of replicas, which are alike, or once in each shard. */
   #statesOf({ name }: StateObjectLayout): StateMemory[] {
-    const isSharded = this.description.headerBytes === undefined
+    const { headerBytes, groups = 1 } = this.description
     const all = this.#workers.length === 0 ? [this.#memory] : this.#workers
-    return (isSharded ? all : all.slice(0, 1)).flatMap(maps => {
+    const alike = headerBytes === undefined ? 1 : all.length / groups
+    return all.flatMap((maps, k) => {
+      if (k % alike !== 0) return []
       const bytes = maps.get(name)?.bytes
       return bytes ? [{ bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }] : []
     })

@@ -18,6 +18,7 @@ import { leastEntries } from '../../backend/wasm/log.js'
 import { flag } from '../../backend/wasm/loops/value.js'
 import { tableHeader } from '../../state/format.js'
 import { Unsupported } from '../../sys/failure.js'
+import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
@@ -60,6 +61,8 @@ export interface ReplicatedOptions extends Omit<LoadOptions, 'inputs'> {
   readonly logEntries?: number
   /** Number of the last packet before the first; 0 if left out. */
   readonly last?: bigint
+  /** Rules and settings of workers that are there already, which these have too. */
+  readonly shares?: ReadonlyMap<string, BpfMap>
 }
 
 /** A program that can be replicated. */
@@ -195,7 +198,9 @@ export function loadReplicated(
   }
   try {
     while (workers.length < options.workers) {
-      const known = [...(workers.at(0)?.maps ?? [])].filter(([name]) => shared.includes(name))
+      const known = [...(workers.at(0)?.maps ?? options.shares ?? [])].filter(([name]) =>
+        shared.includes(name),
+      )
       const own =
         made.logs && ([recoveryMap, recoveryContents(made.logs, workers.length, made.last)] as const)
       const contents = new Map([...made.contents, ...(own ? [own] : [])])

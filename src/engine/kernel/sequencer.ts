@@ -40,6 +40,8 @@ export interface SequencerPlan extends Omit<ReplicatedOptions, 'workers' | 'slot
   /** Frames that a worker's queue takes. */
   readonly queueSize: number
   readonly stamps?: SequencerOptions['clock']
+  /** The run has begun: its time is in the runtime's map, and not that of the first packet. */
+  readonly hasBegun?: boolean
   /** The receive queue it serves; any if left out. */
   readonly queue?: number
   /** Bytes of the ring that packets are recorded in (backend/ebpf/recording.ts), a power of two; none if left out. */
@@ -75,7 +77,10 @@ export const creditOf = (workers: number, queueSize: number): number => workers 
 export function sequencerCode(
   subject: Replicable,
   { format, outer, workers, ring: entries }: Omit<Sequenced, 'workers'> & { readonly workers: number },
-  plan: Pick<SequencerPlan, 'form' | 'rules' | 'queueSize' | 'stamps' | 'queue' | 'attachType' | 'record'> & {
+  plan: Pick<
+    SequencerPlan,
+    'form' | 'rules' | 'queueSize' | 'stamps' | 'hasBegun' | 'queue' | 'attachType' | 'record'
+  > & {
     readonly layers: number
     readonly flush?: boolean
   },
@@ -104,6 +109,7 @@ export function sequencerCode(
     layers: plan.layers,
     credit: creditOf(workers, plan.queueSize),
     clock: plan.stamps ?? 'exact',
+    ...(plan.hasBegun && { hasBegun: true }),
     timed: isWanted('timestamp'),
     placed: isWanted('device'),
     measured: isWanted('originalLength'),

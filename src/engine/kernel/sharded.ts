@@ -23,6 +23,7 @@ import { steeringBlock, steeringObject } from '../../strategy/steering.js'
 import type { SteeringFields } from '../../strategy/steering.js'
 import type { BpfMap } from '../../sys/map.js'
 import { idsOf } from './description.js'
+import type { Description } from './description.js'
 import { kernelForm } from './form.js'
 import { install, requireReach, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
@@ -37,12 +38,14 @@ export interface ShardedOptions extends Omit<LoadOptions, 'inputs' | 'sharing'> 
   readonly workers: number
 }
 
-/** Where workers are, and what leads there. */
+/** Where packets are steered to, and what leads there. */
 export interface ShardSeats {
-  /** CPU and map of each worker. */
+  /** CPU and map of each worker; or of each group's sequencer, which has workers of its own. */
   readonly seats: readonly { readonly cpu: number; readonly layer: number }[]
   /** The CPU maps, by layer. */
   readonly maps: readonly BpfMap[]
+  /** Of groups: how many there are, and the bytes of history in front of each packet. */
+  readonly grouped?: Pick<Description, 'groups' | 'headerBytes'>
 }
 
 /** Has the verifier look at a worker's program, once for each. Throws what loadProgram and createMap throw. */
@@ -87,11 +90,11 @@ export function loadShards(subject: Shardable, options: ShardedOptions): LoadedP
   }
 }
 
-/** The program that goes on interfaces; it says what is behind it. Throws as `loadShards` does. */
+/** The program that goes on interfaces; `shards` are the workers behind it. Throws as `loadShards` does. */
 export function loadSteering(
   subject: Shardable,
   shards: readonly LoadedProgram[],
-  { seats, maps }: ShardSeats,
+  { seats, maps, grouped }: ShardSeats,
   options: ShardedOptions,
 ): LoadedProgram {
   const { artifact, kernel } = subject
@@ -111,7 +114,7 @@ export function loadSteering(
   const compiled = compileSteering(
     kernel.steer,
     { ...target, objects: new Map([[steeringObject, steeringPlace]]) },
-    { workers: shards.length, layers: maps.length },
+    { workers: seats.length, layers: maps.length },
   )
   if (isRefusal(compiled)) throw stackExceeded(artifact.name, compiled)
   const { functions, encoded } = compiled
@@ -124,7 +127,7 @@ export function loadSteering(
       maps: [...own, steeringDeclaration, ...maps.map((_, layer) => present(sprayMap(layer), 8))],
       cpus: 0,
       contents: new Map([[steeringMap, contentsOf(steering, seats)]]),
-      described: { workers: shards.map(shard => idsOf(shard.maps)) },
+      described: { ...grouped, workers: shards.map(shard => idsOf(shard.maps)) },
     },
     new Map([...common(shards), ...maps.map((map, layer) => [sprayMap(layer), map] as const)]),
   )

@@ -59,6 +59,8 @@ export interface LiveRun {
   figures(): LiveFigures
   /** Does what must be done from time to time, every few hours at least. */
   tend(): void
+  /** How many parts the state of all together has, where it is not each worker's: `state` is of a part then. */
+  readonly parts?: number
   /** The state block of a worker, as it is. */
   state(worker: number): Uint8Array
   /** Takes programs off their interfaces, if those are there. Harmless when repeated. */
