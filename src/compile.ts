@@ -27,6 +27,7 @@ import type { RulesDecl, StateObject } from './state/declaration.js'
 import { fibsOf, kernelMapsOf } from './state/kernel-map.js'
 import { layoutRules, layoutState } from './state/layout.js'
 import type { ObjectLayout, StateLayout } from './state/layout.js'
+import { sliceOf } from './state/slices.js'
 import type { ShardKeys } from './strategy/bucket.js'
 import { steeringFunction } from './strategy/steering.js'
 import type { SteeringFields } from './strategy/steering.js'
@@ -83,6 +84,8 @@ export interface CompileOptions {
   readonly recovery?: boolean
   /** Whether it is to be sharded with its heavy keys replicated: two loops more. */
   readonly hybrid?: boolean
+  /** Make its tables those of one of so many slices (state/slices.ts): strategy rebalanced in the kernel has one for each bucket. */
+  readonly slices?: number
 }
 
 /** From source text. */
@@ -108,7 +111,9 @@ function attempt<T>(work: () => T): () => T {
 }
 
 /** From checked IR. The program is left as it is. */
-export function assemble(program: Program<StateObject>, options: CompileOptions = {}): Compiled {
+export function assemble(whole: Program<StateObject>, options: CompileOptions = {}): Compiled {
+  const { slices } = options
+  const program = slices === undefined ? whole : { ...whole, objects: sliceOf(whole.objects, slices) }
   const main = copyOf(functionNamed(program.functions, 'main'))
   const facts = factsOf(program.objects)
   const shapes = shapesOf(program.objects)

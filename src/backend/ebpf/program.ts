@@ -54,18 +54,22 @@ export function compileFunctions(
   )
 }
 
-/** From machine code to bytecode. `roots` are called by none of them, but by a frame that takes `above` bytes. */
+/**
+ * From machine code to bytecode. `roots` are called by none of them, but by a frame that takes `above` bytes. `adapt` may
+ * make another of each function.
+ */
 export function finishFunctions(
   machines: readonly Machine[],
   roots: readonly string[],
   above = 0,
+  adapt = (f: CompiledFunction): CompiledFunction => f,
 ): BpfCode | StackRefusal {
   const spilled = new Map<string, readonly string[]>()
   const compiled = machines.map(machine => {
     const allocation = allocate(machine)
     spilled.set(machine.name, allocation.spilled)
     const { name, largest, numbers } = machine
-    return { name, largest, ...(numbers && { numbers }), ...emit(machine, allocation) }
+    return adapt({ name, largest, ...(numbers && { numbers }), ...emit(machine, allocation) })
   })
   const refusal = overStack(compiled, roots, spilled, above)
   if (refusal) return refusal

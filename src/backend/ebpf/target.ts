@@ -36,6 +36,9 @@ export const runtime = {
   timestamp: 32,
   originalLength: 40,
   device: 44,
+  /** Where state is in slices: u32 the slice of the packet at hand; u32 which worker this is. */
+  slice: 48,
+  worker: 52,
 } as const
 export const runtimeBytes = 64
 
