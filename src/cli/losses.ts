@@ -7,6 +7,7 @@ const meanings: Readonly<Record<string, string>> = {
   funnelQueue: 'the queue before the sequencer is full: packets come faster than it takes them',
   headroom: 'there is no room in front of packets for the history',
   otherQueue: 'they come by a receive queue that is not served',
+  handover: 'their flows are about to leave a worker whose queue is full',
   queue: "a worker's queue was full",
   noMemory: 'the kernel has no memory for packets that are passed to it',
   transmit: 'they cannot be sent back: the interface is full or down, or takes no redirected packets',

@@ -14,7 +14,7 @@ import { setLongRunFlags } from '../v8-flags.js'
 export async function compileProgram(
   file: string,
   io: Io,
-  options: Pick<CompileOptions, 'recovery' | 'hybrid' | 'ways'> = {},
+  options: Pick<CompileOptions, 'recovery' | 'hybrid' | 'ways' | 'slices'> = {},
 ): Promise<Compiled> {
   const text = readText(file, 'program')
   const { startChecker, stopChecker } = await import('../lang/beside.js')
@@ -31,7 +31,8 @@ export async function compileProgram(
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
   }
   if (!compiled) throw new Failure(`${file} does not compile`, exit.program)
-  if (!options.recovery && !options.hybrid) keep(kindFor('artifact', options.ways), text, compiled.artifact)
+  if (!options.recovery && !options.hybrid && !options.slices)
+    keep(kindFor('artifact', options.ways), text, compiled.artifact)
   return compiled
 }
 
@@ -57,14 +58,15 @@ export interface Expanded {
   readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
 }
 
-/** As loadArtifact, with the expanded functions. */
+/** As loadArtifact, with the expanded functions; with `slices` all is as of one of so many slices. */
 export async function loadExpanded(
   file: string,
   io: Io,
   ways: NonNullable<CompileOptions['ways']>,
+  slices?: number,
 ): Promise<Expanded> {
   const text = readText(file, 'program')
-  const kind = kindFor('expanded', ways)
+  const kind = kindFor(slices === undefined ? 'expanded' : `expanded-in-${slices}`, ways)
   const found = cached(kind, text) as (Omit<Expanded, 'program'> & { licence?: string }) | undefined
   if (found) {
     const { artifact, kernel, licence } = found
@@ -74,7 +76,7 @@ export async function loadExpanded(
       program: { file, source: text, ...(licence !== undefined && { licence }) },
     }
   }
-  const compiled = await compileProgram(file, io, { ways })
+  const compiled = await compileProgram(file, io, { ways, ...(slices !== undefined && { slices }) })
   const { artifact, kernel, program } = compiled
   keep(kind, text, { artifact, kernel, licence: program.licence })
   return compiled

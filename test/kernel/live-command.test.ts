@@ -25,6 +25,7 @@ interface Top {
     readonly interfaces: readonly { readonly name: string }[]
     readonly cpus: readonly object[]
     readonly replicated: object
+    readonly rebalancing?: { readonly migrations: number }
   }[]
 }
 
@@ -356,6 +357,10 @@ test('what cannot be is refused before anything is attached, with what to do', {
       await refused(file, '--iface', 'b', '-m', 'generic'),
       /come on any CPU.*--strategy replicated/,
     )
+    assert.match(
+      await refused(file, '--iface', 'b', '-s', 'rss++', '--epoch', '65536'),
+      /--epoch takes milliseconds on live packets/,
+    )
     assert.match(await refused(file, '--iface', 'nope', '--cores', '2'), /there is no interface nope/)
     assert.match(await refused(file, '--iface', 'b', '--loss', '1%'), /--loss is of captures/)
     assert.match(
@@ -378,7 +383,7 @@ test('what cannot be is refused before anything is attached, with what to do', {
   }
 })
 
-for (const strategy of ['single', 'shared', 'sharded'])
+for (const strategy of ['single', 'shared', 'sharded', 'rebalanced'])
   test(`--strategy ${strategy}: each packet has its verdict`, { skip }, async () => {
     const lab = oneWire()
     try {
@@ -397,3 +402,33 @@ for (const strategy of ['single', 'shared', 'sharded'])
       lab.down()
     }
   })
+
+test('rebalanced says what changed its worker; after SIGKILL nothing is left', { skip }, async () => {
+  const lab = oneWire()
+  try {
+    const args = [knocking, '--iface', 'b', '-s', 'rss++', '--cores', '3', '--epoch', '20ms', '--state']
+    const killed = await begin(lab, ...args)
+    assert.equal(lab.interface('box', 'b').xdp.length, 1)
+    killed.child.kill('SIGKILL')
+    await killed.end()
+    assert.deepEqual(lab.interface('box', 'b').xdp, [])
+    const live = await begin(lab, ...args)
+    const sender = lab.inNamespace('gen', () =>
+      openLiveSender({ packets: knockingFrames(), device: 'a', rate: 20_000 }),
+    )
+    const { sent, dropped } = await sender.send(8000)
+    sender.close()
+    const { stdout } = await lab.run('box', [process.execPath, main, 'top', '--json', '-n', '1', 'b'])
+    const [seen] = (JSON.parse(stdout) as Top).programs
+    assert.equal(seen.packets, sent - dropped)
+    const { code, last } = await live.end('SIGINT')
+    assert.equal(code, 130, live.errors())
+    assert.deepEqual([last.received, last.unaccounted], [sent - dropped, 0])
+    assert.equal(seen.rebalancing!.migrations, last.rebalancing!.migrations)
+    assert.ok(last.rebalancing!.epochs > 5)
+    assert.ok(last.rebalancing!.migrations <= last.rebalancing!.wishes)
+    assert.ok(Array.isArray(last.state))
+  } finally {
+    lab.down()
+  }
+})

@@ -42,16 +42,16 @@ export const steeringPlace = { map: steeringMap, offset: 0, size: steeringLayout
 
 const drop = verdictNames.indexOf('drop')
 /** Bytes of the entries' stack frames, as the kernel rounds. */
-const entryFrame = 32
+export const entryFrame = 32
 
-const handWritten = (name: string, code: Code): CompiledFunction => ({
+export const handWritten = (name: string, code: Code): CompiledFunction => ({
   name,
   code,
   stack: 0,
   largest: 0xffffffffn,
 })
 
-const assembled = (functions: readonly CompiledFunction[]): BpfCode => {
+export const assembled = (functions: readonly CompiledFunction[]): BpfCode => {
   const code = functions.flatMap(f => f.code)
   return { functions, code, encoded: encode(code) }
 }

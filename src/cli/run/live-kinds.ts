@@ -2,13 +2,17 @@
 // none. Nothing stays attached if it is not begun.
 
 import { kernelForm } from '../../engine/kernel/form.js'
+import type { Shardable } from '../../engine/kernel/sharded.js'
 import { kernelSharing } from '../../engine/kernel/sharing.js'
+import { defaultLiveEpoch } from '../../engine/live/bucket-control.js'
+import { RebalancedRun } from '../../engine/live/rebalanced-run.js'
 import { ShardedRun } from '../../engine/live/sharded-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
 import { onlineCpus } from '../../sys/cpus.js'
 import { deviceNamed, requireSerial } from '../attach/devices.js'
 import { Failure, UsageError } from '../command.js'
 import { exit } from '../exit.js'
+import { text } from '../flags.js'
 import { replicatedInGroups } from './live-groups.js'
 import { look, restoring, steer, steeringText, wayOf } from './live-steer.js'
 import type { Steered } from './live-steer.js'
@@ -22,6 +26,7 @@ const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
   single,
   shared,
   sharded,
+  rebalanced,
   replicated: replicatedInGroups,
 }
 
@@ -30,6 +35,8 @@ export function begin(wish: Wish): Begun {
   const wrong = ofReplicated.find(name => flags.values[name] !== undefined)
   if (strategy !== 'replicated' && wrong !== undefined)
     throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
+  if (strategy !== 'rebalanced' && flags.values.epoch !== undefined)
+    throw new UsageError(`--epoch is of strategy rebalanced; strategy ${strategy} has none`)
   if (flags.values.steer !== undefined && strategy !== 'replicated' && !isSerial(wish))
     throw new UsageError('--steer is of strategy replicated, or single of a program with state')
   return kinds[strategy](wish)
@@ -74,8 +81,8 @@ function shared(wish: Wish): Begun {
   return { run, started: { ...startedAs(run, wish), sharing } }
 }
 
-function sharded(wish: Wish): Begun {
-  const { expanded, names: interfaces, cores: workers, mode, flags, common } = wish
+/** What can be steered by a hash of its fields. */
+function shardable({ expanded }: Wish): Shardable {
   const { artifact, kernel } = expanded
   const { steer } = kernel
   if (!steer)
@@ -83,8 +90,32 @@ function sharded(wish: Wish): Begun {
       `${artifact.name} cannot be sharded; hairpin check ${artifact.file} says why. --strategy replicated runs it`,
       exit.program,
     )
+  return { ...expanded, kernel: { ...kernel, steer } }
+}
+
+const shardedOptions = ({ names: interfaces, cores: workers, mode, flags, common }: Wish) => {
   const cpus = onlineCpus().toReversed()
-  const options = { ...common, interfaces, workers, cpus, queueSize: queueSizeOf(flags), mode }
-  const run = new ShardedRun({ ...expanded, kernel: { ...kernel, steer } }, options)
+  return { ...common, interfaces, workers, cpus, queueSize: queueSizeOf(flags), mode }
+}
+
+function sharded(wish: Wish): Begun {
+  const run = new ShardedRun(shardable(wish), shardedOptions(wish))
   return { run, started: { ...startedAs(run, wish), workers: run.seats.map(s => s.cpu) } }
+}
+
+/** As sharded, and buckets of flows follow the load. */
+function rebalanced(wish: Wish): Begun {
+  const epoch = epochOf(wish)
+  const run = new RebalancedRun(shardable(wish), { ...shardedOptions(wish), epoch })
+  return { run, started: { ...startedAs(run, wish), workers: run.seats.map(s => s.cpu), epoch } }
+}
+
+/** Milliseconds between two looks at the load: `--epoch 100ms`. */
+function epochOf({ flags }: Wish): number {
+  const given = text(flags, 'epoch')
+  if (given === undefined) return defaultLiveEpoch
+  const match = /^([1-9]\d{0,5})ms$/.exec(given)
+  if (!match)
+    throw new UsageError(`--epoch takes milliseconds on live packets, 1ms to 999999ms, not ${given}`)
+  return Number(match[1])
 }

@@ -1,12 +1,12 @@
 // What a live run has to say: at its start, every second, and at its end; for people and as JSON (docs/json.md).
 
-import type { LiveBalance, LiveFigures } from '../../engine/live/figures.js'
+import type { LiveBalance, LiveFigures, LiveRebalancing } from '../../engine/live/figures.js'
 import { hasStopped, liveBalance } from '../../engine/live/figures.js'
 import { dumpToJson } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { grid, grouped } from '../grid.js'
 import { recoveryJson, recoveryLines } from '../recovery.js'
-import { perSecond } from '../top/page-parts.js'
+import { migrationsText, perSecond } from '../top/page-parts.js'
 import { stateText } from './state.js'
 
 /** What was begun. */
@@ -35,6 +35,8 @@ export interface Started {
   readonly history?: 'value' | 'reference'
   /** Of workers that take frames: whether they recover from lost ones. */
   readonly recovery?: boolean
+  /** Of rebalanced: milliseconds between two looks at the load. */
+  readonly epoch?: number
   /** Receive queues that have a worker each, of frames that come from a sequencer elsewhere. */
   readonly queues?: number
 }
@@ -56,7 +58,10 @@ export function startText(started: Started, why?: string): string {
   }
   const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
   if (headerBytes === undefined)
-    return `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue`
+    return (
+      `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue` +
+      `${started.epoch === undefined ? '' : `; every ${started.epoch} ms buckets of flows may go from busy workers to idle ones`}`
+    )
   const one = started.sequencers
     ? `${started.sequencers.length} groups of ${workers.length / started.sequencers.length}: packets go by a hash of their ` +
       `flow to sequencers on CPU ${started.sequencers.join(', ')}, from any receive queue`
@@ -97,7 +102,19 @@ export const figuresJson = (figures: LiveFigures) => ({
     }),
   })),
   ...(figures.recovery && { recovery: recoveryJson(figures.recovery) }),
+  ...(figures.rebalancing && { rebalancing: liveRebalancingJson(figures.rebalancing) }),
 })
+
+const liveRebalancingJson = ({ epochs, wishes, migrations, pending }: LiveRebalancing) => ({
+  epochs,
+  wishes,
+  migrations: Number(migrations),
+  pending,
+})
+
+/** What came of the looks at the load. */
+const rebalancingLines = (r: LiveRebalancing | undefined): string[] =>
+  r === undefined ? [] : [`${migrationsText(r)}, in ${grouped(r.epochs)} epochs`]
 
 export const endJson = (
   figures: LiveFigures,
@@ -144,6 +161,7 @@ export function pageOf(
       ? []
       : [historyCost(started.headerBytes, balance, earlier, seconds)]),
     ...recoveryLines(now.recovery).map(line => `  ${line}`),
+    ...rebalancingLines(now.rebalancing).map(line => `  ${line}`),
   ]
   return lines.map(line => line.slice(0, columns))
 }
@@ -210,6 +228,7 @@ export function endText(
     ...(counters.length ? [`counters: ${counters.join(', ')}`] : []),
     workerRows(started, figures, nothing, rate),
     ...recoveryLines(figures.recovery),
+    ...rebalancingLines(figures.rebalancing),
     ...(figures.recording
       ? [
           figures.recording.lost === 0n

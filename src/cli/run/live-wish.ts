@@ -10,7 +10,7 @@ import { hint } from '../nearest.js'
 import type { Expanded } from '../program.js'
 import type { Started } from './live-report.js'
 
-export const liveStrategies = ['single', 'shared', 'sharded', 'replicated'] as const
+export const liveStrategies = ['single', 'shared', 'sharded', 'rebalanced', 'replicated'] as const
 export type LiveStrategy = (typeof liveStrategies)[number]
 
 export interface Wish {

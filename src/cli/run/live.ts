@@ -2,6 +2,7 @@
 // is the help; docs/live.md says how such a run works.
 
 import { kernelMapsOf } from '../../state/kernel-map.js'
+import { indirectionEntries } from '../../strategy/toeplitz.js'
 import { checkDevices } from '../attach/devices.js'
 import { UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
@@ -18,20 +19,22 @@ import { liveStrategies, modeOf } from './live-wish.js'
 import type { LiveStrategy } from './live-wish.js'
 
 const strategies = [...liveStrategies, 'auto'] as const
-const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sharded' }
-/** What live interfaces have in user space only. */
-const inUserSpace: readonly string[] = ['rebalanced', 'rss++', 'hybrid']
+const aliases: Readonly<Record<string, string>> = { scr: 'replicated', rss: 'sharded', 'rss++': 'rebalanced' }
 
 /** What is compiled for each; beside replicated whether sharding could be advised (live-replicated.ts). */
 const waysOf = {
   single: [],
   shared: ['shared'],
   sharded: ['sharded'],
+  rebalanced: ['sharded'],
   replicated: ['replicated', 'sharded'],
 } as const satisfies Record<LiveStrategy, readonly LiveStrategy[]>
 
+/** Whose state is in slices. */
+const slicesOf: Readonly<Partial<Record<LiveStrategy, number>>> = { rebalanced: indirectionEntries }
+
 /** Flags of `run` that are of captures only. */
-const ofCaptures = ['in', 'out', 'loss', 'fields', 'sharing', 'virtual', 'explain', 'epoch', 'plan']
+const ofCaptures = ['in', 'out', 'loss', 'fields', 'sharing', 'virtual', 'explain', 'plan']
 
 export async function runLive(flags: Flags, io: Io): Promise<number> {
   const file = onlyArgument(flags, 'PROGRAM')
@@ -47,7 +50,7 @@ export async function runLive(flags: Flags, io: Io): Promise<number> {
   const cores = integer(flags, 'cores', { least: 1, most: 64 }) ?? 1
   const seconds = secondsOf(flags)
   const { strategy, why } = await strategyOf(flags, file, cores, io)
-  const expanded = await loadExpanded(file, io, waysOf[strategy])
+  const expanded = await loadExpanded(file, io, waysOf[strategy], slicesOf[strategy])
   const rows = rowsOf(flags, expanded.artifact, interfaceNames())
   const { settings, rules, seed = 1n } = optionsOf(flags, expanded.artifact, rows)
   const common = { settings: settings ?? new Map<string, bigint>(), seed, rows, ...(rules && { rules }) }
@@ -84,9 +87,13 @@ async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Pr
   const given = text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated')
   const named = strategies.find(s => s === (aliases[given] ?? given))
   if (!named) {
-    const elsewhere = inUserSpace.includes(given)
-      ? ` --backend wasm has it.`
-      : hint(given, [...strategies, ...inUserSpace])
+    if (given === 'hybrid')
+      throw new UsageError(
+        'strategy hybrid is not in the kernel: a key that becomes heavy needs its state copied to all workers between two ' +
+          'packets. --backend wasm has it, in user space; here --strategy replicated spreads any flow over all workers, ' +
+          'and rebalanced all but a single heavy one',
+      )
+    const elsewhere = hint(given, [...strategies, 'hybrid'])
     throw new UsageError(`--strategy takes ${strategies.join(', ')} in the kernel, not ${given}.${elsewhere}`)
   }
   if (named !== 'auto') return { strategy: named }

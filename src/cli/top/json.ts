@@ -1,5 +1,6 @@
 // A look of top as JSON: one object for every interval. docs/json.md says what it promises.
 
+import type { BucketFigures } from '../../engine/kernel/buckets.js'
 import { runJson } from './run-lines.js'
 import { rate, timePerRun, changesOf } from './sample.js'
 import type { Change, DeviceSample, ProgramSample, Sample } from './sample.js'
@@ -37,9 +38,15 @@ function programJson(change: Change, sample: Sample, time: boolean): object {
     cpus: figures.byCpu.flatMap((n, cpu) => (n > 0n ? [{ cpu, packets: Number(n) }] : [])),
     tables: now.tables,
     ...(now.replicated && { replicated: replicatedJson(now.replicated) }),
+    ...(now.rebalancing && { rebalancing: rebalancingJson(now.rebalancing) }),
     ...(time && { nanosecondsPerPacket: timePerRun(change) ?? null }),
   }
 }
+
+const rebalancingJson = ({ migrations, pending }: BucketFigures): object => ({
+  migrations: Number(migrations),
+  pending,
+})
 
 const replicatedJson = ({
   headerBytes,

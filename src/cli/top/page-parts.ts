@@ -1,5 +1,6 @@
 // What pages of numbers are made of: what they are asked to show, rows with a bar, rates and times in few characters.
 
+import type { BucketFigures } from '../../engine/kernel/buckets.js'
 import { grouped, percent } from '../grid.js'
 import type { Styles } from '../screen.js'
 
@@ -78,3 +79,8 @@ export function duration(nanoseconds: bigint): string {
   if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`
   return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`
 }
+
+/** Buckets of flows that changed their worker. */
+export const migrationsText = ({ migrations, pending }: BucketFigures): string =>
+  `rebalanced: ${grouped(migrations)} times a bucket changed its worker` +
+  `${pending > 0 ? `, ${pending} are to with their next packets` : ''}`

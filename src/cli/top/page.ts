@@ -5,7 +5,7 @@ import { recoveryLines } from '../recovery.js'
 import { grouped } from '../grid.js'
 import { styles } from '../screen.js'
 import type { Styles } from '../screen.js'
-import { duration, heading, labelWidth, perSecond, row } from './page-parts.js'
+import { duration, heading, labelWidth, migrationsText, perSecond, row } from './page-parts.js'
 import type { PageOptions } from './page-parts.js'
 import { runLines } from './run-lines.js'
 import { changesOf, rate, timePerRun } from './sample.js'
@@ -69,6 +69,7 @@ function programLines(
     ...verdictLines(change, columns, style),
     ...cpuLines(change, columns, style),
     ...replicatedLines(change, packets, style),
+    ...(change.now.rebalancing ? [style.dim(`  ${migrationsText(change.now.rebalancing)}`)] : []),
     ...tableLines(change, columns, style),
     ...counterLines(change, columns, style),
     ...devices.flatMap(d => deviceLine(now.devices.get(d.name), before?.devices.get(d.name), change.seconds)),

@@ -2,6 +2,7 @@
 
 import { seenPrograms } from '../../engine/kernel/attached.js'
 import type { AttachedTo, SeenProgram } from '../../engine/kernel/attached.js'
+import type { BucketFigures } from '../../engine/kernel/buckets.js'
 import { driverCounts } from '../../engine/kernel/driver.js'
 import type { DriverCounts } from '../../engine/kernel/driver.js'
 import type { Figures } from '../../engine/kernel/figures.js'
@@ -40,6 +41,8 @@ export interface ProgramSample {
     readonly stopped: readonly number[]
     readonly recovery?: KernelRecovery
   }
+  /** Of strategy rebalanced: buckets that changed their worker, and that are to. */
+  readonly rebalancing?: BucketFigures
   /** Runs and nanoseconds that the kernel counted while statistics were on. */
   readonly runs: { readonly count: bigint; readonly time: bigint }
 }
@@ -124,6 +127,7 @@ export class Sampler {
       figures: reading.figures(),
       tables: reading.occupancies(),
       hasWorkers: description.workers !== undefined,
+      ...(reading.rebalancing && { rebalancing: reading.rebalancing }),
       ...(description.headerBytes !== undefined && {
         replicated: {
           headerBytes: description.headerBytes,

@@ -35,6 +35,8 @@ export interface Description {
   readonly groups?: number
   /** Of a sequencer: bytes of history in front of each packet. */
   readonly headerBytes?: number
+  /** State is in so many slices, one after the other in a map that all workers have; `objects` are those of a slice. */
+  readonly slices?: number
 }
 
 /** Ids of maps by their names. */

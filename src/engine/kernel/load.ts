@@ -237,11 +237,13 @@ export interface Installable {
   /** First contents of maps, beyond those that every program's have. */
   readonly contents?: ReadonlyMap<string, Uint8Array>
   /** What its description says besides. */
-  readonly described?: Pick<Description, 'workers' | 'groups' | 'headerBytes'>
+  readonly described?: Pick<Description, 'workers' | 'groups' | 'headerBytes' | 'slices'>
   /** It is part of another program, and does not say what it is. */
   readonly isPart?: boolean
   /** The number of the last packet before the first; -1 if left out, because such a program counts up first. */
   readonly last?: bigint
+  /** Which worker it is, where it needs to know. */
+  readonly worker?: number
 }
 
 /** Makes maps, except those that are there already and stay their maker's as they are, and loads. Throws as `load` does. */
@@ -286,6 +288,10 @@ export function install(
     const isNew = (name: string): boolean => maps.has(name) && !known.has(name)
     for (const [name, contents] of firstContents(artifact, options, start))
       if (isNew(name)) change(maps.get(name)!, bytes => bytes.set(contents))
+    if (made.worker !== undefined) {
+      const { worker } = made
+      change(maps.get(mapNames.runtime)!, (_, view) => view.setUint32(runtime.worker, worker, true))
+    }
     if (made.last !== undefined && isNew(mapNames.runtime)) {
       const { last } = made
       change(maps.get(mapNames.runtime)!, (_, view) => view.setBigUint64(runtime.sequence, last, true))

@@ -5,9 +5,11 @@
 // entries to make room one may be seen twice or be missed. A dump notices such moves, by the version in the table's
 // header, and begins again; what is still unsure after that is named. Read description.ts first.
 
+import { bucketsMap } from '../../backend/ebpf/buckets-map.js'
 import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
 import type { FrameCounter } from '../../backend/ebpf/frame.js'
 import { recoveryMap } from '../../backend/ebpf/logs.js'
+import { slicesMap } from '../../backend/ebpf/slices.js'
 import { dumpObject, mergeDumps } from '../../state/dump.js'
 import type { Dump } from '../../state/dump.js'
 import { poolHeader, tableHeader } from '../../state/format.js'
@@ -19,6 +21,8 @@ import { openMap } from '../../sys/info.js'
 import { mapFlags } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
+import { rebalancingOf } from './buckets.js'
+import type { BucketFigures } from './buckets.js'
 import type { Description } from './description.js'
 import { figuresOf, figuresTogether } from './figures.js'
 import type { Figures } from './figures.js'
@@ -110,6 +114,12 @@ export class Reading {
     return each.length > 0 ? addedRecovery(each) : undefined
   }
 
+  /** Of strategy rebalanced: buckets that changed their worker, and that are to. */
+  get rebalancing(): BucketFigures | undefined {
+    const bytes = this.#memory.get(bucketsMap)?.bytes
+    return bytes && rebalancingOf(bytes)
+  }
+
   /** Names of the state objects, in the program's order. */
   get names(): string[] {
     return this.#layouts.map(({ name }) => name)
@@ -175,17 +185,30 @@ export class Reading {
   }
 
   /** Where the object is: once of each group of replicas, which are alike, or once in each shard. */
-  #statesOf({ name }: StateObjectLayout): StateMemory[] {
-    const { headerBytes, groups = 1 } = this.description
+  #statesOf({ name, offset, size }: StateObjectLayout): StateMemory[] {
+    const { headerBytes, groups = 1, slices } = this.description
+    if (slices !== undefined) {
+      const all = this.#memory.get(slicesMap)?.bytes
+      if (!all) return []
+      return Array.from({ length: slices }, (_, k) => {
+        const at = (k * all.length) / slices + offset
+        return memoryOf(all.subarray(at, at + size))
+      })
+    }
     const all = this.#workers.length === 0 ? [this.#memory] : this.#workers
     const alike = headerBytes === undefined ? 1 : all.length / groups
     return all.flatMap((maps, k) => {
       if (k % alike !== 0) return []
       const bytes = maps.get(name)?.bytes
-      return bytes ? [{ bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }] : []
+      return bytes ? [memoryOf(bytes)] : []
     })
   }
 }
+
+const memoryOf = (bytes: Uint8Array): StateMemory => ({
+  bytes,
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+})
 
 /** Maps what a program has into memory. What has gone meanwhile reads as nothing. */
 export function openReading(description: Description): Reading {

@@ -137,7 +137,8 @@ export function loadSteering(
 const common = ([first]: readonly LoadedProgram[]): Map<string, BpfMap> =>
   new Map([...(first?.maps ?? [])].filter(([name]) => name === mapNames.rules || name === mapNames.settings))
 
-function contentsOf(fields: SteeringFields, seats: ShardSeats['seats']): Uint8Array {
+/** The steering map: hash tables, buckets, and where workers are. */
+export function contentsOf(fields: SteeringFields, seats: ShardSeats['seats']): Uint8Array {
   const bytes = new Uint8Array(steeringBytes)
   bytes.set(steeringBlock(fields, seats.length).subarray(0, seatsAt))
   const view = new DataView(bytes.buffer)

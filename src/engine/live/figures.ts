@@ -3,6 +3,7 @@
 import type { FrameCounter } from '../../backend/ebpf/frame.js'
 import type { Attachment } from '../../sys/xdp.js'
 import type { DriverCounts } from '../kernel/driver.js'
+import type { BucketFigures } from '../kernel/buckets.js'
 import type { KernelRecovery, WorkerRecovery } from '../kernel/recovery.js'
 import type { Passage } from './passages.js'
 
@@ -48,8 +49,16 @@ export interface LiveFigures {
   readonly recovery?: KernelRecovery
   /** What drivers receive are frames of a sequencer elsewhere: those without a packet are among them. */
   readonly frames?: boolean
+  /** Of strategy rebalanced. */
+  readonly rebalancing?: LiveRebalancing
   /** Of a run that is recorded: packets that found no room, and what went wrong with the file. */
   readonly recording?: { readonly lost: bigint; readonly fault?: string }
+}
+
+/** Epochs that ended, changes of worker that were wished for, and what came of them. */
+export interface LiveRebalancing extends BucketFigures {
+  readonly epochs: number
+  readonly wishes: number
 }
 
 /** What the command needs of a live run, whatever the strategy. All but `settle` in the namespace of the interfaces. */
