@@ -211,7 +211,10 @@ async function verifyCase(
     cores,
     ...(strategy.name === 'replicated' && { history: strategy.history ?? ('reference' as const) }),
     ...(strategy.sharing && { sharing: strategy.sharing }),
-    contract: strategy.contract,
+    contract:
+      options.loss && !strategy.recovery
+        ? `over the packets that arrived: ${strategy.contract}`
+        : strategy.contract,
     packets: store.count,
   }
   const { artifact } = subject
