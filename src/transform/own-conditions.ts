@@ -50,7 +50,8 @@ export function ownConditions(func: Func): boolean {
         })
       }
   }
-  return changed && dce(func)
+  if (changed) dce(func)
+  return changed
 }
 
 function isTest(i: Instr, depth = maxDepth): boolean {
