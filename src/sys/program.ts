@@ -66,6 +66,8 @@ export interface ProgramSpecification {
   readonly logLevel?: LogLevel
   /** Level of the log of a refusal; 1 if absent. */
   readonly refusalLogLevel?: LogLevel
+  /** No log is asked for if the program is too large (E2BIG): writing that takes longer than giving up did. */
+  readonly briefly?: boolean
   /** Keeps a long log from its beginning, up to 64 MiB, instead of its last 256 KiB. */
   readonly wholeLog?: boolean
 }
@@ -103,7 +105,7 @@ const BTF_LINE = 16
 
 /** Loads a program. Throws a `VerifierRejection` with the log, or a `SystemError` where the verifier never saw it. */
 export function loadProgram(specification: ProgramSpecification): BpfProgram {
-  const { type, name, logLevel = 0, refusalLogLevel = 1, wholeLog = false } = specification
+  const { type, name, logLevel = 0, refusalLogLevel = 1, wholeLog = false, briefly = false } = specification
   const attributes = attributesOf(specification)
   let refusal = 0
   if (logLevel === 0) {
@@ -111,6 +113,7 @@ export function loadProgram(specification: ProgramSpecification): BpfProgram {
     if (fd >= 0) return new BpfProgram(fd, type, name)
     if (-fd === errno.EPERM) throw bpfError('PROG_LOAD', -fd, explain(-fd, specification))
     refusal = -fd
+    if (briefly && refusal === errno.E2BIG) throw new VerifierRejection(name, refusal, '')
   }
   const { result, log } = loadWithLog(attributes, logLevel || refusalLogLevel, wholeLog)
   if (result >= 0) return new BpfProgram(result, type, name, log)

@@ -35,7 +35,7 @@ export function agree(
   subject: Subject,
   store: PacketStore,
   seed: bigint,
-  more: Pick<MachineOptions, 'locked' | 'section' | 'cpu' | 'loops'> = {},
+  more: Pick<MachineOptions, 'locked' | 'section' | 'cpu' | 'loops' | 'forgets'> = {},
 ): Sizes {
   const { artifact, settings, rules, rows } = subject
   const options = { seed, ...(settings && { settings }), ...(rules && { rules }) }

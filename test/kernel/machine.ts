@@ -70,6 +70,8 @@ export interface MachineOptions {
   readonly seed: bigint
   readonly cpu?: CpuLevel
   readonly loops?: LoopForm
+  /** The verifier is to forget what it knows where paths meet. */
+  readonly forgets?: boolean
   /** One lock around every packet, and the order in which packets held it; `broken`: without the lock itself. */
   readonly locked?: 'whole' | 'broken'
   /** Packets of all CPUs in the state together, with evidence of their order; `broken`: without the locks of keys. */
@@ -91,6 +93,7 @@ export function bytecode(compiled: Compiled, options: Partial<MachineOptions> = 
     inputs: 'memory',
     cpu: options.cpu ?? 'v3',
     loops: options.loops ?? 'may_goto',
+    forgets: options.forgets ?? false,
   })
   const above = options.locked ? lockedFrame : section ? sectionFrame : 0
   const main = section ? kernel.shared!.get(section.form)! : kernel.main

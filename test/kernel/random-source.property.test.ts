@@ -4,8 +4,11 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compile } from '../../src/compile.js'
+import { load } from '../../src/engine/kernel/load.js'
 import { caseOf, examine } from '../property/case.js'
-import { withoutPrograms } from './machine.js'
+import { sourceOf } from '../property/program.js'
+import { KernelMachine, withoutPrograms } from './machine.js'
 import { inKernel, tooLarge } from './random-source.js'
 
 const given = process.env['HAIRPIN_SEED']
@@ -26,3 +29,19 @@ test(
     assert.ok(large <= seeds.length / 12, `${large} of ${seeds.length} are too large`)
   },
 )
+
+for (const seed of [7019, 7086])
+  test(
+    `random program ${seed} is too much for the verifier, until it forgets what it knows where paths meet`,
+    { skip: withoutPrograms },
+    async () => {
+      const { compiled } = compile('random.ts', sourceOf(caseOf(seed).program))
+      const usual = () => new KernelMachine(compiled!, { seed: 1n })
+      assert.throws(usual, /BPF program is too large/)
+      const { failure } = await examine(caseOf(seed), undefined, inKernel)
+      assert.equal(failure, undefined)
+      // As `attach` loads it.
+      const loaded = load(compiled!, { settings: new Map(), seed: 1n })
+      loaded.close()
+    },
+  )

@@ -1,6 +1,7 @@
 /** A random source program in the kernel: its verifier accepts it, and it does what the interpreter does. */
 
 import { AssertionError } from 'node:assert/strict'
+import { inFormThatFits, newest } from '../../src/engine/kernel/form.js'
 import { VerifierRejection } from '../../src/sys/program.js'
 import { drawnOptions } from '../property/case.js'
 import type { Examined, Runner } from '../property/case.js'
@@ -18,7 +19,9 @@ const ways = { strategies: [], cores: [] }
 export const inKernel: Runner = async (compiled, seed, packets): Promise<Examined> => {
   const options = drawnOptions(compiled, seed, packets)
   try {
-    agree({ ...compiled, ...options }, storeOf(packets), BigInt(seed))
+    inFormThatFits(newest, ({ forgets = false }) =>
+      agree({ ...compiled, ...options }, storeOf(packets), BigInt(seed), { forgets }),
+    )
     return { ran: [] }
   } catch (error) {
     if (error instanceof StackRefusal) return { ran: [], refused: error.message }

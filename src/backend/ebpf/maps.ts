@@ -59,6 +59,7 @@ export interface EnvironmentOptions {
   readonly cpu: Target['cpu']
   /** `may_goto` if left out. */
   readonly loops?: Target['loops']
+  readonly forgets?: Target['forgets']
 }
 
 /** The kernel's numbers of kinds of maps, and the flags that rule tables are made with. */
@@ -112,6 +113,7 @@ export function environment(options: EnvironmentOptions): Environment {
     clock,
     cpu,
     loops = 'may_goto',
+    forgets = false,
   } = options
   const places = new Map<string, ObjectPlace>()
   const maps: MapDeclaration[] = []
@@ -161,7 +163,7 @@ export function environment(options: EnvironmentOptions): Environment {
   }
   const time = clock && { clock }
   return {
-    target: { objects: places, tables, fibs, settings, counters, cpus, inputs, ...time, cpu, loops },
+    target: { objects: places, tables, fibs, settings, counters, cpus, inputs, ...time, cpu, loops, forgets },
     maps,
   }
 }

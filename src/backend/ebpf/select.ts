@@ -137,7 +137,7 @@ class Selection {
     // Where the verifier walks code again and again, it comes first.
     this.answers = new Answers(target.fibs ?? [])
     this.straight = target.loops === 'may_goto' && item === undefined
-    this.isForgotten = forgottenIn(func, this.tree, target.loops === 'bounded')
+    this.isForgotten = forgottenIn(func, this.tree, target)
     this.bounds = boundsOf(func, this.isForgotten, target.loops === 'bounded')
     this.pointers = new Pointers((a, b) => this.tree.dominates(a, b))
     this.stateEnds = extents(func.blocks, this.isForgotten)

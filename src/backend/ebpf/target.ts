@@ -85,6 +85,8 @@ export interface Target {
   }
   readonly cpu: CpuLevel
   readonly loops: LoopForm
+  /** The verifier is to know nothing of values where paths meet: fewer paths to walk, more instructions (umax.ts). */
+  readonly forgets?: boolean
 }
 
 /** Instructions the machine has: v3 has 32-bit jumps and atomics, v4 signed division and sign extension. */

@@ -8,6 +8,7 @@ import type { DominatorTree } from '../../analysis/dominators.js'
 import { bitsOf } from '../../ir/ops.js'
 import { reversePostorder } from '../../ir/order.js'
 import type { Block, Func, Instr } from '../../ir/types.js'
+import type { Target } from './target.js'
 
 export interface Bounds {
   readonly verified: ReadonlyMap<Instr, bigint>
@@ -25,18 +26,24 @@ const muchWork = 1000
 export type Forgotten = (phi: Instr) => boolean
 
 /**
- * What is forgotten in a function: at the heads of loops, and where many paths meet with much code below; or, where the
- * verifier follows every round of a loop, with any (`always`).
+ * What is forgotten in a function: at the heads of loops, and where many paths meet with much code below; where the
+ * verifier follows every round of a loop, with any; and wherever paths meet at all in a build that `forgets`, for
+ * programs that are too much for the verifier otherwise.
  */
-export function forgottenIn(func: Func, tree: DominatorTree, always = false): Forgotten {
+export function forgottenIn(
+  func: Func,
+  tree: DominatorTree,
+  { loops, forgets }: Pick<Target, 'loops' | 'forgets'>,
+): Forgotten {
+  const always = loops === 'bounded'
   const forgotten = new Set<Instr>()
   for (const block of func.blocks) {
     const phis = block.instrs.filter(i => i.op === 'phi')
     if (phis.length === 0) continue
     const isHeader = block.preds.some(p => tree.dominates(block, p))
     const paths = block.preds.length
-    if (isHeader || (paths >= manyPaths && (always || paths * workFrom(block) >= muchWork)))
-      for (const p of phis) forgotten.add(p)
+    const isMuch = paths >= manyPaths && (always || paths * workFrom(block) >= muchWork)
+    if (isHeader || isMuch || forgets === true) for (const p of phis) forgotten.add(p)
   }
   return phi => forgotten.has(phi)
 }

@@ -5,6 +5,7 @@
 import { release } from 'node:os'
 import type { CpuLevel, LoopForm } from '../../backend/ebpf/target.js'
 import { Unsupported } from '../../sys/failure.js'
+import { errno } from '../../sys/errno.js'
 import { describeFeature, hasFeature, instructionSet } from '../../sys/features.js'
 import { VerifierRejection } from '../../sys/program.js'
 
@@ -12,6 +13,8 @@ import { VerifierRejection } from '../../sys/program.js'
 export interface KernelForm {
   readonly cpu: CpuLevel
   readonly loops: LoopForm
+  /** The verifier is to know nothing of values where paths meet (backend/ebpf/umax.ts). */
+  readonly forgets?: boolean
 }
 
 /** What the code needs Linux 6.9 for, whole. */
@@ -41,3 +44,23 @@ export function explainLoops(error: unknown, { loops }: KernelForm): unknown {
     'make the loops shorter',
   )
 }
+
+/**
+ * What `make` loads in this form; where the verifier gives up, having walked a million instructions, in the form that
+ * has it forget what it knows where paths meet. That costs each packet some instructions, which such a program pays
+ * because it could not be loaded otherwise. The first time a refusal for its size needs no log (`briefly`).
+ */
+export function inFormThatFits<T>(form: KernelForm, make: (form: KernelForm, briefly: boolean) => T): T {
+  if (form.forgets === true) return make(form, false)
+  try {
+    return make(form, true)
+  } catch (error) {
+    if (!gaveUp(error)) throw error
+    return make({ ...form, forgets: true }, false)
+  }
+}
+
+/** Whether the verifier refused because it had walked as many instructions as it does. */
+const gaveUp = (error: unknown): boolean =>
+  error instanceof VerifierRejection &&
+  (error.errno === errno.E2BIG || /BPF program is too large\. Processed/.test(error.log))

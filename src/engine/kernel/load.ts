@@ -41,7 +41,7 @@ import type { Artifact } from '../artifact.js'
 import { firstContents } from './contents.js'
 import { writeDescription } from './description.js'
 import type { Description } from './description.js'
-import { explainLoops, kernelForm, newest } from './form.js'
+import { explainLoops, inFormThatFits, kernelForm, newest } from './form.js'
 import type { KernelForm } from './form.js'
 import { refuseMapped } from './mapped.js'
 import { missingFeature } from './needs.js'
@@ -216,14 +216,15 @@ export function load(
   onLines?: (lines: readonly LineEntry[]) => void,
 ): LoadedProgram {
   const { artifact } = subject
-  const form = options.form ?? kernelForm()
   requireReach(artifact)
-  const made = bytecodeOf(subject, rulesBytesOf(artifact, options), { ...options, form })
-  onLines?.(made.lines)
-  const { isPart = false } = options
-  // What goes on in it by a tail call must be of one kind with it.
-  const attached = isPart && { attachType: 'xdp' as const }
-  return install(subject, { ...options, form }, { ...made, isPart, ...attached })
+  return inFormThatFits(options.form ?? kernelForm(), (form, briefly) => {
+    const made = bytecodeOf(subject, rulesBytesOf(artifact, options), { ...options, form })
+    onLines?.(made.lines)
+    const { isPart = false } = options
+    // What goes on in it by a tail call must be of one kind with it.
+    const attached = isPart && { attachType: 'xdp' as const }
+    return install(subject, { ...options, form }, { ...made, isPart, briefly, ...attached })
+  })
 }
 
 /** Bytecode with what it needs around it. */
@@ -240,6 +241,8 @@ export interface Installable {
   readonly described?: Pick<Description, 'workers' | 'groups' | 'headerBytes' | 'slices'>
   /** It is part of another program, and does not say what it is. */
   readonly isPart?: boolean
+  /** A refusal for its size needs no log. */
+  readonly briefly?: boolean
   /** The number of the last packet before the first; -1 if left out, because such a program counts up first. */
   readonly last?: bigint
   /** Which worker it is, where it needs to know. */
@@ -305,6 +308,7 @@ export function install(
       btf: { fd: types.fd, functions: debug.functions, lines: debug.lines },
       licence: kernelLicence(source.licence),
       ...(made.attachType && { attachType: made.attachType }),
+      ...(made.briefly && { briefly: true }),
       // Without a level a refusal is repeated with the path that failed; statistics alone (4) would hide it.
       ...(options.verboseLog && { wholeLog: true, logLevel: 6 as const }),
     })

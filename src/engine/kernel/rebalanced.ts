@@ -29,7 +29,8 @@ import { indirectionEntries } from '../../strategy/toeplitz.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { Artifact } from '../artifact.js'
 import { idsOf } from './description.js'
-import { kernelForm } from './form.js'
+import { inFormThatFits, kernelForm } from './form.js'
+import type { KernelForm } from './form.js'
 import { install, mostBytes, requireReach, rulesBytesOf, stackExceeded, StateExceeded } from './load.js'
 import type { LoadedProgram } from './load.js'
 import { refuseMapped } from './mapped.js'
@@ -55,19 +56,28 @@ export interface RebalancedOptions extends ShardedOptions {
  * Has the verifier look at a worker's program, once for each. The first one makes what all have in common. `cpus` and
  * layers of `seats` are where workers will be. Throws what loadProgram and createMap throw.
  */
-export function loadBucketWorkers(
+export const loadBucketWorkers = (
   subject: Shardable,
   seats: ShardSeats['seats'],
   options: RebalancedOptions,
+): LoadedProgram[] =>
+  inFormThatFits(options.form ?? kernelForm(), (form, briefly) =>
+    loadEach(subject, seats, { ...options, form }, briefly),
+  )
+
+function loadEach(
+  subject: Shardable,
+  seats: ShardSeats['seats'],
+  options: RebalancedOptions & { readonly form: KernelForm },
+  briefly: boolean,
 ): LoadedProgram[] {
   const { artifact, kernel } = subject
-  const { workers, clock = 'exact', seed } = options
+  const { workers, form, clock = 'exact', seed } = options
   if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
     throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
   const slices = slicesOf(artifact)
   requireSlices(artifact, slices)
   refuseMapped(artifact, 'strategy rebalanced, whose workers have rules in memory')
-  const form = options.form ?? kernelForm()
   const { objects } = artifact.stateLayout
   const { target, maps } = environment({
     objects: artifact.rulesLayout.objects,
@@ -100,6 +110,7 @@ export function loadBucketWorkers(
     cpus: 1,
     attachType: 'xdp_cpumap' as const,
     isPart: true,
+    briefly,
     contents: new Map([
       [slicesMap, emptySlices(artifact, slices, seed)],
       [bucketsMap, firstBuckets(seats, options)],
@@ -110,7 +121,7 @@ export function loadBucketWorkers(
   try {
     while (loaded.length < workers) {
       const worker = loaded.length
-      loaded.push(install(subject, { ...options, form }, { ...made, worker }, common(loaded)))
+      loaded.push(install(subject, options, { ...made, worker }, common(loaded)))
     }
     return loaded
   } catch (error) {

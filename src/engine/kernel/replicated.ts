@@ -22,7 +22,7 @@ import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
 import type { Artifact } from '../artifact.js'
-import { kernelForm } from './form.js'
+import { inFormThatFits, kernelForm } from './form.js'
 import { finishRecovery, isParked, recoveryFigures } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
 import { install, linesOf, mostBytes, requireReach, rulesBytesOf, stackExceeded } from './load.js'
@@ -185,12 +185,22 @@ export function replicaCode(subject: Replicable, options: ReplicatedOptions) {
 const shared: readonly string[] = [mapNames.rules, mapNames.settings, logsMap, ringMap]
 
 /** Has the verifier look at every worker, with maps ready for frames. Throws what loadProgram and createMap throw. */
-export function loadReplicated(
+export const loadReplicated = (
   subject: Replicable,
   options: ReplicatedOptions,
   onLines?: (lines: readonly LineEntry[]) => void,
+): ReplicatedProgram =>
+  inFormThatFits(options.form ?? kernelForm(), (form, briefly) =>
+    loadWorkers(subject, { ...options, form }, briefly, onLines),
+  )
+
+function loadWorkers(
+  subject: Replicable,
+  options: ReplicatedOptions,
+  briefly: boolean,
+  onLines?: (lines: readonly LineEntry[]) => void,
 ): ReplicatedProgram {
-  const made = replicaCode(subject, options)
+  const made = { ...replicaCode(subject, options), briefly }
   onLines?.(made.lines)
   const workers: LoadedProgram[] = []
   const close = (): void => {

@@ -24,7 +24,8 @@ import type { SteeringFields } from '../../strategy/steering.js'
 import type { BpfMap } from '../../sys/map.js'
 import { idsOf } from './description.js'
 import type { Description } from './description.js'
-import { kernelForm } from './form.js'
+import { inFormThatFits, kernelForm } from './form.js'
+import type { KernelForm } from './form.js'
 import { install, requireReach, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 import { refuseMapped } from './mapped.js'
@@ -49,14 +50,22 @@ export interface ShardSeats {
 }
 
 /** Has the verifier look at a worker's program, once for each. Throws what loadProgram and createMap throw. */
-export function loadShards(subject: Shardable, options: ShardedOptions): LoadedProgram[] {
+export const loadShards = (subject: Shardable, options: ShardedOptions): LoadedProgram[] =>
+  inFormThatFits(options.form ?? kernelForm(), (form, briefly) =>
+    loadEach(subject, { ...options, form }, briefly),
+  )
+
+function loadEach(
+  subject: Shardable,
+  options: ShardedOptions & { readonly form: KernelForm },
+  briefly: boolean,
+): LoadedProgram[] {
   const { artifact, kernel } = subject
-  const { workers, clock = 'exact' } = options
+  const { workers, form, clock = 'exact' } = options
   if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
     throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
   requireReach(artifact)
   refuseMapped(artifact, 'strategy sharded, whose workers have rules in memory')
-  const form = options.form ?? kernelForm()
   const { target, maps } = environment({
     objects: [...artifact.stateLayout.objects, ...artifact.rulesLayout.objects],
     rulesBytes: rulesBytesOf(artifact, options),
@@ -77,11 +86,12 @@ export function loadShards(subject: Shardable, options: ShardedOptions): LoadedP
     cpus: 1,
     attachType: 'xdp_cpumap' as const,
     isPart: true,
+    briefly,
   }
   const loaded: LoadedProgram[] = []
   try {
     while (loaded.length < workers) {
-      loaded.push(install(subject, { ...options, form }, made, common(loaded)))
+      loaded.push(install(subject, options, made, common(loaded)))
     }
     return loaded
   } catch (error) {
