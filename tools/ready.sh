@@ -32,5 +32,7 @@ if [ ! -f "$built" ] || [ -n "$(find src test bench tools tsconfig.json "$instal
   # The command line as one script, which starts faster, and V8's compiled code of it.
   node dist/tools/bundle.js
   node dist/tools/code.js
+  # What `npx hairpin` runs; npm makes it so only where it was there when dependencies were installed.
+  chmod +x dist/src/cli/main.js
   mv dist/.building "$built"
 fi

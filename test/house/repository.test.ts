@@ -73,3 +73,7 @@ test('links between documents lead somewhere', { skip: noCheckout }, () => {
     })
   assert.deepEqual(broken, [])
 })
+
+test('the command can be run as a program, as npx does', () => {
+  assert.equal(statSync(join(root, 'dist/src/cli/main.js')).mode & 0o111, 0o111)
+})
