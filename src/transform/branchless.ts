@@ -68,7 +68,7 @@ class Straightening {
     for (const [same, last] of [rest.args, rest.args.toReversed()]) {
       if (same.op !== 'eq' || (last.op !== 'ltu' && last.op !== 'leu')) continue
       const [x, y] = same.args
-      if (!(isSame(x, a) && isSame(y, b)) && !(isSame(x, b) && isSame(y, a))) continue
+      if (!areSame([x, y], [a, b]) && !areSame([x, y], [b, a])) continue
       const [c, d] = last.args
       const by = Math.max(widthOf(c), widthOf(d))
       if (by + Math.max(widthOf(a), widthOf(b)) > 63) continue
@@ -187,14 +187,24 @@ class Straightening {
   }
 }
 
+/** What reads so many bytes as its width says. */
+const narrowable: ReadonlySet<string> = new Set(['load', 'item.load', 'state.load'])
+
 /** Bits that a value has at most, as far as its operation says. */
 function widthOf({ op, type, attrs }: Instr): number {
   if (op === 'bswap16') return 16
-  return op === 'item.load' ? Math.min(8 * Number(attrs.width), bitsOf(type)) : bitsOf(type)
+  return narrowable.has(op) ? Math.min(8 * Number(attrs.width), bitsOf(type)) : bitsOf(type)
 }
 
-/** Whether two values are equal exactly if two others are: they are the same, or the same bytes the other way round. */
-const isSame = (x: Instr, y: Instr): boolean => x === y || (y.op.startsWith('bswap') && y.args[0] === x)
+/** Whether x and y are equal exactly if a and b are: these are the same, or the same bytes the other way round, both of them. */
+function areSame([x, y]: readonly [Instr, Instr], [a, b]: readonly [Instr, Instr]): boolean {
+  if (x === a && y === b) return true
+  if (a.op !== b.op || a.args[0] !== x || b.args[0] !== y) return false
+  // The low half's bytes alone say nothing of what is above them.
+  return (
+    a.op === 'bswap32' || a.op === 'bswap64' || (a.op === 'bswap16' && widthOf(x) <= 16 && widthOf(y) <= 16)
+  )
+}
 
 const isZero = (i: Instr): boolean => i.op === 'const' && i.attrs.value === 0n
 const isOne = (i: Instr): boolean => i.op === 'const' && i.attrs.value === 1n
