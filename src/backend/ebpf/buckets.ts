@@ -20,21 +20,7 @@
 
 import type { Func } from '../../ir/types.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
-import {
-  alu64,
-  atomic,
-  call,
-  callLocal,
-  exit,
-  ja,
-  jge,
-  jgt,
-  jlt,
-  jne,
-  label,
-  ldMap,
-  ldMapValue,
-} from './asm.js'
+import { alu64, atomic, callLocal, exit, ja, jge, jgt, jlt, jne, label, ldMapValue } from './asm.js'
 import { ldx, mov64, r0, r1, r2, r3, r4, r6, r7, r8, r9, stx } from './asm.js'
 import type { Code } from './asm.js'
 import { bucketEntry, bucketsMap, countBits, seatEntry, seatsFrom } from './buckets-map.js'
@@ -43,7 +29,7 @@ import { verdict } from './frame.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
 import { select } from './select.js'
-import { sprayMap } from './sequencer-map.js'
+import { intoQueue } from './queues.js'
 import { inSlice } from './slices.js'
 import type { Slices } from './slices.js'
 import { assembled, entryFrame, handWritten, mostShards } from './steering.js'
@@ -89,9 +75,11 @@ function directorEntry(steer: string, options: DirectorOptions): Code {
     ldx.w(r1, r9, bucketEntry.wish),
     jne.reg(r1, r7, moving),
     send,
-    ...seatLine(options.workers),
+    ...seatLine(options.workers, 'entry.seat'),
     ...room(options.credit, refuse),
-    ...through(options.layers),
+    ldx.w(r2, r6, seatEntry.cpu),
+    ldx.w(r4, r6, seatEntry.layer),
+    ...intoQueue(options.layers),
     moving,
     ...exchange(options, send),
     refuse,
@@ -109,9 +97,9 @@ const bucketLine: Code = [
   alu64.add.reg(r9, r0),
 ]
 
-/** r6 = the line of worker r7, which is kept within bounds: there is no other. */
-const seatLine = (workers: number): Code => {
-  const good = label('entry.seat')
+/** r6 = the line of worker r7, which is kept within bounds: there is no other. `name`: of the label in it. */
+const seatLine = (workers: number, name: string): Code => {
+  const good = label(name)
   return [
     mov64.reg(r1, r7),
     jlt.imm(r1, workers, good),
@@ -137,25 +125,6 @@ function room(credit: number, refuse: ReturnType<typeof label>): Code {
     stx.dw(r6, seatEntry.limit, r3),
     jge.reg(r2, r3, refuse),
     known,
-  ]
-}
-
-/** Into the queue. */
-function through(layers: number): Code {
-  const into = (layer: number): Code => [
-    ldMap(r1, sprayMap(layer)),
-    mov64.imm(r3, drop),
-    call('redirect_map'),
-    exit(),
-  ]
-  return [
-    ldx.w(r2, r6, seatEntry.cpu),
-    ldx.w(r4, r6, seatEntry.layer),
-    ...Array.from({ length: layers - 1 }, (_, layer) => {
-      const next = label(`entry.layer${layer + 1}`)
-      return [jne.imm(r4, layer, next), ...into(layer), next]
-    }).flat(),
-    ...into(layers - 1),
   ]
 }
 
@@ -187,7 +156,7 @@ function exchange({ workers, credit }: DirectorOptions, send: ReturnType<typeof 
     atomic.add('dw', r9, bucketEntry.moved, r1),
     ja(send),
     busy,
-    ...seatLine(workers).map(renamed('busy')),
+    ...seatLine(workers, 'entry.busySeat'),
     ldx.dw(r2, r6, seatEntry.sent),
     ldx.dw(r3, r6, seatEntry.done),
     alu64.sub.reg(r2, r3),
@@ -195,14 +164,6 @@ function exchange({ workers, credit }: DirectorOptions, send: ReturnType<typeof 
     ...dropAs('handover'),
   ]
 }
-
-/** The same code a second time, with labels of its own. */
-const renamed =
-  (suffix: string) =>
-  (item: Code[number]): Code[number] => {
-    if ('label' in item) return label(`${item.label}.${suffix}`)
-    return item.target ? { ...item, target: label(`${item.target.label}.${suffix}`) } : item
-  }
 
 const dropAs = (reason: 'workerQueue' | 'handover'): Code => [
   mov64.imm(r1, 1),

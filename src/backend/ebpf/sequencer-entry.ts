@@ -21,7 +21,6 @@ import {
   jlt,
   jne,
   label,
-  ldMap,
   ldMapValue,
   ldx,
   mov64,
@@ -38,18 +37,18 @@ import {
   st,
   stx,
 } from './asm.js'
-import type { Code, Item, Label, Register } from './asm.js'
+import type { Code, Item, Register } from './asm.js'
 import { verdictNames } from './entry.js'
 import type { FrameShape } from './frame.js'
 import { sizeOf } from './memory.js'
 import type { CompiledFunction } from './program.js'
+import { intoQueue } from './queues.js'
 import { writeEntry } from './ring.js'
 import {
   kept,
   progressMap,
   sequencerCounters,
   sequencerMap,
-  sprayMap,
   workerEntry as entryOf,
 } from './sequencer-map.js'
 import type { RingPlaces, SequencerCounter, SequencerOptions } from './sequencer-map.js'
@@ -293,12 +292,6 @@ function renew({ slots, itemBytes }: FrameShape, { item, ring }: RingPlaces): Co
 /** To the worker whose turn it is; the next one is next. */
 function send({ workers, layers }: SequencerOptions): Code {
   const turned = label('entry.turned')
-  const through = (layer: number): Code => [
-    ldMap(r1, sprayMap(layer)),
-    mov64.imm(r3, drop),
-    call('redirect_map'),
-    exit(),
-  ]
   return [
     ...worker(workers),
     ldx.w(r2, r3, kept.workers + entryOf.cpu),
@@ -308,11 +301,7 @@ function send({ workers, layers }: SequencerOptions): Code {
     mov64.imm(r1, 0),
     turned,
     stx.dw(r9, kept.turn, r1),
-    ...Array.from({ length: layers - 1 }, (_, layer) => {
-      const next: Label = label(`entry.layer${layer + 1}`)
-      return [jne.imm(r4, layer, next), ...through(layer), next]
-    }).flat(),
-    ...through(layers - 1),
+    ...intoQueue(layers),
   ]
 }
 

@@ -9,8 +9,8 @@
 
 import type { Func } from '../../ir/types.js'
 import { indirectionEntries, steeringLayout } from '../../strategy/toeplitz.js'
-import { alu64, call, callLocal, exit, jgt, jne, label, ldMap, ldMapValue, ldx, mov64 } from './asm.js'
-import { r0, r1, r2, r3, r4, r6, r9 } from './asm.js'
+import { alu64, callLocal, exit, jgt, label, ldMapValue, ldx, mov64 } from './asm.js'
+import { r0, r1, r2, r4, r6, r9 } from './asm.js'
 import type { Code } from './asm.js'
 import { encode } from './encode.js'
 import { verdictNames } from './entry.js'
@@ -19,7 +19,7 @@ import type { MapDeclaration } from './maps.js'
 import { compileFunctions, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, CompiledFunction, StackRefusal } from './program.js'
 import { select } from './select.js'
-import { sprayMap } from './sequencer-map.js'
+import { intoQueue } from './queues.js'
 import type { Target } from './target.js'
 
 /** The map of Toeplitz tables, buckets and seats. */
@@ -69,12 +69,6 @@ export function compileSteering(
 
 function steeringEntry(steer: string, workers: number, layers: number): Code {
   const never = label('entry.never')
-  const through = (layer: number): Code => [
-    ldMap(r1, sprayMap(layer)),
-    mov64.imm(r3, drop),
-    call('redirect_map'),
-    exit(),
-  ]
   return [
     label('entry'),
     callLocal(label(steer)),
@@ -89,11 +83,7 @@ function steeringEntry(steer: string, workers: number, layers: number): Code {
     alu64.add.reg(r9, r1),
     ldx.w(r2, r9, 0),
     ldx.w(r4, r9, 4),
-    ...Array.from({ length: layers - 1 }, (_, layer) => {
-      const next = label(`entry.layer${layer + 1}`)
-      return [jne.imm(r4, layer, next), ...through(layer), next]
-    }).flat(),
-    ...through(layers - 1),
+    ...intoQueue(layers),
     never,
     mov64.imm(r0, drop),
     exit(),
