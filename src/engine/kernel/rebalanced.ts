@@ -19,15 +19,15 @@ import { isRefusal } from '../../backend/ebpf/program.js'
 import { sprayMap } from '../../backend/ebpf/sequencer-map.js'
 import { placesInSlice, slicesDeclaration, slicesMap } from '../../backend/ebpf/slices.js'
 import type { Slices } from '../../backend/ebpf/slices.js'
-import { mostShards, steeringDeclaration, steeringMap, steeringPlace } from '../../backend/ebpf/steering.js'
+import { steeringDeclaration, steeringMap, steeringPlace } from '../../backend/ebpf/steering.js'
 import { mapNames } from '../../backend/ebpf/target.js'
 import { clearBlock } from '../../state/block.js'
 import { hashMultipliers } from '../../state/format.js'
 import { stateMemory } from '../../state/memory.js'
 import { steeringObject } from '../../strategy/steering.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
-import type { BpfMap } from '../../sys/map.js'
 import type { Artifact } from '../artifact.js'
+import { frontEnvironment, installCopies, mapsInCommon, requireCopies } from './copies.js'
 import { idsOf } from './description.js'
 import { inFormThatFits, kernelForm } from './form.js'
 import type { KernelForm } from './form.js'
@@ -73,8 +73,7 @@ function loadEach(
 ): LoadedProgram[] {
   const { artifact, kernel } = subject
   const { workers, form, clock = 'exact', seed } = options
-  if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
-    throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
+  requireCopies(workers)
   const slices = slicesOf(artifact)
   requireSlices(artifact, slices)
   refuseMapped(artifact, 'strategy rebalanced, whose workers have rules in memory')
@@ -117,17 +116,7 @@ function loadEach(
       [steeringMap, contentsOf(artifact.steering!, [])],
     ]),
   }
-  const loaded: LoadedProgram[] = []
-  try {
-    while (loaded.length < workers) {
-      const worker = loaded.length
-      loaded.push(install(subject, options, { ...made, worker }, common(loaded)))
-    }
-    return loaded
-  } catch (error) {
-    for (const one of loaded) one.close()
-    throw error
-  }
+  return installCopies(subject, options, made, commonMaps)
 }
 
 /** The program that goes on interfaces; it says what is behind it. Throws as `loadBucketWorkers` does. */
@@ -139,16 +128,7 @@ export function loadDirector(
 ): LoadedProgram {
   const { artifact, kernel } = subject
   const form = options.form ?? kernelForm()
-  // Rules and settings are not looked at here, but who changes them finds them by this program.
-  const { target, maps: own } = environment({
-    objects: artifact.rulesLayout.objects,
-    rulesBytes: rulesBytesOf(artifact, options),
-    settings: artifact.settings.map(s => s.name),
-    counters: [],
-    cpus: 1,
-    inputs: 'kernel',
-    ...form,
-  })
+  const { target, maps: own } = frontEnvironment(artifact, { ...options, form })
   const compiled = compileDirector(
     kernel.steer,
     { ...target, objects: new Map([[steeringObject, steeringPlace]]) },
@@ -172,12 +152,12 @@ export function loadDirector(
       cpus: 0,
       described: { workers: workers.map(w => idsOf(w.maps)), slices: slices.count },
     },
-    new Map([...common(workers), ...maps.map((map, layer) => [sprayMap(layer), map] as const)]),
+    new Map([
+      ...mapsInCommon(workers, commonMaps),
+      ...maps.map((map, layer) => [sprayMap(layer), map] as const),
+    ]),
   )
 }
-
-const common = ([first]: readonly LoadedProgram[]): Map<string, BpfMap> =>
-  new Map([...(first?.maps ?? [])].filter(([name]) => commonMaps.includes(name)))
 
 /** All slices are in one map's value, which programs reach with an offset they compute. */
 function requireSlices(artifact: Artifact, { count, stride }: Slices): void {

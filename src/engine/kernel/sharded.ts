@@ -10,7 +10,6 @@ import { sprayMap } from '../../backend/ebpf/sequencer-map.js'
 import {
   compileShard,
   compileSteering,
-  mostShards,
   seatsAt,
   steeringBytes,
   steeringDeclaration,
@@ -22,6 +21,7 @@ import type { Func } from '../../ir/types.js'
 import { steeringBlock, steeringObject } from '../../strategy/steering.js'
 import type { SteeringFields } from '../../strategy/steering.js'
 import type { BpfMap } from '../../sys/map.js'
+import { frontEnvironment, installCopies, mapsInCommon, requireCopies } from './copies.js'
 import { idsOf } from './description.js'
 import type { Description } from './description.js'
 import { inFormThatFits, kernelForm } from './form.js'
@@ -29,6 +29,9 @@ import type { KernelForm } from './form.js'
 import { install, requireReach, rulesBytesOf, stackExceeded } from './load.js'
 import type { LoadOptions, Loadable, LoadedProgram } from './load.js'
 import { refuseMapped } from './mapped.js'
+
+/** What all workers share. */
+const sharedMaps: readonly string[] = [mapNames.rules, mapNames.settings]
 
 /** A program that can be sharded. */
 export interface Shardable extends Loadable {
@@ -62,8 +65,7 @@ function loadEach(
 ): LoadedProgram[] {
   const { artifact, kernel } = subject
   const { workers, form, clock = 'exact' } = options
-  if (!Number.isInteger(workers) || workers < 1 || workers > mostShards)
-    throw new RangeError(`${workers} workers: there must be 1 to ${mostShards}`)
+  requireCopies(workers)
   requireReach(artifact)
   refuseMapped(artifact, 'strategy sharded, whose workers have rules in memory')
   const { target, maps } = environment({
@@ -88,16 +90,7 @@ function loadEach(
     isPart: true,
     briefly,
   }
-  const loaded: LoadedProgram[] = []
-  try {
-    while (loaded.length < workers) {
-      loaded.push(install(subject, options, made, common(loaded)))
-    }
-    return loaded
-  } catch (error) {
-    for (const one of loaded) one.close()
-    throw error
-  }
+  return installCopies(subject, options, made, sharedMaps)
 }
 
 /** The program that goes on interfaces; `shards` are the workers behind it. Throws as `loadShards` does. */
@@ -111,16 +104,7 @@ export function loadSteering(
   const steering = artifact.steering
   if (!steering) throw new RangeError(`${artifact.name} cannot be sharded`)
   const form = options.form ?? kernelForm()
-  // Rules and settings are not looked at here, but who changes them finds them by this program.
-  const { target, maps: own } = environment({
-    objects: artifact.rulesLayout.objects,
-    rulesBytes: rulesBytesOf(artifact, options),
-    settings: artifact.settings.map(s => s.name),
-    counters: [],
-    cpus: 1,
-    inputs: 'kernel',
-    ...form,
-  })
+  const { target, maps: own } = frontEnvironment(artifact, { ...options, form })
   const compiled = compileSteering(
     kernel.steer,
     { ...target, objects: new Map([[steeringObject, steeringPlace]]) },
@@ -139,13 +123,12 @@ export function loadSteering(
       contents: new Map([[steeringMap, contentsOf(steering, seats)]]),
       described: { ...grouped, workers: shards.map(shard => idsOf(shard.maps)) },
     },
-    new Map([...common(shards), ...maps.map((map, layer) => [sprayMap(layer), map] as const)]),
+    new Map([
+      ...mapsInCommon(shards, sharedMaps),
+      ...maps.map((map, layer) => [sprayMap(layer), map] as const),
+    ]),
   )
 }
-
-/** What all workers share: the first one's. */
-const common = ([first]: readonly LoadedProgram[]): Map<string, BpfMap> =>
-  new Map([...(first?.maps ?? [])].filter(([name]) => name === mapNames.rules || name === mapNames.settings))
 
 /** The steering map: hash tables, buckets, and where workers are. */
 export function contentsOf(fields: SteeringFields, seats: ShardSeats['seats']): Uint8Array {
