@@ -22,6 +22,7 @@ import { Held } from './held.js'
 import type { LiveHistory } from './plan.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
+import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface GroupOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
@@ -164,4 +165,13 @@ export class Group {
 /** Has a sequencer that no packet comes to any more send each worker a frame without a packet. */
 export function flushWorkers({ flush }: LoadedSequencer, workers: number): void {
   new LiveFrameRun(flush.program, { data: new Uint8Array(new ArrayBuffer(60)) }).run(workers)
+}
+
+/** Brings all workers of groups up to date, to which no packet comes any more. False if frames stayed away. */
+export async function flushed(groups: readonly Group[]): Promise<boolean> {
+  const before = groups.map(g => g.flushed)
+  for (const group of groups) group.flush()
+  const isDone = await until(() => groups.every((g, k) => g.flushed - before[k] >= BigInt(g.seats.length)))
+  for (const group of groups) group.finish()
+  return isDone
 }

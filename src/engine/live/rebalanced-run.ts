@@ -21,10 +21,10 @@ import type { LiveFigures, LiveRun } from './figures.js'
 import { Held } from './held.js'
 import { Passages } from './passages.js'
 import { Places } from './places.js'
-import { until } from './replicated-run.js'
 import type { ShardedRunOptions } from './sharded-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
+import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps } from './workers.js'
 
 export interface RebalancedRunOptions extends ShardedRunOptions {

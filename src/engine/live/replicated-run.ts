@@ -9,7 +9,6 @@
 // that queue's program, so that there is exactly one, whatever packets come by. Programs and maps live as long as this
 // process; links die with it. Read spray.ts, passages.ts and ../kernel/sequencer.ts first.
 
-import { setTimeout } from 'node:timers/promises'
 import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import { interfaces } from '../../sys/interfaces.js'
 import type { Attachment } from '../../sys/xdp.js'
@@ -17,7 +16,7 @@ import type { Replicable, ReplicatedProgram } from '../kernel/replicated.js'
 import type { LoadedSequencer } from '../kernel/sequencer.js'
 import type { LiveFigures, LiveRun } from './figures.js'
 import { Funnel } from './funnel.js'
-import { Group } from './group.js'
+import { flushed, Group } from './group.js'
 import type { GroupOptions } from './group.js'
 import { Passages } from './passages.js'
 import { Clocks } from './clocks.js'
@@ -26,6 +25,7 @@ import { Places } from './places.js'
 import { defaultRing, Recording } from './recording.js'
 import type { Seat } from './spray.js'
 import type { SteeredTable } from './table.js'
+import { until } from './until.js'
 import { figuresOfWorkers } from './workers.js'
 
 export interface ReplicatedRunOptions extends GroupOptions {
@@ -39,8 +39,6 @@ export interface ReplicatedRunOptions extends GroupOptions {
   readonly record?: string
 }
 
-/** How long frames under way are waited for, in ms. */
-const patience = 2000
 export class ReplicatedRun implements LiveRun {
   readonly #artifact: Replicable['artifact']
   readonly #group: Group
@@ -142,22 +140,3 @@ export class ReplicatedRun implements LiveRun {
 }
 
 const faultOf = ({ fault }: Recording): { readonly fault?: string } => (fault ? { fault: fault.message } : {})
-
-/** Brings all workers of groups up to date, to which no packet comes any more. False if frames stayed away. */
-export async function flushed(groups: readonly Group[]): Promise<boolean> {
-  const before = groups.map(g => g.flushed)
-  for (const group of groups) group.flush()
-  const isDone = await until(() => groups.every((g, k) => g.flushed - before[k] >= BigInt(g.seats.length)))
-  for (const group of groups) group.finish()
-  return isDone
-}
-
-/** Waits for a condition; false if it does not come true within two seconds. */
-export async function until(done: () => boolean): Promise<boolean> {
-  const end = performance.now() + patience
-  while (!done()) {
-    if (performance.now() > end) return false
-    await setTimeout(1)
-  }
-  return true
-}

@@ -15,9 +15,9 @@ import type { LiveFigures, LiveRun } from './figures.js'
 import { Passages } from './passages.js'
 import { Held } from './held.js'
 import { Places } from './places.js'
-import { until } from './replicated-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
+import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface ShardedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {

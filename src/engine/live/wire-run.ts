@@ -46,9 +46,9 @@ import { Passages } from './passages.js'
 import { Held } from './held.js'
 import { Places } from './places.js'
 import { flushWorkers } from './group.js'
-import { until } from './replicated-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { SteeredTable } from './table.js'
+import { until } from './until.js'
 import { MappedMaps } from './workers.js'
 
 export interface WireRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
