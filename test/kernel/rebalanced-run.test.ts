@@ -213,10 +213,11 @@ const packetsOf = (run: RebalancedRun, subject: BundledProgram): Map<string, num
 
 test('traffic that changes: buckets move, each packet counts once and in order', { skip }, async t => {
   const subject = orderProgram()
-  const run = begin(subject)
+  // Nothing may find a queue full here, and this CPU may do something else for a quarter of a second.
+  const run = begin(subject, { queueSize: 16_384 })
   try {
     const all = skewed(40_000, 10)
-    const sent = await sendParts(all, 100_000, () => run.endEpoch())
+    const sent = await sendParts(all, 50_000, () => run.endEpoch())
     lab.inNamespace('box', () => run.detach())
     assert.ok(await run.settle(), stayedAway(run))
     const figures = run.figures()
