@@ -224,10 +224,10 @@ export class Rebalancer {
     return milliseconds !== undefined && received > 0 && performance.now() - this.began >= milliseconds
   }
 
-  /** Packets of an epoch. The first one of hybrid is shorter: what is plainly heavy need not wait, and no bucket moves yet. */
+  /** Packets of an epoch. The first one of hybrid is an eighth: what is plainly heavy need not wait, and no bucket moves yet. */
   private get epochPackets(): number {
     const { packets = Infinity } = this.epoch
-    return this.hybrid && this.epochs === 0 ? Math.ceil(packets / 4) : packets
+    return this.hybrid && this.epochs === 0 ? Math.ceil(packets / 8) : packets
   }
 
   private endEpoch(received: number): void {
