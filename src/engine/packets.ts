@@ -26,6 +26,17 @@ export class PacketStore {
     return this.bytes.length
   }
 
+  /** Nanoseconds from one pass over the packets to the next: from the first to the last, and the mean gap between two. */
+  get period(): bigint {
+    let [first, last] = [this.timestamps[0] ?? 0n, this.timestamps[0] ?? 0n]
+    for (const time of this.timestamps) {
+      if (time < first) first = time
+      if (time > last) last = time
+    }
+    const gap = (last - first) / BigInt(Math.max(1, this.count - 1))
+    return last - first + (gap > 0n ? gap : 1n)
+  }
+
   add(bytes: Uint8Array, originalLength: number, timestamp: bigint, device: number): void {
     this.bytes.push(bytes)
     this.originals.push(originalLength)
@@ -134,16 +145,18 @@ export function loadPackets(
 export type Fill = (memory: WebAssembly.Memory, slab: Slab, from: number) => { count: number; bytes: number }
 
 /**
- * A store as a source of packets, which `fill` writes as the store does; `passes` times over, with the same time stamps in each,
- * where the work of one pass is too short to be timed.
+ * A store as a source of packets, which `fill` writes as the store does; `passes` times over, where the work of one pass is too short
+ * to be timed. Each pass is later than the one before by the store's period, so that time goes on.
  */
 export function storeSource(
   store: PacketStore,
   fill: Fill = (memory, slab, from) => store.fill(memory, slab, from),
   passes = 1,
 ): (memory: WebAssembly.Memory) => Source {
+  const period = passes > 1 ? store.period : 0n
   return memory => {
     let next = 0
+    let [pass, shift] = [0, 0n]
     return {
       name: store.name,
       fault: undefined,
@@ -152,9 +165,31 @@ export function storeSource(
       close() {},
       read(slab: Slab): Batch {
         const { count, bytes } = fill(memory, slab, next % store.count)
+        if (next >= (pass + 1) * store.count) shift = period * BigInt(++pass)
+        if (shift > 0n) later(memory, slab, count, shift)
         next += count
         return { count, bytes, wireBytes: bytes, end: next >= passes * store.count }
       },
     }
   }
 }
+
+/**
+ * Moves the time stamps of a slab, in halves and in 32-bit integers: a bigint for each packet would take longer than many a program,
+ * and numbers beyond 32 bits twice as long as this.
+ */
+function later(memory: WebAssembly.Memory, { descriptors }: Slab, count: number, shift: bigint): void {
+  const words = new Int32Array(memory.buffer, descriptors, (count * descriptorBytes) / 4)
+  const low = Number(BigInt.asIntN(32, shift))
+  const high = Number(BigInt.asIntN(32, shift >> 32n))
+  const least = low ^ signBit
+  for (let at = descriptor.timestamp / 4; at < words.length; at += descriptorBytes / 4) {
+    const sum = (words[at] + low) | 0
+    words[at] = sum
+    const carry = (sum ^ signBit) < least ? 1 : 0
+    if ((high | carry) !== 0) words[at + 1] = (words[at + 1] + high + carry) | 0
+  }
+}
+
+/** Flipped in both, it orders 32-bit integers as if they had no sign. */
+const signBit = 1 << 31
