@@ -2,8 +2,10 @@
  * Whether two runs of the same benchmark agree: `npm run bench:repeat -- [--least 0.8] [--unstable 0.2] [--out FOLDER [--resume]]
  * [flags of hairpin bench figures]`.
  *
- * Runs `hairpin bench figures` twice, one after the other, and counts the records whose medians are no further apart than the larger of the
- * two spreads that were printed, and how many are marked unstable. Ends with 1 if fewer than `--least` agree or more than
+ * Runs `hairpin bench figures` twice, one after the other, and counts the records whose intervals for the median, as the two runs printed
+ * them, overlap, and how many are marked unstable (an interval wider than 5 % of the median): wide intervals agree easily, so
+ * both must hold. Beside them, for a harder judge: how often a median lies in the other run's interval, and how far apart
+ * the medians are. Ends with 1 if fewer than `--least` agree or more than
  * `--unstable` are unstable, with 130 if interrupted. Without flags it takes `--quick` and figures 1 and 8, some minutes; with
  * `--quick` alone all figures, some 20. Where `--out` names a folder, both runs stay there and `--resume` goes on after Ctrl-C.
  */
@@ -17,6 +19,7 @@ import { formatEnvironment } from '../src/measure/environment.js'
 import { differencesOf } from '../src/measure/difference.js'
 import { parseRecords } from '../src/measure/record.js'
 import type { BenchmarkRecord } from '../src/measure/record.js'
+import { median, quantile } from '../src/measure/statistics.js'
 import { percent } from '../src/report/figure.js'
 
 const given = process.argv.slice(2)
@@ -73,14 +76,24 @@ function verdict(before: readonly BenchmarkRecord[], after: readonly BenchmarkRe
   const unstable = all.filter(r => r.unstable).length / all.length
   const disturbed = all.filter(r => (r.disturbed?.kept ?? 0) > 0).length
   const other = differences.filter(d => d.verdict === 'better' || d.verdict === 'worse').length
+  const inside = differences.filter(({ before: a, after: b }) =>
+    [
+      [a, b],
+      [b, a],
+    ].some(
+      ([x, y]) => x.summary.median >= y.summary.interval.low && x.summary.median <= y.summary.interval.high,
+    ),
+  ).length
+  const apart = differences.map(d => Math.abs(d.after.summary.median / d.before.summary.median - 1))
   const holds = (is: boolean): string => (is ? 'yes' : 'NO ')
   process.stdout.write(
     [
       '',
       formatEnvironment(after[0].environment),
       `hairpin bench figures ${flags.join(' ')}, twice: ${differences.length} medians compared`,
-      `${holds(agree >= least)}  ${percent(agree)} agree within the spread that the runs print (at least ${percent(least)})`,
+      `${holds(agree >= least)}  ${percent(agree)} agree: their printed intervals overlap (at least ${percent(least)})`,
       `${holds(unstable <= most)}  ${percent(unstable)} of ${all.length} records are unstable (at most ${percent(most)})`,
+      `     ${percent(inside / differences.length)} have a median inside the other run's interval; medians are ${(100 * median(apart)).toFixed(1)} % apart in the middle, ${(100 * quantile(apart, 0.9)).toFixed(1)} % at the ninth decile`,
       `     ${other} would be called better or worse by bench compare; ${disturbed} records hold samples that other processes disturbed`,
       '',
     ].join('\n'),

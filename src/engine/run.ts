@@ -17,7 +17,7 @@ import { target } from '../backend/wasm/loops/deal.js'
 import { ring } from '../backend/wasm/loops/value.js'
 import { context } from '../backend/wasm/memory.js'
 import { threadCrew, timeOfDay, virtualCrew } from './crew.js'
-import type { BusyClock, Crew } from './crew.js'
+import type { BusyClock, Crew, Worked } from './crew.js'
 import { descriptor, descriptorBytes } from '../device/slab.js'
 import { prepareHandover } from './in-band.js'
 import { controlWord } from './memory.js'
@@ -71,6 +71,8 @@ export interface Input {
    * processor time leaves out what others use.
    */
   readonly clock?: BusyClock
+  /** Told of what reading, sequencing and each virtual worker took, slab by slab. */
+  readonly worked?: Worked
   /** Asked before each slab: true ends the run cleanly, with everything collected so far. */
   readonly stopped?: () => boolean
 }
@@ -154,6 +156,7 @@ export async function start(
           strategy,
           plan.crew === 'virtual' && !plan.wholeSlabs ? Number(plan.seed & 0xffffffffn) : undefined,
           clock,
+          input.worked,
         )
   await crew.ready()
   const started = performance.now()
@@ -233,7 +236,9 @@ export async function start(
       const reading = clock.now()
       const capacity = rebalancer?.room(slab.capacity) ?? slab.capacity
       const batch = source.read({ ...slab, capacity: reviser.room(received, capacity) })
-      readTime += since(reading)
+      const read = since(reading)
+      readTime += read
+      input.worked?.('reader', read)
       finished = batch.end
       if (batch.count === 0) {
         // A live source has nothing at the moment: what is done is not kept waiting for what comes next.
@@ -248,7 +253,9 @@ export async function start(
       const sequencing = clock.now()
       strategy.prepare(stage, slab, batch.count, first)
       rebalancer?.prepared(stage, slab, batch.count, first, lastTime(view, slab, batch.count))
-      sequencerTime += since(sequencing)
+      const sequenced = since(sequencing)
+      sequencerTime += sequenced
+      input.worked?.('sequencer', sequenced)
       if (input.loss) lost += loseFrames(stage, strategy, slab, batch.count, first, input.loss)
       received += batch.count
       receivedBytes += batch.bytes

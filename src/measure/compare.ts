@@ -10,7 +10,7 @@ import { formatEnvironment, readEnvironment } from './environment.js'
 import type { Environment } from './environment.js'
 import { readLoad } from './foreign.js'
 import type { LoadSnapshot } from './foreign.js'
-import { disturbance, makeRecord } from './record.js'
+import { disturbance, intervalText, makeRecord } from './record.js'
 import type { BenchmarkRecord, Parameters } from './record.js'
 import { takeRounds } from './rounds.js'
 import { pairedRatio } from './statistics.js'
@@ -91,13 +91,14 @@ const timed =
 export function formatComparison(comparison: Comparison): string {
   const { records, ratios, environment } = comparison
   const { unit, better, parameters, lossCriterion, disturbed, repetitions } = records[0]
-  const rows = [['', unit, 'spread', 'min', 'max', `over ${records[0].name}`, '']]
+  const rows = [['', unit, 'interval', 'spread', 'min', 'max', `over ${records[0].name}`, '']]
   for (const record of records) {
     const { summary } = record
     const ratio = ratios.find(entry => entry.name === record.name && entry.over === records[0].name)?.ratio
     rows.push([
       record.name,
       formatQuantity(summary.median),
+      intervalText(summary),
       `${(summary.spread * 100).toFixed(1)} %`,
       formatQuantity(summary.min),
       formatQuantity(summary.max),
@@ -112,7 +113,7 @@ export function formatComparison(comparison: Comparison): string {
     ...(lossCriterion === undefined ? [] : [`loss ${lossCriterion}`]),
     ...disturbance(disturbed),
   ]
-  return `${formatEnvironment(environment)}\n${notes.join(', ')}\n\n${formatTable(rows, 'lrrrrll')}\n`
+  return `${formatEnvironment(environment)}\n${notes.join(', ')}\n\n${formatTable(rows, 'lrlrrrll')}\n`
 }
 
 function formatRatio({ summary, interval, differs }: PairedRatio): string {

@@ -39,6 +39,16 @@ test('what is within the spread, or tiny, is the same', () => {
   assert.equal(verdict(record([10, 10, 10]), record([20, 20, 20])), 'too few samples')
 })
 
+test('two runs agree where their printed intervals have a number in common', () => {
+  const agree = (a: readonly number[], b: readonly number[]): boolean =>
+    differencesOf([record(a)], [record(b)]).differences[0].agree
+  assert.ok(agree([10, 10.1, 10.2, 10.3, 10.4, 10.5], [10.5, 10.6, 10.7, 10.8, 10.9, 11]))
+  assert.ok(!agree([10, 10.1, 10.2, 10.3, 10.4, 10.5], [10.6, 10.7, 10.8, 10.9, 11, 11.1]))
+  // The spread reaches further than the interval, which does not count.
+  const wide = (middle: number): number[] => [...around(middle, 0.02), middle * 0.7, middle * 1.3]
+  assert.ok(!agree(wide(10), wide(10.5)))
+})
+
 test('records match by name, unit, parameters in any order, and loss criterion', () => {
   const swapped = record(around(10), { parameters: { strategy: 'single', cores: 2 } })
   assert.equal(differencesOf([record(around(10))], [swapped]).differences.length, 1)

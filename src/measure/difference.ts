@@ -9,7 +9,7 @@
 import type { Environment } from './environment.js'
 import { ratioOfLists } from './ranks.js'
 import type { BenchmarkRecord } from './record.js'
-import type { Summary } from './statistics.js'
+import type { MedianInterval } from './statistics.js'
 
 export type Verdict = 'better' | 'worse' | 'same' | 'too few samples'
 
@@ -25,7 +25,7 @@ export interface Difference {
   /** How far from 1 the ratio must be to count. */
   readonly noise: number
   readonly verdict: Verdict
-  /** Whether the medians are no further apart than the larger of the two spreads that the runs printed. */
+  /** Whether the intervals for the medians, as the two runs printed them, have a number in common. */
   readonly agree: boolean
 }
 
@@ -74,15 +74,12 @@ function differenceOf(before: BenchmarkRecord, after: BenchmarkRecord, least: nu
     interval,
     noise,
     verdict: verdictOf(ratio, interval, noise, after.better),
-    agree: isWithin(before.summary, after.summary),
+    agree: overlap(before.summary.interval, after.summary.interval),
   }
 }
 
 /** As a reader of the two numbers would judge it: nothing is added to what was printed. */
-function isWithin(before: Summary, after: Summary): boolean {
-  if (before.median === after.median) return true
-  return Math.abs(Math.log(after.median / before.median)) <= Math.log1p(Math.max(before.spread, after.spread))
-}
+const overlap = (a: MedianInterval, b: MedianInterval): boolean => a.low <= b.high && b.low <= a.high
 
 function verdictOf(
   ratio: number,

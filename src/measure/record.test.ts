@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatEnvironment, isEnvironment, readEnvironment } from './environment.js'
 import type { Environment } from './environment.js'
-import { formatRecords, makeRecord, parseRecords } from './record.js'
+import { formatRecords, isSettled, makeRecord, parseRecords } from './record.js'
 import type { BenchmarkRecord, Measured } from './record.js'
 
 const environment: Environment = {
@@ -53,6 +53,26 @@ test('a record survives JSON and gets its summary from its samples', () => {
   assert.deepEqual(parseRecords(JSON.stringify(forged)), [record])
 })
 
+test('a record is unstable where the interval for its median is wider than 5 %, whatever the spread', () => {
+  const of = (samples: readonly number[]): boolean => makeRecord({ ...measured, samples }).unstable
+  const apart = [100, 101, 102, 103, 104, 105.5]
+  assert.ok(of(apart), 'all six are the interval')
+  // Six more of the same law leave the third to the tenth.
+  assert.ok(!of([...apart, ...apart]))
+  const far = [80, 100, 101, 101, 102, 102, 103, 103, 120]
+  assert.ok(!of(far) && makeRecord({ ...measured, samples: far }).summary.min === 80, 'and the least is kept')
+  assert.ok(of([100]), 'one sample says nothing')
+  assert.ok(!isSettled([100, 100, 100]) && isSettled([100, 100, 100, 100, 100, 101]))
+})
+
+test('a ledger of before the interval is read, and judged by it', () => {
+  const { interval: _, ...summary } = makeRecord(measured).summary
+  const old = { ...makeRecord(measured), summary, unstable: false }
+  const [record] = parseRecords(JSON.stringify(old)) as readonly BenchmarkRecord[]
+  assert.deepEqual(record.summary.interval, { low: 10, high: 12, level: 0.75 })
+  assert.ok(record.unstable)
+})
+
 test('no number is made, read or shown without its environment', () => {
   const bare = { ...measured, environment: undefined as unknown as Environment }
   assert.throws(() => makeRecord(bare), /no environment/)
@@ -93,7 +113,7 @@ test('the text has the environment once, then a row for each record', () => {
   )
   assert.match(
     text,
-    /forward flows=100 law=uniform +11 +ns\/packet +9.1 % +10 +12 +3 +unstable, 1 disturbed runs repeated/,
+    /forward flows=100 law=uniform +11 +ns\/packet +10 to 12 \(75 %\) +9.1 % +10 +12 +3 +unstable, 1 disturbed runs repeated/,
   )
   assert.match(text, /drop .* loss 0, unstable, foreign load unknown/)
   const other = makeRecord({ ...measured, environment: { ...environment, kernel: '6.1.0' } })

@@ -7,14 +7,27 @@
 
 import { formatEnvironment, isEnvironment } from './environment.js'
 import type { Environment } from './environment.js'
-import { summarise } from './statistics.js'
+import { INTERVAL_LEVEL, intervalWidth, summarise } from './statistics.js'
 import type { Summary } from './statistics.js'
 import { formatQuantity, formatTable } from './table.js'
 
 export const RECORD_FORMAT = 'hairpin-benchmark-1'
 
-/** Above this spread a record is called unstable. */
-export const UNSTABLE_SPREAD = 0.05
+/** Where the interval for the median is wider than this share of the median, a record is called unstable. */
+export const UNSTABLE_WIDTH = 0.05
+
+/**
+ * Whether what is printed is not known well: the interval for the median is too wide, or one sample says nothing of it. Fewer than six
+ * samples are judged by all of them, at the lower level that the interval states.
+ */
+export const isUnstable = (summary: Summary): boolean =>
+  summary.count < 2 || intervalWidth(summary) > UNSTABLE_WIDTH
+
+/** Whether a record of these samples would be sure: not unstable, with 95 %. */
+export function isSettled(samples: readonly number[]): boolean {
+  const summary = summarise(samples)
+  return summary.interval.level >= INTERVAL_LEVEL && !isUnstable(summary)
+}
 
 export type Parameters = Readonly<Record<string, string | number | boolean>>
 
@@ -66,7 +79,7 @@ export function makeRecord(measured: Measured): BenchmarkRecord {
   } as const
   const problem = problemOf(record)
   if (problem !== undefined) throw new Error(`benchmark record '${measured.name}': ${problem}`)
-  return { ...record, unstable: record.summary.spread > UNSTABLE_SPREAD }
+  return { ...record, unstable: isUnstable(record.summary) }
 }
 
 /**
@@ -108,7 +121,7 @@ export function formatRecords(records: readonly BenchmarkRecord[]): string {
   const blocks: string[] = []
   let rows: string[][] = []
   const flush = () => {
-    if (rows.length > 1) blocks.push(formatTable(rows, 'lrlrrrrl'))
+    if (rows.length > 1) blocks.push(formatTable(rows, 'lrllrrrrl'))
   }
   let environment = ''
   for (const record of records) {
@@ -120,7 +133,7 @@ export function formatRecords(records: readonly BenchmarkRecord[]): string {
       flush()
       blocks.push(own)
       environment = own
-      rows = [['', 'median', '', 'spread', 'min', 'max', 'runs', '']]
+      rows = [['', 'median', '', 'interval', 'spread', 'min', 'max', 'runs', '']]
     }
     rows.push(rowOf(record))
   }
@@ -140,6 +153,7 @@ function rowOf(record: BenchmarkRecord): string[] {
     [name, ...settings].join(' '),
     formatQuantity(summary.median),
     unit,
+    intervalText(summary),
     `${(summary.spread * 100).toFixed(1)} %`,
     formatQuantity(summary.min),
     formatQuantity(summary.max),
@@ -147,6 +161,10 @@ function rowOf(record: BenchmarkRecord): string[] {
     notes.join(', '),
   ]
 }
+
+/** `11.9 to 12.4 (97 %)`: the interval for the median, with the level that it has. */
+export const intervalText = ({ interval: { low, high, level } }: Summary): string =>
+  `${formatQuantity(low)} to ${formatQuantity(high)} (${Math.floor(100 * level)} %)`
 
 /** What to say about foreign load. */
 export function disturbance(disturbed: BenchmarkRecord['disturbed']): string[] {

@@ -3,7 +3,7 @@
  *
  * Compiled programs come as artifacts, traces by name, ways by the names of strategies; a trace is made once. V8 compiles
  * WebAssembly optimised at once here (--no-liftoff), so a round of warming up fills caches and nothing has to tier up.
- * A task's answer is one sample for each way: of medians over the rounds that it took in turn. The process ends when its parent
+ * A task's answer is one sample for each way: of the rounds that it took in turn, as scaling.ts makes one of them. The process ends when its parent
  * does.
  */
 
@@ -15,11 +15,12 @@ import { start } from '../engine/run.js'
 import { single } from '../strategy/single.js'
 import { strategyWith } from '../strategy/strategies.js'
 import type { Strategy } from '../strategy/strategy.js'
+import { collectPieces, undisturbed } from './pieces.js'
+import type { Doer } from './pieces.js'
 import type { BenchmarkRecord } from './record.js'
 import { leastSeconds, takeRounds } from './rounds.js'
 import { measure, project } from './scaling.js'
 import type { Subject, Way } from './scaling.js'
-import { median } from './statistics.js'
 import { workClock } from './thread-clock.js'
 import { standardTrace, traceStore } from './traces.js'
 import type { TraceName } from './traces.js'
@@ -41,7 +42,7 @@ export type Task = { readonly rounds: number; readonly subject: Subject } & (
   | { readonly kind: 'captures'; readonly paths: readonly string[] }
 )
 
-/** What a way gave in one process: medians of its rounds by quantity, and of each worker's busy share. */
+/** What a way gave in one process, by quantity, and each worker's busy share. */
 export interface Repetition {
   readonly quantities: Readonly<Record<string, number>>
   readonly shares: readonly number[]
@@ -80,12 +81,8 @@ async function perform(task: Task): Promise<Answer> {
   if (task.kind === 'captures') return captures(subject, task.paths, rounds)
   const [store, ways] = [storeOf(task.trace), task.ways.map(wayOf)]
   if (task.kind === 'measure') {
-    const { mpps, disturbed } = await measure(subject, store, ways, rounds, leastSeconds, workClock())
-    return {
-      ways: mpps.map(list => ({ quantities: { mpps: median(list) }, shares: [] })),
-      rounds: mpps[0].length,
-      disturbed,
-    }
+    const { mpps, ...rest } = await measure(subject, store, ways, rounds, leastSeconds, workClock())
+    return { ...rest, ways: mpps.map(rate => ({ quantities: { mpps: rate }, shares: [] })) }
   }
   const found = await project(subject, store, ways, {
     rounds,
@@ -109,22 +106,25 @@ async function captures(subject: Subject, paths: readonly string[], rounds: numb
     paths.map(path => async () => {
       const open = (memory: WebAssembly.Memory, workspace: number) =>
         openCapture(path, { memory, workspace, walkers: compiledWalkers(memory) })
-      const result = await start(subject.artifact, planned, single, { open, clock })
-      if (result.received === 0) throw new Error(`nothing could be read from ${path}`)
-      const per = (milliseconds: number): number => (1e6 * milliseconds) / result.received
-      return { receive: per(result.readMilliseconds), compute: per(result.workers[0].busyMilliseconds) }
+      const { worked, pieces } = collectPieces()
+      const { received } = await start(subject.artifact, planned, single, { open, clock, worked })
+      if (received === 0) throw new Error(`nothing could be read from ${path}`)
+      return { received, pieces }
     }),
     { rounds, warmup: 1, repeats: rounds, seconds: leastSeconds },
   )
   if (WebAssembly.Module.exports(held).length === 0) throw new Error('a module without loops')
   return {
-    ways: samples.map(list => ({
-      quantities: {
-        receive: median(list.map(s => s.receive)),
-        compute: median(list.map(s => s.compute)),
-      },
-      shares: [],
-    })),
+    ways: samples.map(list => {
+      const per = (who: Doer): number =>
+        (1e6 *
+          undisturbed(
+            list.map(s => s.pieces),
+            who,
+          )) /
+        list[0].received
+      return { quantities: { receive: per('reader'), compute: per(0) }, shares: [] }
+    }),
     rounds: samples[0].length,
     disturbed,
   }

@@ -4,11 +4,12 @@ import { bundledProgram } from '../../test/programs.js'
 import { replicatedByValue } from '../strategy/replicated-by-value.js'
 import { sharded } from '../strategy/sharded.js'
 import { single } from '../strategy/single.js'
-import { Repetitions } from './repetitions.js'
+import { Repetitions, rates } from './repetitions.js'
+import { SpareTime } from './spare-time.js'
 
 const trace = { name: 'single flow', packets: 3000 } as const
 
-test('every process gives one sample of every way, and more are asked while they differ', async () => {
+test('every process gives one sample of every way', async () => {
   const subject = bundledProgram('port-knocking')
   const ways = [
     { strategy: replicatedByValue, workers: 3 },
@@ -23,22 +24,40 @@ test('every process gives one sample of every way, and more are asked while they
       assert.equal(found.shares.length, found.way.workers)
     }
     assert.notEqual(scr.hardware[0], scr.hardware[1], 'two processes, two samples')
-    const { mpps } = await repetitions.measure(subject, trace, [{ strategy: single, workers: 1 }])
-    assert.equal(mpps[0].length, 2)
+    const [measured] = await repetitions.trials(trace, [
+      { kind: 'measure', subject, ways: [{ strategy: single, workers: 1 }] },
+    ])
+    assert.deepEqual(
+      rates(measured).map(list => list.length),
+      [2],
+    )
   } finally {
     repetitions.close()
   }
 })
 
-test('no process is added after the deadline, and a failure is told, not waited for', async () => {
+test('no process is added where no time is left, and a failure is told, not waited for', async () => {
   const subject = bundledProgram('port-knocking')
-  const late = new Repetitions({ rounds: 1, processes: 1, most: 9, deadline: performance.now() })
+  const late = new Repetitions({ rounds: 1, processes: 1, most: 9, spare: new SpareTime(0, 0) })
   try {
     const [found] = await late.project(subject, trace, [{ strategy: replicatedByValue, workers: 2 }])
     assert.equal(found.hardware.length, 1)
     await assert.rejects(late.captures(subject, ['/nowhere/at/all.pcap']), /nowhere/)
   } finally {
     late.close()
+  }
+})
+
+test('a task goes on until its records are settled, others do not', async () => {
+  // One sample is never settled, so processes are added; `most` ends what differs for ever.
+  const more = new Repetitions({ rounds: 1, processes: 1, most: 3, spare: new SpareTime(60, 0) })
+  try {
+    const [found] = await more.project(bundledProgram('port-knocking'), trace, [
+      { strategy: replicatedByValue, workers: 2 },
+    ])
+    assert.equal(found.hardware.length, 3)
+  } finally {
+    more.close()
   }
 })
 

@@ -1,34 +1,44 @@
 /**
- * Repetitions in processes of their own: what a benchmark prints as its spread is what differs from one process to the
+ * Repetitions in processes of their own: what a benchmark prints as its interval and spread is what differs from one process to the
  * next.
  *
  * Where the kernel puts pages and V8 its code is decided once in a process and moves some programs by more than all their
- * rounds differ; a run tomorrow is another process. So a sample is a fresh process's median over a few rounds in turn,
- * and the processes take turns, never two at once. Where samples are too far apart, more processes follow, up to `most`
- * and until `deadline`; all samples count, none is thrown away for being odd. Rounds that others disturbed are repeated
- * within each process (rounds.ts). Read repetition.ts for what a process does.
+ * rounds differ; a run tomorrow is another process. So a sample is what a fresh process finds in a few rounds in turn. Each
+ * process does all tasks that it is given, one process after the other, so that the samples of a task come from as long a time
+ * as all take, and what drifts meanwhile is in them. Tasks of which a record's interval is too wide go on in more processes, up
+ * to `most` and as long as the time for that lasts (spare-time.ts); all samples count, none is thrown away for being odd.
+ * Rounds that others disturbed are repeated within each process (rounds.ts). Read repetition.ts for what a process does.
  */
 
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { UNSTABLE_SPREAD } from './record.js'
+import { isSettled } from './record.js'
 import type { BenchmarkRecord } from './record.js'
 import type { Answer, NamedWay, Repetition, Task, TraceKey } from './repetition.js'
 import type { Projection, Subject, Way } from './scaling.js'
-import { median, summarise } from './statistics.js'
+import type { SpareTime } from './spare-time.js'
+import { median } from './statistics.js'
 
 export interface RepetitionOptions {
   /** Rounds in each process. */
   readonly rounds: number
-  /** Processes, and as many as there may be where the first ones differ too much. */
+  /** Processes, and as many as there may be for what the first ones leave uncertain. */
   readonly processes: number
   readonly most: number
-  /** No process is added after that, by performance.now(). */
-  readonly deadline?: number
+  /** How long processes may be added; without end if absent. */
+  readonly spare?: SpareTime
   readonly signal?: AbortSignal
 }
 
-interface Collected {
+/** One program's ways, which a process measures in turn. */
+export interface Trial {
+  readonly kind: 'project' | 'measure'
+  readonly subject: Subject
+  readonly ways: readonly Way[]
+}
+
+/** What a task gave. */
+export interface Collected {
   /** By way, then by process. */
   readonly ways: readonly (readonly Repetition[])[]
   readonly disturbed: BenchmarkRecord['disturbed']
@@ -38,44 +48,38 @@ interface Collected {
 const of = (repetitions: readonly Repetition[], quantity: string): number[] =>
   repetitions.map(r => r.quantities[quantity])
 
+/** A trial of kind project as `project` of scaling.ts gives it, with a process for each sample. */
+export const projections = (ways: readonly Way[], found: Collected): Projection[] =>
+  ways.map((way, i) => ({
+    way,
+    software: of(found.ways[i], 'software'),
+    hardware: of(found.ways[i], 'hardware'),
+    perPacket: of(found.ways[i], 'perPacket'),
+    shares: Array.from({ length: way.workers }, (_, w) => median(found.ways[i].map(r => r.shares[w]))),
+    disturbed: found.disturbed,
+  }))
+
+/** Mpps of a trial of kind measure, by way, then by process. */
+export const rates = (found: Collected): number[][] => found.ways.map(list => of(list, 'mpps'))
+
 export class Repetitions {
   readonly options: RepetitionOptions
-  #children: ChildProcess[] = []
+  #child: ChildProcess | undefined
 
   constructor(options: RepetitionOptions) {
     this.options = options
     options.signal?.addEventListener('abort', () => this.close())
   }
 
-  /** What `project` of scaling.ts gives, with a process for each sample. */
-  async project(subject: Subject, trace: TraceKey, ways: readonly Way[]): Promise<Projection[]> {
-    const found = await this.#collect({ kind: 'project', subject, trace, ways: ways.map(named) })
-    return ways.map((way, i) => ({
-      way,
-      software: of(found.ways[i], 'software'),
-      hardware: of(found.ways[i], 'hardware'),
-      perPacket: of(found.ways[i], 'perPacket'),
-      shares: Array.from({ length: way.workers }, (_, w) => median(found.ways[i].map(r => r.shares[w]))),
-      disturbed: found.disturbed,
-    }))
+  /** Trials on one trace, which every process does one after the other. */
+  trials(trace: TraceKey, trials: readonly Trial[]): Promise<Collected[]> {
+    return this.#collect(trials.map(trial => ({ ...trial, trace, ways: trial.ways.map(named) })))
   }
 
-  /** What `measure` of scaling.ts gives, with a process for each sample. */
-  async measure(
-    subject: Subject,
-    trace: TraceKey,
-    ways: readonly Way[],
-  ): Promise<{
-    readonly mpps: readonly (readonly number[])[]
-    readonly disturbed: BenchmarkRecord['disturbed']
-  }> {
-    const { ways: found, disturbed } = await this.#collect({
-      kind: 'measure',
-      subject,
-      trace,
-      ways: ways.map(named),
-    })
-    return { mpps: found.map(list => of(list, 'mpps')), disturbed }
+  /** One program's projections. */
+  async project(subject: Subject, trace: TraceKey, ways: readonly Way[]): Promise<Projection[]> {
+    const [found] = await this.trials(trace, [{ kind: 'project', subject, ways }])
+    return projections(ways, found)
   }
 
   /** Nanoseconds a packet of reading captures and of running a program on them, by file, then by process. */
@@ -87,7 +91,7 @@ export class Repetitions {
     readonly compute: readonly (readonly number[])[]
     readonly disturbed: BenchmarkRecord['disturbed']
   }> {
-    const { ways, disturbed } = await this.#collect({ kind: 'captures', subject, paths })
+    const [{ ways, disturbed }] = await this.#collect([{ kind: 'captures', subject, paths }])
     return {
       receive: ways.map(list => of(list, 'receive')),
       compute: ways.map(list => of(list, 'compute')),
@@ -95,36 +99,36 @@ export class Repetitions {
     }
   }
 
-  /** Lets the processes go: the next task has fresh ones. */
+  /** Ends the process that is at work. */
   close(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
-    this.#children = []
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
   }
 
-  async #collect(task: DistributiveOmit<Task, 'rounds'>): Promise<Collected> {
-    const { rounds, processes, most, deadline = Infinity } = this.options
-    const ways: Repetition[][] = []
-    let rejected = 0
-    let kept = 0
-    let known = true
-    for (let k = 0; k < most; k++) {
-      if (k >= processes && (performance.now() > deadline || ways.every(isSettled))) break
-      const answer = await this.#ask(k, { ...task, rounds })
-      answer.ways.forEach((way, i) => (ways[i] ??= []).push(way))
-      known &&= answer.disturbed !== null
-      rejected += answer.disturbed?.rejected ?? 0
-      // A sample is disturbed if most of its rounds were.
-      if (2 * (answer.disturbed?.kept ?? 0) > answer.rounds) kept++
+  async #collect(tasks: readonly DistributiveOmit<Task, 'rounds'>[]): Promise<Collected[]> {
+    const { rounds, processes, most, spare } = this.options
+    const found = tasks.map(() => new Samples())
+    const pass = async (asked: readonly number[]): Promise<void> => {
+      for (const i of asked) found[i].add(await this.#ask({ ...tasks[i], rounds }))
+      this.close()
     }
-    return { ways, disturbed: known ? { rejected, kept } : null }
+    const began = performance.now()
+    for (let k = 0; k < processes; k++) await pass([...tasks.keys()])
+    const until = spare?.until(performance.now() - began) ?? Infinity
+    for (let k = processes; k < most && performance.now() < until; k++) {
+      const open = [...tasks.keys()].filter(i => !found[i].areSettled)
+      if (open.length === 0) break
+      await pass(open)
+    }
+    return found
   }
 
-  /** Has the k-th process do a task. */
-  #ask(k: number, task: Task): Promise<Exclude<Answer, { readonly error: string }>> {
-    const child = (this.#children[k] ??= fork(new URL('./repetition.js', import.meta.url), [], {
+  /** Has the process do a task; a new one if there is none. */
+  #ask(task: Task): Promise<Exclude<Answer, { readonly error: string }>> {
+    const child = (this.#child ??= fork(new URL('./repetition.js', import.meta.url), [], {
       execArgv: ['--no-liftoff'],
       serialization: 'advanced',
-      // Ctrl-C comes to this process too, which ends the others in its own time.
+      // Ctrl-C comes to this process too, which ends the other in its own time.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     }))
     return new Promise((resolve, reject) => {
@@ -158,8 +162,29 @@ const named = ({ strategy, ...way }: Way): NamedWay => {
   }
 }
 
-/** Whether all that a record is made of is close enough together. */
-const isSettled = (repetitions: readonly Repetition[]): boolean =>
-  Object.keys(repetitions[0].quantities).every(
-    quantity => summarise(of(repetitions, quantity)).spread <= UNSTABLE_SPREAD,
-  )
+/** What the processes gave for one task so far. */
+class Samples implements Collected {
+  readonly ways: Repetition[][] = []
+  #known = true
+  #rejected = 0
+  #kept = 0
+
+  add({ ways, rounds, disturbed }: Exclude<Answer, { readonly error: string }>): void {
+    ways.forEach((way, i) => (this.ways[i] ??= []).push(way))
+    this.#known &&= disturbed !== null
+    this.#rejected += disturbed?.rejected ?? 0
+    // A sample is disturbed if most of its rounds were.
+    if (2 * (disturbed?.kept ?? 0) > rounds) this.#kept++
+  }
+
+  get disturbed(): BenchmarkRecord['disturbed'] {
+    return this.#known ? { rejected: this.#rejected, kept: this.#kept } : null
+  }
+
+  /** Whether all that records are made of is known well enough. */
+  get areSettled(): boolean {
+    return this.ways.every(list =>
+      Object.keys(list[0].quantities).every(quantity => isSettled(of(list, quantity))),
+    )
+  }
+}

@@ -15,10 +15,10 @@ const FOREIGN_SHARE = 0.05
 const FOREIGN_LEAST_SECONDS = 0.02
 /**
  * Seconds of rounds that make a sample: a process goes on with a task for so long, where the rounds that were asked for are over
- * sooner. A round of 120,000 packets on one worker is 2 ms of work, and the median of three such differs by 10 % from
- * process to process, of twenty by 3 %.
+ * sooner. A round of 120,000 packets on one worker is 2 ms of work, and what three such give differs by 10 % from
+ * process to process, what twenty give by 3 %.
  */
-export const leastSeconds = 0.6
+export const leastSeconds = 0.5
 /** How many times the rounds that were asked for short ones may become. */
 const mostTimes = 10
 

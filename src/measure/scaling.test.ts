@@ -39,12 +39,23 @@ test('one flow cannot be sharded, and the projection shows it', async () => {
   }
 })
 
-test('threads are measured by the wall clock', async () => {
+test('a rate is measured over several passes, each later than the one before', async () => {
   const subject = bundledProgram('forwarder')
   const store = traceStore('uniform', standardTrace('uniform', 10_000), 10_000)
-  const { mpps } = await measure(subject, store, [{ strategy: single, workers: 1 }], 2)
-  assert.equal(mpps[0].length, 2)
-  assert.ok(mpps[0].every(rate => rate > 0))
+  const ways = [{ strategy: single, workers: 1 }]
+  for (const clock of [undefined, workClock()]) {
+    const { mpps, rounds } = await measure(subject, store, ways, 2, 0, clock)
+    assert.equal(rounds, 2)
+    assert.ok(mpps.length === 1 && mpps[0] > 0.1 && mpps[0] < 1000, `${mpps}`)
+  }
+})
+
+test('history by value is projected over several passes', async () => {
+  const subject = bundledProgram('token-bucket')
+  const store = traceStore('uniform', standardTrace('uniform', 5000), 5000)
+  const effort = { rounds: 1, warmup: 0, clock: workClock(), passes: 3 }
+  const { ways } = await project(subject, store, [{ strategy: replicatedByValue, workers: 3 }], effort)
+  assert.ok(ways[0].hardware > 0.01)
 })
 
 test('no more threads are measured than have a CPU, the sequencing one among them', () => {

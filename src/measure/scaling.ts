@@ -21,6 +21,8 @@ import { randomLoss } from '../engine/transport.js'
 import type { Strategy } from '../strategy/strategy.js'
 import { compileCallsAtOnce } from './call-wrappers.js'
 import { laidOut } from './laid-out.js'
+import { collectPieces, sumOfQuartiles, undisturbed } from './pieces.js'
+import type { Pieces } from './pieces.js'
 import { takeRounds } from './rounds.js'
 import type { BenchmarkRecord } from './record.js'
 import { median } from './statistics.js'
@@ -46,7 +48,7 @@ export interface Way {
   readonly settings?: RunOptions['settings']
 }
 
-/** What one way gave in this process. Each worker's time, and the sequencer's, is the median of its own over the rounds. */
+/** What one way gave in this process. Each worker's time, and the sequencer's, is that of pieces.ts over the rounds. */
 export interface Projected {
   /** Mpps with the software sequencer, and without any. */
   readonly software: number
@@ -75,6 +77,8 @@ export interface Effort {
   readonly clock: WorkClock
   /** Rounds before those that count; what V8 takes to optimise the loops if absent. */
   readonly warmup?: number
+  /** How often a round goes through the trace; once if absent. The second pass finds the state of the first. */
+  readonly passes?: number
   /** Short rounds go on for so many seconds. */
   readonly seconds?: number
 }
@@ -84,8 +88,9 @@ const enough = 160_000
 const mostWarmup = 6
 
 /**
- * Runs the ways in turn, each worker alone. A worker's stream is the same in every round and timed by itself, so medians are
- * taken worker by worker and then the slowest is sought: the slowest of each round would be the most disturbed of 14.
+ * Runs the ways in turn, each worker alone, with a memory of its own in every round. A worker's stream is the same in every round
+ * and timed by itself, slab by slab, so times are found worker by worker and then the slowest is sought: the slowest of each round
+ * would be the most disturbed of 14.
  */
 export async function project(
   subject: Subject,
@@ -95,6 +100,7 @@ export async function project(
     rounds,
     clock,
     seconds = 0,
+    passes = 1,
     warmup = Math.min(mostWarmup, Math.ceil(enough / Math.max(1, store.count))),
   }: Effort,
 ): Promise<{
@@ -106,7 +112,7 @@ export async function project(
   // V8 keeps optimised code as long as somebody holds a module of the same bytes.
   const held = new WebAssembly.Module(subject.artifact.wasm)
   const { samples, disturbed } = await takeRounds(
-    ways.map(way => runner(subject, store, way, { virtual: true, clock })),
+    ways.map(way => runner(subject, store, way, { virtual: true, clock, passes })),
     {
       rounds,
       warmup,
@@ -120,11 +126,11 @@ export async function project(
 
 function projectedOf(results: readonly Sample[]): Projected {
   const [{ received, workers }] = results
-  const busy = workers.map((_, w) => median(results.map(r => r.workers[w].busyMilliseconds)))
+  const rounds = results.map(r => r.pieces)
+  const busy = workers.map((_, w) => undisturbed(rounds, w))
   const slowest = Math.max(...busy)
-  const sequencer = median(results.map(r => r.sequencerMilliseconds))
   return {
-    software: received / 1e3 / Math.max(slowest, sequencer),
+    software: received / 1e3 / Math.max(slowest, undisturbed(rounds, 'sequencer')),
     hardware: received / 1e3 / slowest,
     shares: busy.map(milliseconds => milliseconds / slowest),
     perPacket: (1e6 * slowest) / Math.max(1, workers[busy.indexOf(slowest)].packets),
@@ -138,10 +144,10 @@ function projectedOf(results: readonly Sample[]): Projected {
 const passed = 1_000_000
 
 /**
- * Mpps of the ways as they run, in turn, reading and sequencing included. Workers on threads by the wall clock: they and the
- * thread that sequences must not be more than CPUs, or it would be time slicing (`threadedWorkers` of study.ts). One
- * worker is no thread but takes turns with the others on this one and waits for nobody, so that `clock` leaves out no more than
- * what other processes took.
+ * Mpps of the ways as they run, in turn, reading and sequencing included. Workers on threads by the wall clock, the median of the
+ * rounds: they and the thread that sequences must not be more than CPUs, or it would be time slicing (`threadedWorkers` of
+ * study.ts). One worker is no thread but takes turns with the others on this one and waits for nobody, so that `clock` leaves out
+ * no more than what other processes took, and what a slab takes is that of pieces.ts.
  */
 export async function measure(
   subject: Subject,
@@ -151,7 +157,8 @@ export async function measure(
   seconds = 0,
   clock?: WorkClock,
 ): Promise<{
-  readonly mpps: readonly (readonly number[])[]
+  readonly mpps: readonly number[]
+  readonly rounds: number
   readonly disturbed: BenchmarkRecord['disturbed']
 }> {
   compileCallsAtOnce()
@@ -163,7 +170,15 @@ export async function measure(
     }),
     { rounds, warmup: 1, repeats: Math.ceil(rounds / 2), seconds },
   )
-  return { mpps: samples.map(list => list.map(r => r.received / 1e6 / r.seconds)), disturbed }
+  return { mpps: samples.map(rateOf), rounds: samples[0].length, disturbed }
+}
+
+function rateOf(results: readonly Sample[]): number {
+  const whole = results.map(r => r.whole)
+  const seconds = whole.some(list => list.length === 0)
+    ? median(results.map(r => r.seconds))
+    : sumOfQuartiles(whole) / 1e3
+  return results[0].received / 1e6 / seconds
 }
 
 /** One layout for each store, as long as anybody has the store. */
@@ -176,7 +191,11 @@ function laidOutOnce(store: PacketStore): ReturnType<typeof laidOut> {
 }
 
 /** What is kept of a run: not its memory, which with the state of every worker may be a gigabyte. */
-type Sample = Pick<RunResult, 'received' | 'seconds' | 'workers' | 'sequencerMilliseconds'>
+interface Sample extends Pick<RunResult, 'received' | 'seconds' | 'workers'> {
+  readonly pieces: Pieces
+  /** Milliseconds of everything, slab by slab; none of what was not timed that way. */
+  readonly whole: readonly number[]
+}
 
 interface RunnerOptions {
   /** Each worker alone, as if it had a core. */
@@ -205,44 +224,41 @@ function runner(
   })
   if ('error' in planned) throw new Error(planned.error)
   const open = laidOutOnce(store)(passes)
-  const whole = !alone && clock ? timed(open, clock) : undefined
-  const input = {
-    open: whole?.open ?? open,
-    epoch,
-    ...(loss && { loss }),
-    ...(alone && clock && { clock }),
-  }
   return async () => {
-    const {
-      received,
-      seconds,
-      workers: busy,
-      sequencerMilliseconds,
-    } = await start(artifact, planned, strategy, input, rules)
-    return { received, seconds: whole?.seconds() ?? seconds, workers: busy, sequencerMilliseconds }
+    const { worked, pieces } = collectPieces()
+    const whole: number[] = []
+    const input = {
+      open: !alone && clock ? timed(open, clock, whole) : open,
+      epoch,
+      ...(loss && { loss }),
+      ...(alone && clock && { clock, worked }),
+    }
+    const { received, seconds, workers: busy } = await start(artifact, planned, strategy, input, rules)
+    return { received, seconds, workers: busy, pieces, whole }
   }
 }
 
-/** A source that knows how long the clock ran from its first packets to its end, which is that of the run. */
-function timed(open: Open, clock: WorkClock): { readonly open: Open; readonly seconds: () => number } {
-  let [began, ended] = [NaN, NaN]
-  return {
-    seconds: () => (ended - began - clock.cost) / 1e3,
-    open: memory => {
-      const source = open(memory)
-      began = NaN
-      return {
-        ...source,
-        read: slab => {
-          if (Number.isNaN(began)) began = clock.now()
-          return source.read(slab)
-        },
-        close: () => {
-          ended = clock.now()
-          source.close()
-        },
-      }
-    },
+/** A source that says how long the clock ran from each slab to the next, and from the last to the end, which is that of the run. */
+function timed(open: Open, clock: WorkClock, whole: number[]): Open {
+  return memory => {
+    const source = open(memory)
+    let began = NaN
+    const next = (): void => {
+      const now = clock.now()
+      if (!Number.isNaN(began)) whole.push(now - began - clock.cost)
+      began = now
+    }
+    return {
+      ...source,
+      read: slab => {
+        next()
+        return source.read(slab)
+      },
+      close: () => {
+        next()
+        source.close()
+      },
+    }
   }
 }
 

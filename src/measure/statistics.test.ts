@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { median, medianInterval, pairedRatio, quantile, summarise } from './statistics.js'
+import { intervalWidth, median, medianInterval, pairedRatio, quantile, summarise } from './statistics.js'
 
 test('order statistics', () => {
   assert.equal(median([3, 1, 2]), 2)
@@ -24,6 +24,7 @@ test('a summary has the spread as a share of the median and does not touch its s
     lowerQuartile: 2,
     upperQuartile: 4,
     spread: 2 / 3,
+    interval: { low: 1, high: 5, level: 0.9375 },
   })
   assert.equal(summarise([9]).spread, 0)
   assert.equal(summarise([0, 0, 0]).spread, 0)
@@ -42,6 +43,36 @@ test('the interval of the median has the ranks of the binomial table', () => {
   assert.deepEqual(ranks(11), [2, 10])
   assert.deepEqual(ranks(20), [6, 15])
   assert.deepEqual(ranks(100), [40, 61])
+})
+
+test('too few samples give all of them as the interval, and the level that it has', () => {
+  const interval = (n: number) => summarise(Array.from({ length: n }, (_, i) => i + 1)).interval
+  assert.deepEqual(interval(1), { low: 1, high: 1, level: 0 })
+  assert.deepEqual(interval(2), { low: 1, high: 2, level: 0.5 })
+  assert.deepEqual(interval(6), { low: 1, high: 6, level: 1 - 2 / 64 })
+  assert.equal(interval(8).high, 8)
+  const nine = interval(9)
+  assert.deepEqual([nine.low, nine.high, nine.level.toFixed(3)], [2, 8, '0.961'])
+  assert.equal(intervalWidth(summarise([9, 10, 11])), 0.2)
+})
+
+test('the interval holds the true median as often as it says, of a skewed law too', () => {
+  let state = 1
+  const uniform = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state + 0.5) / 2 ** 32
+  }
+  for (const n of [6, 9, 12]) {
+    let [held, level] = [0, 0]
+    const times = 4000
+    for (let k = 0; k < times; k++) {
+      // Exponential: its median is ln 2.
+      const { interval } = summarise(Array.from({ length: n }, () => -Math.log(uniform())))
+      level = interval.level
+      if (interval.low <= Math.LN2 && Math.LN2 <= interval.high) held++
+    }
+    assert.ok(Math.abs(held / times - level) < 0.012, `${n}: ${held / times} of ${level}`)
+  }
 })
 
 test('paired ratios are free of what varies from round to round', () => {

@@ -2,8 +2,20 @@
  * Robust statistics of repeated measurements: order statistics only, no mean and no normal distribution assumed.
  *
  * Times of a program on a shared machine have a floor and a long tail on one side; a mean follows the tail. The
- * *spread* of samples is their interquartile range divided by their median.
+ * *spread* of samples is their interquartile range divided by their median: how far samples lie apart, however many there are. The
+ * *interval* is for the median, the number that is printed: where another run's would be. It narrows with more samples.
  */
+
+/** An interval for the true median, from one sample to another, which no distribution is assumed for. */
+export interface MedianInterval {
+  readonly low: number
+  readonly high: number
+  /** Probability, at least, that an interval made this way holds the true median; below the level asked for where samples are few. */
+  readonly level: number
+}
+
+/** The level of printed intervals. It takes six samples. */
+export const INTERVAL_LEVEL = 0.95
 
 export interface Summary {
   readonly count: number
@@ -14,7 +26,13 @@ export interface Summary {
   readonly upperQuartile: number
   /** (upper quartile - lower quartile) / median; 0 for a single sample or a median of 0. */
   readonly spread: number
+  /** For the median, with 95 % where there are six samples; from least to most, and the level that this gives, where fewer. */
+  readonly interval: MedianInterval
 }
+
+/** How wide a summary's interval is, as a share of the median; 0 for a median of 0. */
+export const intervalWidth = ({ median: middle, interval: { low, high } }: Summary): number =>
+  middle === 0 ? 0 : (high - low) / Math.abs(middle)
 
 /** The `share` quantile (0..1), linear between the two samples next to it; NaN without samples. */
 export function quantile(samples: readonly number[], share: number): number {
@@ -51,28 +69,45 @@ export function summarise(samples: readonly number[]): Summary {
     lowerQuartile,
     upperQuartile,
     spread: middle === 0 ? 0 : (upperQuartile - lowerQuartile) / Math.abs(middle),
+    interval: sortedInterval(sorted, INTERVAL_LEVEL),
   }
 }
 
 /**
- * The interval that holds the true median with at least `confidence` probability, whatever the distribution: from the
- * k-th smallest sample to the k-th largest, k by the binomial distribution. Undefined where the samples are too few
- * (below 6 for 95 %).
+ * The interval that holds the true median with at least `confidence` probability, whatever the distribution. Undefined where
+ * the samples are too few (below 6 for 95 %).
  */
-export function medianInterval(samples: readonly number[], confidence = 0.95): [number, number] | undefined {
-  const sorted = samples.toSorted((a, b) => a - b)
+export function medianInterval(
+  samples: readonly number[],
+  confidence = INTERVAL_LEVEL,
+): [number, number] | undefined {
+  const { low, high, level } = sortedInterval(
+    samples.toSorted((a, b) => a - b),
+    confidence,
+  )
+  return level < confidence ? undefined : [low, high]
+}
+
+/**
+ * From the k-th smallest sample to the k-th largest, k the largest by which the binomial distribution gives the confidence; from the
+ * least to the most where not even they do.
+ */
+function sortedInterval(sorted: readonly number[], confidence: number): MedianInterval {
   const n = sorted.length
+  if (n === 0) return { low: NaN, high: NaN, level: 0 }
   // below = P(fewer than k + 1 of n samples lie under the median)
   let logTerm = -n * Math.LN2
   let below = 0
-  let interval: [number, number] | undefined
+  let interval: MedianInterval | undefined
   for (let k = 0; k < n / 2; k++) {
     below += Math.exp(logTerm)
-    if (1 - 2 * below < confidence) break
-    interval = [sorted[k], sorted[n - 1 - k]]
+    const level = Math.max(0, 1 - 2 * below)
+    if (interval && level < confidence) break
+    interval = { low: sorted[k], high: sorted[n - 1 - k], level }
+    if (level < confidence) break
     logTerm += Math.log((n - k) / (k + 1))
   }
-  return interval
+  return interval!
 }
 
 export interface PairedRatio {

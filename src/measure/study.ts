@@ -19,8 +19,10 @@ import type { Environment } from './environment.js'
 import { fitModel, modelError } from './model.js'
 import type { CostPoint, ModelParameters } from './model.js'
 import { makeRecord } from './record.js'
+import { timing } from './pieces.js'
 import type { BenchmarkRecord } from './record.js'
 import type { TraceKey } from './repetition.js'
+import { projections, rates } from './repetitions.js'
 import type { Repetitions } from './repetitions.js'
 import type { Projection, Subject, Way } from './scaling.js'
 import { median } from './statistics.js'
@@ -115,7 +117,7 @@ export async function study(
           workers: way.workers,
           kind,
           sequencer,
-          clock: kind === 'projected' || way.workers === 1 ? clock.kind : 'wall clock',
+          ...timing(kind === 'projected' || way.workers === 1 ? clock : undefined),
         },
         environment,
         samples,
@@ -123,28 +125,25 @@ export async function study(
       }),
     )
   }
-  for (const n of workers) {
-    if (ways.length === 0) break
-    const found = await repetitions.project(
-      subject,
-      trace,
-      ways.map(strategy => ({ strategy, workers: n })),
-    )
-    for (const p of found) {
-      add(p.way, 'projected', 'software', p.software, p.disturbed)
-      add(p.way, 'projected', 'hardware', p.hardware, p.disturbed)
-      shares.set(`${p.way.strategy.name} ${n}`, p.shares)
-      if (p.way.strategy === replicatedByValue) costs.push(costOf(p))
-    }
+  const projected = ways.length > 0 ? workers.map(n => ways.map(strategy => ({ strategy, workers: n }))) : []
+  const counts = threadedWorkers(workers)
+  const measured = [
+    { strategy: single, workers: 1 },
+    ...measurable(subject, only).flatMap(strategy => counts.map(n => ({ strategy, workers: n }))),
+  ]
+  const found = await repetitions.trials(trace, [
+    ...projected.map(list => ({ kind: 'project' as const, subject, ways: list })),
+    ...(options.threads ? [{ kind: 'measure' as const, subject, ways: measured }] : []),
+  ])
+  for (const p of projected.flatMap((list, i) => projections(list, found[i]))) {
+    add(p.way, 'projected', 'software', p.software, p.disturbed)
+    add(p.way, 'projected', 'hardware', p.hardware, p.disturbed)
+    shares.set(`${p.way.strategy.name} ${p.way.workers}`, p.shares)
+    if (p.way.strategy === replicatedByValue) costs.push(costOf(p))
   }
   if (options.threads) {
-    const counts = threadedWorkers(workers)
-    const all = [
-      { strategy: single, workers: 1 },
-      ...measurable(subject, only).flatMap(strategy => counts.map(n => ({ strategy, workers: n }))),
-    ]
-    const { mpps, disturbed } = await repetitions.measure(subject, trace, all)
-    all.forEach((way, i) => add(way, 'measured', 'included', mpps[i], disturbed))
+    const mpps = rates(found[projected.length])
+    measured.forEach((way, i) => add(way, 'measured', 'included', mpps[i], found[projected.length].disturbed))
   }
   return { ...about, records, shares, costs }
 }

@@ -13,6 +13,8 @@ export interface Point {
   /** Lowest and highest, for the error bar. */
   readonly low?: number
   readonly high?: number
+  /** For a median, beside the bar: in the CSV only. */
+  readonly interval?: { readonly low: number; readonly high: number }
 }
 
 export interface Series {

@@ -48,10 +48,11 @@ export const stabilityOf = ({ records }: Pick<Figure, 'records'>): Stability => 
 /** The numbers of a figure, a row for each point or table row. */
 export function csvOf({ charts, table }: Figure): string {
   const rows: (readonly (string | number)[])[] = []
-  if (charts.length > 0) rows.push(['chart', 'series', 'kind', 'x', 'y', 'low', 'high'])
+  if (charts.length > 0)
+    rows.push(['chart', 'series', 'kind', 'x', 'y', 'low', 'high', 'interval low', 'interval high'])
   for (const chart of charts)
     for (const { label, colour, kind, points } of chart.series)
-      for (const { x, y, low, high } of points)
+      for (const { x, y, low, high, interval } of points)
         rows.push([
           chart.title,
           label || (colour ?? ''),
@@ -60,6 +61,8 @@ export function csvOf({ charts, table }: Figure): string {
           y,
           low ?? '',
           high ?? '',
+          interval?.low ?? '',
+          interval?.high ?? '',
         ])
   if (table) rows.push(table.columns, ...table.rows)
   return rows.map(row => `${row.map(cell).join(',')}\n`).join('')

@@ -44,12 +44,13 @@ export function reportHtml(report: Report): string {
     `<title>hairpin: the paper's figures on this machine</title><style>${style}</style></head><body>`,
     '<h1>State-Compute Replication: the paper’s figures on this machine</h1>',
     `<pre>${escape(formatEnvironment(environment))}\n${escape(report.command)}\n${report.settings.map(escape).join('\n')}</pre>`,
-    `<p>${rows} points have samples; ${unstable} of them (${percent(unstable, rows)}) are unstable, their interquartile range above 5 % of the median. ` +
-      (single > 0 ? `${single} have one sample, so that nothing is known of their spread. ` : '') +
+    `<p>${rows} points have samples; ${unstable} of them (${percent(unstable, rows)}) are unstable: the interval for the median, of 95 % or more where there are six samples, is wider than 5 % of it. ` +
+      (single > 0 ? `${single} have one sample, so that nothing is known of how sure they are. ` : '') +
       `${disturbed} repetitions were disturbed by other processes and could not be replaced by quiet ones.</p>`,
     '<p>Solid lines with filled marks are <b>measured</b> on this machine’s cores. Dashed lines with hollow marks are <b>projected</b>: ' +
       `each worker’s stream was run alone and its ${escape(report.clock)} taken, as if it had a core of its own; contention between cores is not in it. ` +
-      'Dotted lines are a <b>model</b>. Error bars run from the lowest to the highest sample.</p>',
+      'Of a slab of packets it is the lower quartile of its times over the rounds of a process, and so for one measured worker: what the code needs where little disturbs it. ' +
+      'Dotted lines are a <b>model</b>. Error bars run from the lowest to the highest sample; records.json and the CSV have the intervals too.</p>',
     '<h2>What of the paper holds here</h2>',
     claimTable(figures),
     ...figures.map(figureHtml),

@@ -3,6 +3,7 @@
  *
  * A unit is a packet in one round of a task in one process: its ways each run once, and replication runs every packet on
  * every worker. A task has its rounds and takes a least time for them, whichever is longer, after one that warms up.
+ * What is added for records that are still uncertain is not in it (spare-time.ts).
  * What several figures share counts once, as the workbench measures it once.
  */
 

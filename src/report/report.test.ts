@@ -61,7 +61,7 @@ test('an axis of names has a place for each, in the picture and in the numbers',
   assert.match(svg, />SCR<tspan [^>]+>\(replicated\)<\/tspan>/)
   const places = [...svg.matchAll(/d="M([\d.]+) \d+v5"/g)].map(m => Number(m[1]))
   assert.ok(places.length === 2 && places[1] - places[0] > 100, places.join())
-  assert.match(csvOf({ ...figure, charts: [named] }), /^a < b & c,replicated,measured,shared,2,,$/m)
+  assert.match(csvOf({ ...figure, charts: [named] }), /^a < b & c,replicated,measured,shared,2,,,,$/m)
 })
 
 test('scales hold all values and mark round numbers', () => {
@@ -96,8 +96,8 @@ const figure: Figure = {
 
 test('numbers are kept as CSV', () => {
   const rows = csvOf(figure).trim().split('\n')
-  assert.equal(rows[0], 'chart,series,kind,x,y,low,high')
-  assert.equal(rows[1], 'a < b & c,"one, two",measured,1,2,1,3')
+  assert.equal(rows[0], 'chart,series,kind,x,y,low,high,interval low,interval high')
+  assert.equal(rows[1], 'a < b & c,"one, two",measured,1,2,1,3,,')
   assert.equal(rows.length, 4)
 })
 

@@ -15,7 +15,7 @@ export const shortNames: Readonly<Record<string, string>> = {
 }
 
 export function pointOf({ summary }: BenchmarkRecord, x: number): Point {
-  return { x, y: summary.median, low: summary.min, high: summary.max }
+  return { x, y: summary.median, low: summary.min, high: summary.max, interval: summary.interval }
 }
 
 /** Records of a study, by number of workers. */

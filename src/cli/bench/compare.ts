@@ -63,7 +63,7 @@ function textOf(found: Differences): string {
     `${kinds.map(v => `${count(v)} ${v}`).join(', ')}` +
       (onlyBefore.length ? `; ${onlyBefore.length} only before` : '') +
       (onlyAfter.length ? `; ${onlyAfter.length} only after` : ''),
-    `${differences.filter(d => d.agree).length} of ${differences.length} medians agree within the spread that the runs print`,
+    `${differences.filter(d => d.agree).length} of ${differences.length} medians agree: the intervals that the runs print for them overlap`,
     '',
   ].join('\n')
 }
@@ -90,7 +90,9 @@ const jsonOf = ({ differences, onlyBefore, onlyAfter, surroundings }: Difference
     better: after.better,
     parameters: after.parameters,
     before: before.summary.median,
+    beforeInterval: before.summary.interval,
     after: after.summary.median,
+    afterInterval: after.summary.interval,
     beforeCommit: before.environment.commit,
     afterCommit: after.environment.commit,
     ratio,

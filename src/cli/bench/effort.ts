@@ -7,13 +7,10 @@ import { integer, numberList, text } from '../flags.js'
 
 export const effortFlags = ['packets', 'rounds', 'processes', 'workers'] as const
 
-/** Processes that are added where the first ones are too far apart. */
-const extraProcesses = 4
-
 export interface Amount extends Effort {
   readonly packets: number
   readonly workers: readonly number[]
-  /** Processes that repeat a measurement, and as many more where they differ too much. */
+  /** Processes that repeat a measurement, and as many as there may be for what they leave uncertain. */
   readonly processes: number
   readonly most: number
 }
@@ -23,6 +20,7 @@ export interface Standard {
   readonly packets: number
   readonly rounds: number
   readonly processes: number
+  readonly most: number
   readonly workers: string
 }
 
@@ -32,7 +30,7 @@ export function amountOf(flags: Flags, standard: Standard): Amount {
   return {
     processes,
     // Who says how many gets as many.
-    most: given ?? processes + extraProcesses,
+    most: given ?? standard.most,
     packets: integer(flags, 'packets', { least: 1000, most: 4_000_000 }) ?? standard.packets,
     rounds: integer(flags, 'rounds', { least: 1, most: 1000 }) ?? standard.rounds,
     workers: numberList(text(flags, 'workers') ?? standard.workers, '--workers', { least: 1, most: 16 }),

@@ -7,6 +7,7 @@ import { isSlice } from '../../analysis/slice.js'
 import { identityOf } from '../../measure/difference.js'
 import { readEnvironment } from '../../measure/environment.js'
 import { Repetitions } from '../../measure/repetitions.js'
+import { SpareTime } from '../../measure/spare-time.js'
 import type { CostSubject } from '../../measure/veth-cost.js'
 import { csvOf, stabilityOf } from '../../report/figure.js'
 import type { Figure } from '../../report/figure.js'
@@ -30,14 +31,18 @@ import { idleProgram, idleSubject, programFile } from './subjects.js'
 
 export const figuresPart = { run: make, flags: [...effortFlags, 'quick', 'only', 'out', 'resume'] }
 
-/** After `extraMinutes` no process is added because results differ: what is left takes as long as planned. */
-const quickly = { packets: 120_000, rounds: 3, processes: 5, workers: '1,2,4,7,14', extraMinutes: 4 }
+/** A part of the figures may take so many times as long as planned, to make sure of its records. */
+const mostTimes = 2
+
+/** What the plan leaves of `minutes` goes to records that are still uncertain. */
+const quickly = { packets: 100_000, rounds: 3, processes: 6, most: 24, workers: '1,2,4,7,14', minutes: 9 }
 const fully = {
   packets: 300_000,
-  rounds: 3,
-  processes: 7,
+  rounds: 5,
+  processes: 6,
+  most: 24,
   workers: '1,2,3,4,5,6,7,10,14',
-  extraMinutes: 35,
+  minutes: 55,
 }
 
 const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0)
@@ -60,11 +65,10 @@ async function make(flags: Flags, io: Io): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  const repetitions = new Repetitions({
-    ...amount,
-    deadline: performance.now() + 60_000 * standard.extraMinutes,
-    signal: stop.signal,
-  })
+  const planned = plannedSeconds(names, amount)
+  const limit = Math.min(60 * standard.minutes, mostTimes * sum(planned))
+  const spare = new SpareTime(limit, sum(planned))
+  const repetitions = new Repetitions({ ...amount, spare, signal: stop.signal })
   const { packets, workers, rounds, processes } = amount
   const { commit, cpu, cores } = environment
   const parts = openParts(
@@ -72,7 +76,6 @@ async function make(flags: Flags, io: Io): Promise<number> {
     { packets, workers, rounds, processes, commit, cpu, cores },
     isSet(flags, 'resume'),
   )
-  const planned = plannedSeconds(names, amount)
   let part = ''
   let left = ''
   const bench = new Workbench({
@@ -103,7 +106,10 @@ async function make(flags: Flags, io: Io): Promise<number> {
       const pace = done > 0 ? (performance.now() - began) / 1000 / done : 1
       left = minutesText(ahead * pace)
       telling.tell(name, left)
-      if (kept) before += planned[k]
+      if (kept) {
+        before += planned[k]
+        spare.done(planned[k])
+      }
       const figure = kept ?? (await figures[name](bench).finally(() => repetitions.close()))
       telling.clear()
       if (stop.signal.aborted) throw new Error('interrupted')

@@ -345,7 +345,7 @@ function textOf(
   preset: Preset,
 ): string {
   const rows = found.map(({ criterion, generatorLimited, searches, record }) => {
-    const { median, min, max, spread } = record.summary
+    const { median, min, max, spread, interval } = record.summary
     const all = searches.flatMap(s => s.trials).length
     const short = searches.reduce((sum, s) => sum + s.discarded, 0)
     const notes = [
@@ -358,6 +358,7 @@ function textOf(
       `${generatorLimited ? '≥ ' : ''}${median.toFixed(3)}`,
       `${min.toFixed(3)}–${max.toFixed(3)}`,
       `${(100 * spread).toFixed(1)} %`,
+      `${interval.low.toFixed(3)}–${interval.high.toFixed(3)} (${Math.floor(100 * interval.level)} %)`,
       String(all),
       String(short),
       notes.join(', '),
@@ -376,6 +377,7 @@ function textOf(
         { title: bench.closedLoop ? 'service rate, Mpps' : 'MLFFR, Mpps', right: true },
         { title: 'range', right: true },
         { title: 'spread', right: true },
+        { title: 'interval', right: true },
         { title: 'trials', right: true },
         { title: 'short', right: true },
         { title: '' },

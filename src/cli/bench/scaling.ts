@@ -24,7 +24,13 @@ export const scalingPart = {
 }
 
 async function scaling(flags: Flags, io: Io): Promise<number> {
-  const amount = amountOf(flags, { packets: 200_000, rounds: 3, processes: 5, workers: '1,2,4,7,14' })
+  const amount = amountOf(flags, {
+    packets: 200_000,
+    rounds: 3,
+    processes: 6,
+    most: 12,
+    workers: '1,2,4,7,14',
+  })
   const names = flags.positionals.length ? flags.positionals : paperPrograms
   const traces = texts(flags, 'trace')
   const wanted = texts(flags, 'strategy').map(name => strategyOf(name).name)
@@ -76,7 +82,7 @@ function keep(path: string, result: object): void {
 }
 
 const headline = ({ packets, rounds, clock, processes, most }: ReturnType<typeof amountOf>): string =>
-  `${packets} packets; ${processes === most ? processes : `${processes} to ${most}`} processes, each the median of ${rounds} rounds; Mpps as median of processes (lowest–highest), * unstable; projected from ${clock.kind}`
+  `${packets} packets; ${processes === most ? processes : `${processes} to ${most}`} processes, each of ${rounds} rounds or more; Mpps as median of processes [its interval] (lowest–highest), * unstable; projected from ${clock.kind}, the lower quartile of each slab over the rounds`
 
 const modelJson = ({ program, trace, model }: Study & { readonly model: ModelFit | undefined }): object[] =>
   model === undefined
@@ -92,13 +98,15 @@ const modelJson = ({ program, trace, model }: Study & { readonly model: ModelFit
         },
       ]
 
-/** 12.3 (11.9–12.4), with * where it is unstable. */
+/** 12.3 [12.0–12.4] (11.9–12.4): median, its interval, and all samples; with * where it is unstable. */
 export function rateText(record: BenchmarkRecord | undefined): string {
   if (record === undefined) return ''
-  const { median, min, max } = record.summary
+  const { median, min, max, interval } = record.summary
   const digits = median < 10 ? 2 : 1
-  const [middle, low, high] = [median, min, max].map(n => n.toFixed(digits))
-  return `${middle} (${low}–${high})${record.unstable ? '*' : ''}`
+  const [middle, from, to, low, high] = [median, interval.low, interval.high, min, max].map(n =>
+    n.toFixed(digits),
+  )
+  return `${middle} [${from}–${to}] (${low}–${high})${record.unstable ? '*' : ''}`
 }
 
 function textOf(

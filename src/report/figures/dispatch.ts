@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { timing } from '../../measure/pieces.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
 import { writePcap } from '../../traffic/pcapfile.js'
@@ -46,7 +47,7 @@ export async function figure2(bench: Workbench): Promise<Figure> {
           name: 'forwarder',
           unit,
           better: unit.startsWith('ns') ? 'lower' : 'higher',
-          parameters: { size, packets, clock: clock.kind },
+          parameters: { size, packets, ...timing(clock) },
           environment,
           samples: times.receive[k].map((receive, i) => of(receive, times.compute[k][i], size)),
           disturbed: times.disturbed,

@@ -2,8 +2,10 @@
 
 import { fixedBytes } from '../../backend/wasm/loops/value.js'
 import { paperParameters, predicted } from '../../measure/model.js'
+import { timing } from '../../measure/pieces.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
+import { projections } from '../../measure/repetitions.js'
 import { replicatedByValue } from '../../strategy/replicated-by-value.js'
 import { replicatedWithRecovery } from '../../strategy/replicated-with-recovery.js'
 import { sharded } from '../../strategy/sharded.js'
@@ -87,25 +89,29 @@ async function recoveryChart(bench: Workbench) {
   const trace = bench.trace('university')
   const records: BenchmarkRecord[] = []
   const lines = new Map<string, BenchmarkRecord[]>()
-  for (const n of counts) {
-    bench.options.tell(`port-knocking with recovery, ${n} workers`)
-    const without = await repetitions.project(
-      plain,
-      trace,
-      [replicatedByValue, sharded].map(strategy => ({ strategy, workers: n })),
-    )
-    const lossy = await repetitions.project(
-      recovering,
-      trace,
-      rates.map(lossRate => ({ strategy: replicatedWithRecovery, workers: n, lossRate })),
-    )
-    const labels = ['SCR, no recovery', 'RSS', ...rates.map(rate => `recovery, ${100 * rate} % lost`)]
-    for (const [i, found] of [...without, ...lossy].entries()) {
+  const labels = ['SCR, no recovery', 'RSS', ...rates.map(rate => `recovery, ${100 * rate} % lost`)]
+  bench.options.tell(`port-knocking with recovery, ${counts.join(', ')} workers`)
+  const trials = counts.flatMap(workers => [
+    {
+      kind: 'project' as const,
+      subject: plain,
+      ways: [replicatedByValue, sharded].map(strategy => ({ strategy, workers })),
+    },
+    {
+      kind: 'project' as const,
+      subject: recovering,
+      ways: rates.map(lossRate => ({ strategy: replicatedWithRecovery, workers, lossRate })),
+    },
+  ])
+  const all = await repetitions.trials(trace, trials)
+  for (const [k, n] of counts.entries()) {
+    const both = [2 * k, 2 * k + 1].flatMap(t => projections(trials[t].ways, all[t]))
+    for (const [i, found] of both.entries()) {
       const record = makeRecord({
         name: 'recovery',
         unit: 'Mpps',
         better: 'higher',
-        parameters: { series: labels[i], workers: n, packets, clock: clock.kind },
+        parameters: { series: labels[i], workers: n, packets, ...timing(clock) },
         environment,
         samples: found.hardware,
         disturbed: found.disturbed,

@@ -38,7 +38,7 @@ function measuredChart(study: Study): Chart {
 
 const kindsNote = (cpus: number): string =>
   'Projected: no sequencer in it, as if hardware did its work (the black line has the software sequencer); contention between cores is not in it. ' +
-  'Measured: reading from memory and sequencing included, a million packets by several passes over the trace. One worker takes turns with them on one thread, timed by its processor time; ' +
+  'Measured: reading from memory and sequencing included, a million packets by several passes over the trace. One worker takes turns with them on one thread, timed by its processor time, of each slab the lower quartile over the rounds; ' +
   'more have a thread each beside that of the sequencer, timed by the wall clock, so that n of them need n + 1 CPUs' +
   (cpus < 3 ? `, and this machine has ${cpus}.` : '.')
 
@@ -193,4 +193,4 @@ export const notes = ({ options: { packets, repetitions } }: Workbench): string 
 
 /** How often something was measured, in words. */
 export const repeated = ({ options: { processes, most, rounds } }: Repetitions): string =>
-  `${most === 1 ? 'one process' : `${processes === most ? processes : `${processes} to ${most}`} processes`}, each the median of at least ${rounds} rounds in turn`
+  `${most === 1 ? 'one process' : `${processes === most ? processes : `${processes} to ${most}`} processes`}, each of at least ${rounds} rounds in turn`

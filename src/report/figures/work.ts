@@ -1,7 +1,9 @@
 /** Figures 8 and 9: how the work is spread over cores, and how scaling falls as the program takes longer. */
 
+import { timing } from '../../measure/pieces.js'
 import { makeRecord } from '../../measure/record.js'
 import type { BenchmarkRecord } from '../../measure/record.js'
+import { projections } from '../../measure/repetitions.js'
 import { projectable } from '../../measure/study.js'
 import { replicatedByValue } from '../../strategy/replicated-by-value.js'
 import type { Series } from '../chart.js'
@@ -19,14 +21,14 @@ export async function figure8(bench: Workbench): Promise<Figure> {
   const strategies = projectable(program, ['replicated', 'sharded', 'rebalanced'])
   const busy = new Map<string, Series['points'][number][]>()
   const records = new Map<string, BenchmarkRecord[]>()
-  for (const workers of counts) {
-    bench.options.tell(`token-bucket, ${workers} workers`)
-    const found = await repetitions.project(
-      program,
-      bench.trace('university'),
-      strategies.map(strategy => ({ strategy, workers })),
-    )
-    for (const { way, shares, perPacket, disturbed } of found) {
+  const ways = counts.map(workers => strategies.map(strategy => ({ strategy, workers })))
+  bench.options.tell(`token-bucket, ${counts.join(', ')} workers`)
+  const all = await repetitions.trials(
+    bench.trace('university'),
+    ways.map(list => ({ kind: 'project', subject: program, ways: list })),
+  )
+  for (const [i, workers] of counts.entries()) {
+    for (const { way, shares, perPacket, disturbed } of projections(ways[i], all[i])) {
       const { name } = way.strategy
       const mean = shares.reduce((a, b) => a + b, 0) / shares.length
       push(busy, name, { x: workers, y: mean, low: Math.min(...shares), high: 1 })
@@ -37,7 +39,7 @@ export async function figure8(bench: Workbench): Promise<Figure> {
           name: 'latency',
           unit: 'ns',
           better: 'lower',
-          parameters: { program: program.name, strategy: name, workers, packets, clock: clock.kind },
+          parameters: { program: program.name, strategy: name, workers, packets, ...timing(clock) },
           environment,
           samples: perPacket,
           disturbed,
@@ -74,11 +76,7 @@ export async function figure8(bench: Workbench): Promise<Figure> {
         title: 'time of a packet',
         x: { label: 'cores', ticks: counts, least: 0 },
         y: { label: 'ns' },
-        series: series(name =>
-          records
-            .get(name)!
-            .map((r, i) => ({ x: counts[i], y: r.summary.median, low: r.summary.min, high: r.summary.max })),
-        ),
+        series: series(name => records.get(name)!.map((r, i) => pointOf(r, counts[i]))),
       },
     ],
     claims: [
@@ -113,15 +111,17 @@ export async function figure9(bench: Workbench): Promise<Figure> {
   const program = await bench.program('busy-forwarder')
   const costs: { readonly iterations: number; readonly record: BenchmarkRecord; readonly workers: number }[] =
     []
-  for (const iterations of rounds) {
-    bench.options.tell(`busy-forwarder, ${iterations} rounds`)
+  bench.options.tell(`busy-forwarder, ${rounds.join(', ')} rounds`)
+  const ways = rounds.map(iterations => {
     const settings = new Map([['iterations', BigInt(iterations)]])
-    const ways = cores.map(workers => ({ strategy: replicatedByValue, workers, settings }))
-    for (const { way, hardware, disturbed } of await repetitions.project(
-      program,
-      bench.trace('uniform'),
-      ways,
-    ))
+    return cores.map(workers => ({ strategy: replicatedByValue, workers, settings }))
+  })
+  const all = await repetitions.trials(
+    bench.trace('uniform'),
+    ways.map(list => ({ kind: 'project', subject: program, ways: list })),
+  )
+  for (const [i, iterations] of rounds.entries())
+    for (const { way, hardware, disturbed } of projections(ways[i], all[i]))
       costs.push({
         iterations,
         workers: way.workers,
@@ -129,13 +129,12 @@ export async function figure9(bench: Workbench): Promise<Figure> {
           name: 'busy forwarder',
           unit: 'Mpps',
           better: 'higher',
-          parameters: { iterations, workers: way.workers, packets, clock: clock.kind },
+          parameters: { iterations, workers: way.workers, packets, ...timing(clock) },
           environment,
           samples: hardware,
           disturbed,
         }),
       })
-  }
   const of = (iterations: number, workers: number): BenchmarkRecord =>
     costs.find(c => c.iterations === iterations && c.workers === workers)!.record
   const latency = (iterations: number): number => 1e3 / of(iterations, 1).summary.median
