@@ -14,7 +14,7 @@ import type { WorkClock } from './thread-clock.js'
 
 /** Parameters of a record that say what its times are: by a clock of work, in pieces; or the wall clock's median without one. */
 export const timing = (clock?: WorkClock): Readonly<Record<string, string>> =>
-  clock ? { clock: clock.kind, time: 'lower quartile of each slab' } : { clock: 'wall clock', time: 'median' }
+  clock ? { clock: clock.kind, time: 'lower quartile' } : { clock: 'wall clock', time: 'median' }
 
 export type Doer = Parameters<Worked>[0]
 

@@ -6,16 +6,17 @@
  * rounds differ; a run tomorrow is another process. So a sample is what a fresh process finds in a few rounds in turn. Each
  * process does all tasks that it is given, one process after the other, so that the samples of a task come from as long a time
  * as all take, and what drifts meanwhile is in them. Tasks of which a record's interval is too wide go on in more processes, up
- * to `most` and as long as the time for that lasts (spare-time.ts); all samples count, none is thrown away for being odd.
- * Rounds that others disturbed are repeated within each process (rounds.ts). Read repetition.ts for what a process does.
+ * to `most` and as long as the time for that lasts (spare-time.ts); none is thrown away for being odd, and those that others disturbed only
+ * where enough others are there (samples.ts). Rounds that others disturbed are repeated within each process (rounds.ts). Read repetition.ts for what a process does.
  */
 
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { isSettled } from './record.js'
 import type { BenchmarkRecord } from './record.js'
-import type { Answer, NamedWay, Repetition, Task, TraceKey } from './repetition.js'
+import type { Answer, NamedWay, Task, TraceKey } from './repetition.js'
 import type { Projection, Subject, Way } from './scaling.js'
+import { Samples, samplesOf } from './samples.js'
+import type { Collected } from './samples.js'
 import type { SpareTime } from './spare-time.js'
 import { median } from './statistics.js'
 
@@ -37,30 +38,19 @@ export interface Trial {
   readonly ways: readonly Way[]
 }
 
-/** What a task gave. */
-export interface Collected {
-  /** By way, then by process. */
-  readonly ways: readonly (readonly Repetition[])[]
-  readonly disturbed: BenchmarkRecord['disturbed']
-}
-
-/** The samples of a quantity. */
-const of = (repetitions: readonly Repetition[], quantity: string): number[] =>
-  repetitions.map(r => r.quantities[quantity])
-
 /** A trial of kind project as `project` of scaling.ts gives it, with a process for each sample. */
 export const projections = (ways: readonly Way[], found: Collected): Projection[] =>
   ways.map((way, i) => ({
     way,
-    software: of(found.ways[i], 'software'),
-    hardware: of(found.ways[i], 'hardware'),
-    perPacket: of(found.ways[i], 'perPacket'),
+    software: samplesOf(found.ways[i], 'software'),
+    hardware: samplesOf(found.ways[i], 'hardware'),
+    perPacket: samplesOf(found.ways[i], 'perPacket'),
     shares: Array.from({ length: way.workers }, (_, w) => median(found.ways[i].map(r => r.shares[w]))),
     disturbed: found.disturbed,
   }))
 
 /** Mpps of a trial of kind measure, by way, then by process. */
-export const rates = (found: Collected): number[][] => found.ways.map(list => of(list, 'mpps'))
+export const rates = (found: Collected): number[][] => found.ways.map(list => samplesOf(list, 'mpps'))
 
 export class Repetitions {
   readonly options: RepetitionOptions
@@ -93,8 +83,8 @@ export class Repetitions {
   }> {
     const [{ ways, disturbed }] = await this.#collect([{ kind: 'captures', subject, paths }])
     return {
-      receive: ways.map(list => of(list, 'receive')),
-      compute: ways.map(list => of(list, 'compute')),
+      receive: ways.map(list => samplesOf(list, 'receive')),
+      compute: ways.map(list => samplesOf(list, 'compute')),
       disturbed,
     }
   }
@@ -107,7 +97,7 @@ export class Repetitions {
 
   async #collect(tasks: readonly DistributiveOmit<Task, 'rounds'>[]): Promise<Collected[]> {
     const { rounds, processes, most, spare } = this.options
-    const found = tasks.map(() => new Samples())
+    const found = tasks.map(() => new Samples(processes))
     const pass = async (asked: readonly number[]): Promise<void> => {
       for (const i of asked) found[i].add(await this.#ask({ ...tasks[i], rounds }))
       this.close()
@@ -159,32 +149,5 @@ const named = ({ strategy, ...way }: Way): NamedWay => {
       ...(sharing && { sharing }),
       ...(recovery && { recovery }),
     },
-  }
-}
-
-/** What the processes gave for one task so far. */
-class Samples implements Collected {
-  readonly ways: Repetition[][] = []
-  #known = true
-  #rejected = 0
-  #kept = 0
-
-  add({ ways, rounds, disturbed }: Exclude<Answer, { readonly error: string }>): void {
-    ways.forEach((way, i) => (this.ways[i] ??= []).push(way))
-    this.#known &&= disturbed !== null
-    this.#rejected += disturbed?.rejected ?? 0
-    // A sample is disturbed if most of its rounds were.
-    if (2 * (disturbed?.kept ?? 0) > rounds) this.#kept++
-  }
-
-  get disturbed(): BenchmarkRecord['disturbed'] {
-    return this.#known ? { rejected: this.#rejected, kept: this.#kept } : null
-  }
-
-  /** Whether all that records are made of is known well enough. */
-  get areSettled(): boolean {
-    return this.ways.every(list =>
-      Object.keys(list[0].quantities).every(quantity => isSettled(of(list, quantity))),
-    )
   }
 }

@@ -73,6 +73,6 @@ test('runs that are over leave no memory behind', async () => {
   const before = process.memoryUsage().rss
   await project(subject, store, ways, { ...effort, rounds: 20 })
   const grown = (process.memoryUsage().rss - before) / 2 ** 20
-  // One run has some 100 MiB.
-  assert.ok(grown < 500, `${grown.toFixed(0)} MiB more after 20 runs`)
+  // One run has some 100 MiB, and half a gigabyte is given out between two collections.
+  assert.ok(grown < 800, `${grown.toFixed(0)} MiB more after 20 runs`)
 })
