@@ -2,7 +2,15 @@
 
 import type { Bypass, OpenedQueue } from '../../engine/queue/bypass.js'
 import type { QueueFigures } from '../../engine/queue/figures.js'
+import type { Pool } from '../../engine/queue/pool.js'
 import { grouped } from '../grid.js'
+
+/** Whether packets are polled for; that they are not though it was asked for is said with the reason. */
+function pollingText({ mode, options }: Pick<Pool, 'mode' | 'options'>): string {
+  if (mode.busyPoll > 0) return `busy polling ${mode.busyPoll} µs`
+  if (options.busyPoll === 0) return 'interrupts'
+  return 'interrupts (no busy polling: the driver has named nothing to poll, as veth never does since Linux 6.13)'
+}
 
 /** How one queue is taken, in words. */
 export function openedText({ device }: Bypass, { queue, pool, isolation }: OpenedQueue): string {
@@ -10,7 +18,7 @@ export function openedText({ device }: Bypass, { queue, pool, isolation }: Opene
   const parts = [
     mode.zeroCopy ? 'zero-copy' : 'copy mode',
     mode.needWakeup ? 'woken on demand' : 'woken every time',
-    mode.busyPoll > 0 ? `busy polling ${mode.busyPoll} µs` : 'interrupts',
+    pollingText(pool),
   ]
   const steering =
     isolation.steering === 'rules'

@@ -17,7 +17,7 @@ export interface QueueOptions {
   readonly batch?: number
   /** Let the kernel say when it wants to be woken, instead of being called each time; true if left out. */
   readonly needWakeup?: boolean
-  /** Microseconds of busy polling instead of interrupts; 0, none, if left out. Linux 5.11. */
+  /** Microseconds of busy polling instead of interrupts; 0, none, if left out. Linux 5.11; a veth has nothing to poll since 6.13. */
   readonly busyPoll?: number
   /** How our XDP program is attached. `auto` takes the driver's own mode where there is one. */
   readonly xdp?: 'native' | 'generic' | 'auto'
@@ -28,7 +28,7 @@ export interface QueueMode {
   readonly xdp: 'native' | 'generic'
   readonly zeroCopy: boolean
   readonly needWakeup: boolean
-  /** Microseconds; 0 for interrupts. */
+  /** Microseconds in force; 0 for interrupts, also where busy polling was asked for and the driver gives nothing to poll. */
   readonly busyPoll: number
 }
 

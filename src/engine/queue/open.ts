@@ -126,7 +126,15 @@ class OpenQueue implements Queue {
   ) {
     this.device = target.name
     this.queue = pool.options.queue
-    this.mode = { xdp: shared.mode, ...pool.mode }
+    const { zeroCopy, needWakeup } = pool.mode
+    this.mode = {
+      xdp: shared.mode,
+      zeroCopy,
+      needWakeup,
+      get busyPoll() {
+        return pool.mode.busyPoll
+      },
+    }
     this.memory = new Uint8Array(memory.buffer, layout.memory, layout.memoryBytes)
     this.#target = target
     this.#layout = layout

@@ -26,7 +26,7 @@ export interface PoolOptions {
 export interface PoolMode {
   readonly zeroCopy: boolean
   readonly needWakeup: boolean
-  /** Microseconds; 0 for interrupts. */
+  /** Microseconds in force; 0 for interrupts, also where the driver gives nothing to poll. */
   readonly busyPoll: number
   /** Packets that one call sends at most, in copy mode. */
   readonly sendBudget: number
@@ -99,14 +99,23 @@ export async function openPool(
       sends.push(send)
     }
     fillHome(view, layout, k)
-    const { zeroCopy, busyPoll } = sockets[0]
+    const [socket] = sockets
+    const { zeroCopy } = socket
     const flagged = sends[0].flags >= 0 && (view.getUint32(sends[0].flags, true) & 1) !== 0
     return {
       k,
       options,
       sockets,
       // In copy mode the kernel shows its wish at once; a driver may have none yet.
-      mode: { zeroCopy, needWakeup: options.needWakeup && (flagged || zeroCopy), busyPoll, sendBudget },
+      mode: {
+        zeroCopy,
+        needWakeup: options.needWakeup && (flagged || zeroCopy),
+        // Asked for again: what there is to poll may be known later.
+        get busyPoll() {
+          return socket.closed ? 0 : socket.busyPoll
+        },
+        sendBudget,
+      },
       sendFlags: sends.map(ring => (ring.flags < 0 ? -1 : ring.flags >>> 2)),
       fillFlags: fill!.flags < 0 ? -1 : fill!.flags >>> 2,
       statistics: () => sockets.map(s => s.statistics()).reduce(added),

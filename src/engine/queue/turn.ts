@@ -38,7 +38,7 @@ export const workerSocket = (
   fd: pool.sockets[s].fd,
   sendFlag: pool.sendFlags[s],
   fillFlag: pool.fillFlags,
-  busyPoll: pool.mode.busyPoll > 0,
+  busyPoll: pool.options.busyPoll > 0,
   ...kind,
 })
 

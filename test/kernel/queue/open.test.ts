@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { release } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openQueue } from '../../../src/engine/queue/open.js'
@@ -151,6 +152,31 @@ test(
       assert.ok(frameMissing > 1000 && fillRingEmpty > 1000, `${frameMissing} ${fillRingEmpty}`)
       assert.equal(received + frameMissing + receiveRingFull, taken)
       assert.equal(dropped, received)
+    } finally {
+      lab.down()
+    }
+  },
+)
+
+test(
+  'openQueue: busy polling of a veth is taken, polls nothing since Linux 6.13, and says so; packets come all the same',
+  { skip: withoutAfXdp },
+  async () => {
+    const lab = hosts()
+    try {
+      const queue = await open(lab, 0, { busyPoll: 20 })
+      let packets = 0
+      const receiving = (async () => {
+        for await (const batch of queue) packets += batch.length
+      })()
+      await send(lab, [53], 1000)
+      await pause(200)
+      const [major, minor] = release().split('.').map(Number)
+      assert.equal(queue.mode.busyPoll, major > 6 || (major === 6 && minor >= 13) ? 0 : 20)
+      assert.equal(packets, 1000)
+      await queue.close()
+      await receiving
+      assert.equal(queue.mode.busyPoll, 0, 'nothing is polled any more')
     } finally {
       lab.down()
     }
