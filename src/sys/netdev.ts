@@ -36,7 +36,9 @@ export interface XdpFeatures {
   readonly zeroCopySegments: number
 }
 
-const genericHeader = (command: number): Uint8Array => new Structure(4).u16(0, command | (1 << 8)).bytes
+/** The header of a request of generic netlink. */
+export const genericHeader = (command: number): Uint8Array =>
+  new Structure(4).u16(0, command | (1 << 8)).bytes
 
 /** Features of an interface of the calling thread's namespace; undefined before Linux 6.3. */
 export function xdpFeatures(interfaceIndex: number): XdpFeatures | undefined {
@@ -57,7 +59,8 @@ export function xdpFeatures(interfaceIndex: number): XdpFeatures | undefined {
   }
 }
 
-function netdevFamily(): number | undefined {
+/** Number of the family, by which its requests go; undefined before Linux 6.3. */
+export function netdevFamily(): number | undefined {
   try {
     const [answer] = request({
       family: netlinkFamily.generic,

@@ -74,7 +74,13 @@ int main(int argc, char **argv) {
   for (int k = 0; k < frames; k++) fill_desc[k] = (uint64_t)k * FRAME;
   __atomic_store_n(fill_producer, filled, __ATOMIC_RELEASE);
   struct sockaddr_xdp to = {.sxdp_family = AF_XDP, .sxdp_ifindex = index, .sxdp_queue_id = queue, .sxdp_flags = XDP_USE_NEED_WAKEUP};
-  check(bind(fd, (void *)&to, sizeof to) == 0, "bind");
+  // The socket before this one gives the queue back some milliseconds after its end.
+  int bound = bind(fd, (void *)&to, sizeof to);
+  for (int k = 0; bound != 0 && errno == EBUSY && k < 200; k++) {
+    usleep(5000);
+    bound = bind(fd, (void *)&to, sizeof to);
+  }
+  check(bound == 0, "bind");
   uint32_t key = queue;
   union bpf_attr attr = {.map_fd = 3, .key = (uint64_t)&key, .value = (uint64_t)&fd};
   check(syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof attr) == 0, "XSKMAP");
