@@ -1,5 +1,5 @@
 /**
- * Each of the paper's programs as XDP against hand-written C, in nanoseconds a packet:
+ * Each of the paper's programs, and a tracker of TCP's states alone, as XDP against hand-written C, in nanoseconds a packet:
  * `node dist/bench/xdp.js [--mode one,many,live|history [--recovery]|executed] [--rounds n] [--repeat n] [--json] [PROGRAM…]`.
  *
  * The C is compiled by `clang -O2 -target bpf -mcpu=v3`, once over BPF_MAP_TYPE_HASH as one would write it, and once
@@ -11,14 +11,15 @@
  *
  * `--mode history`, by itself, measures workers of the replicated strategy for 2 to 14 of them, on frames of one flow and
  * of 16,384: what a packet costs (c1) and an item of its history (c2), by least squares. With `--recovery` each stands
- * beside the same worker with loss recovery, of which nothing is lost.
+ * beside the same worker with loss recovery, of which nothing is lost. Beside the tracker of TCP's states stand workers in C.
  *
  * `--mode executed`, by itself, needs no kernel: it counts instructions of bytecode, of a packet whose entry is there and of
- * an item of its history, by executing them. Those of the C stand beside, if clang is installed (of an item, for the
- * connection tracker: docs/decisions/0315).
+ * an item of its history, by executing them. Those of the C stand beside, if clang is installed (of an item, for both
+ * trackers: docs/decisions/0315).
  */
 
 import { parseArgs } from 'node:util'
+import type { Compiled } from '../src/compile.js'
 import { compare, formatComparison } from '../src/measure/compare.js'
 import type { BenchmarkRecord } from '../src/measure/record.js'
 import { formatTable } from '../src/measure/table.js'
@@ -27,13 +28,22 @@ import { testRun } from '../src/sys/test-run.js'
 import { compilerVersion } from './baseline/build.js'
 import { differences } from './xdp/check.js'
 import type { Contestant } from './xdp/contestant.js'
-import { executedByNative, executedByNativeItems, executedByOurs, executedByWorker } from './xdp/executed.js'
-import { measureHistory } from './xdp/history.js'
+import {
+  executedByNative,
+  executedByNativeItems,
+  executedByNativeWorker,
+  executedByOurs,
+  executedByWorker,
+} from './xdp/executed.js'
+import { measureHistory, ourForms } from './xdp/history.js'
+import type { Form } from './xdp/history.js'
 import { modeLive } from './xdp/live.js'
 import { modeMany, modeOne } from './xdp/measure.js'
-import { loadNative, withHistory } from './xdp/native.js'
+import { loadNative, withHistory, withWorker } from './xdp/native.js'
+import { loadNativeWorker } from './xdp/native-worker.js'
 import { compileBundled, loadOurs } from './xdp/ours.js'
 import { packetsOf, programs } from './xdp/packets.js'
+import type { PacketSet } from './xdp/packets.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,11 +55,11 @@ const { values, positionals } = parseArgs({
     recovery: { type: 'boolean', default: false },
   },
 })
+const compiler = compilerVersion()
 if (values.mode === 'history') {
   await measureWorkers(positionals.length ? positionals : programs)
   process.exit(0)
 }
-const compiler = compilerVersion()
 if (values.mode === 'executed') {
   countExecuted(positionals.length ? positionals : programs)
   process.exit(0)
@@ -131,20 +141,30 @@ async function measureWorkers(names: readonly string[]): Promise<void> {
     // Time stands still in these frames: no bucket may run empty.
     const still = name === 'token-bucket' ? [['burst', 4_000_000_000n] as const] : []
     const packets = { ...found, settings: new Map([...found.settings, ...still]) }
-    const { recovery } = values
-    const options = { rounds: Number(values.rounds), repeat: Number(values.repeat), recovery }
-    const { figures, sizes } = await measureHistory(compileBundled(name), packets, options)
+    const compiled = compileBundled(name)
+    const forms = [
+      ...ourForms(compiled, packets, values.recovery),
+      ...(compiler !== undefined && withWorker.has(name) ? formsInC(name, compiled, packets) : []),
+    ]
+    const options = { rounds: Number(values.rounds), repeat: Number(values.repeat) }
+    const { figures, sizes } = await measureHistory(name, forms, options)
     all.push(...figures.flatMap(f => f.records))
     sizes.forEach(({ jitedBytes, verifiedInstructions }, k) => {
       const costs = figures
-        .filter(f => f.recovery === (k === 1))
+        .filter(f => f.form === forms[k].name)
         .flatMap(({ c1, c2 }) => [c1.toFixed(1), c2.toFixed(2)])
-      const what = k === 0 ? name : '  with recovery'
-      cells.push([what, ...costs, String(jitedBytes), String(verifiedInstructions)])
+      cells.push([forms[k].name, ...costs, String(jitedBytes), String(verifiedInstructions)])
     })
   }
   if (values.json) console.log(JSON.stringify(all, null, 1))
   else process.stdout.write(`${formatTable(cells, 'lrrrrrr')}\n\nns; sizes are those of 14 workers\n`)
+}
+
+function formsInC(name: string, { artifact }: Compiled, packets: PacketSet): Form[] {
+  return (['hash', 'cuckoo'] as const).map(kind => ({
+    name: `  C, ${kind === 'hash' ? 'HASH' : 'same table'}`,
+    load: workers => loadNativeWorker(name, kind, artifact, packets, workers),
+  }))
 }
 
 function countExecuted(names: readonly string[]): void {
@@ -152,12 +172,13 @@ function countExecuted(names: readonly string[]): void {
     const compiled = compileBundled(name)
     const packets = packetsOf(name)
     const [few, many] = [2, 14].map(n => executedByWorker(compiled, packets, n).trace.length)
+    const inC = compiler !== undefined && (withHistory.has(name) || withWorker.has(name))
     return {
       name,
       packet: executedByOurs(compiled, packets).trace.length,
       native: compiler === undefined ? undefined : executedByNative(name, compiled, packets).trace.length,
       item: (many - few) / 12,
-      nativeItem: compiler === undefined || !withHistory.has(name) ? undefined : itemOfNative(name, compiled),
+      nativeItem: inC ? itemOfNative(name, compiled) : undefined,
     }
   })
   if (values.json) return console.log(JSON.stringify(found, null, 1))
@@ -169,7 +190,8 @@ function countExecuted(names: readonly string[]): void {
 }
 
 function itemOfNative(name: string, compiled: ReturnType<typeof compileBundled>): number {
-  const [few, many] = [1, 13].map(n => executedByNativeItems(name, compiled, packetsOf(name), n).trace.length)
+  const count = withWorker.has(name) ? executedByNativeWorker : executedByNativeItems
+  const [few, many] = [1, 13].map(n => count(name, compiled, packetsOf(name), n).trace.length)
   return (many - few) / 12
 }
 

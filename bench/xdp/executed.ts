@@ -19,6 +19,7 @@ import { framesOf, itemsOf } from './frames.js'
 import { Interpreter } from './interpreter.js'
 import type { Reference } from './interpreter.js'
 import { compileObject } from './native.js'
+import { nativeFrames } from './native-worker.js'
 import type { BuildKind } from './native.js'
 import { readObject } from './object.js'
 import type { PacketSet } from './packets.js'
@@ -83,6 +84,25 @@ export function executedByNativeItems(
   const words = native.variable('slots')
   new DataView(words.buffer, words.byteOffset).setBigUint64(0, BigInt(slots), true)
   return { ...native, trace: native.machine.run(many).trace }
+}
+
+/** What clang makes of a worker in C, on a frame whose packet and so many items are of one flow. */
+export function executedByNativeWorker(
+  name: string,
+  compiled: Compiled,
+  packets: PacketSet,
+  slots: number,
+): Executed {
+  const native = nativeOf(name, 'history', compiled, packets)
+  const { before, packet } = ofOneFlow(packets)
+  const run = (measured: readonly Uint8Array[], items: number): readonly number[] => {
+    const { frames } = nativeFrames({ ...packets, measured }, items, items > 0)
+    return frames.map(f => native.machine.run(f).trace)[frames.length - 1]
+  }
+  run(before, 0)
+  const words = native.variable('slots')
+  new DataView(words.buffer, words.byteOffset).setBigUint64(0, BigInt(slots), true)
+  return { ...native, trace: run([packet], slots) }
 }
 
 /** The C over the same table, ready to run. */

@@ -17,7 +17,7 @@ import type { PacketSet } from './packets.js'
 /** Bytes of packet behind the header; the programs read no further than these. */
 export const packetBytes = templateBytes
 /** Frames of one flow differ in the slot of the oldest item only. */
-const hotFrames = 16
+export const hotFrames = 16
 
 export interface FrameSet {
   /** A power of two; all of equal length, a multiple of 8. Their sequence numbers are to be filled in. */

@@ -35,6 +35,8 @@ export interface Worker {
   readonly stripped: number
   /** Before every run: it has handled no packet. */
   reset(): void
+  /** Frames of one flow, or of all. */
+  frames(hot: boolean): FrameSet
   close(): void
 }
 
@@ -44,7 +46,7 @@ export function loadWorker(
   packets: PacketSet,
   workers: number,
   recovery = false,
-): Worker & { frames: (hot: boolean) => FrameSet } {
+): Worker {
   const { settings } = packets
   const loaded = loadReplicated(compiled, { workers: 1, slots: workers - 1, settings, seed: 1n, recovery })
   const { format } = loaded
@@ -124,29 +126,38 @@ export function line(points: readonly { readonly workers: number; readonly cost:
   return { c1: my - c2 * mx, c2 }
 }
 
+/** A kind of worker that takes part. */
+export interface Form {
+  readonly name: string
+  load(workers: number): Worker
+}
+
+/** Ours; with `recovery`, also with logs for recovery from lost frames, of which none is lost here. */
+export function ourForms(compiled: Compiled, packets: PacketSet, recovery: boolean): Form[] {
+  const form = (name: string, logs: boolean): Form => ({
+    name,
+    load: workers => loadWorker(compiled, packets, workers, logs),
+  })
+  return [form(compiled.artifact.name, false), ...(recovery ? [form('  with recovery', true)] : [])]
+}
+
+/** What one form costs, in nanoseconds. */
 export interface HistoryFigures {
+  readonly form: string
   readonly hot: boolean
-  /** Whether workers keep logs for recovery from lost frames; none is lost here. */
-  readonly recovery: boolean
   readonly c1: number
   readonly c2: number
   readonly records: readonly BenchmarkRecord[]
 }
 
-/** Measures a program's workers, all counts of them in turn, in one run; with `recovery`, each without and with it. */
+/** Measures workers of all forms, and all counts of them, in turn, in one run. Sizes are those of most workers. */
 export async function measureHistory(
-  compiled: Compiled,
-  packets: PacketSet,
-  {
-    rounds,
-    repeat,
-    recovery = false,
-  }: { readonly rounds: number; readonly repeat: number; readonly recovery?: boolean },
+  program: string,
+  forms: readonly Form[],
+  { rounds, repeat }: { readonly rounds: number; readonly repeat: number },
 ): Promise<{ figures: HistoryFigures[]; sizes: ProgramInfo[] }> {
-  const { name } = compiled.artifact
-  const forms = recovery ? [false, true] : [false]
   const loaded = workerCounts.flatMap(workers =>
-    forms.map(form => ({ workers, form, worker: loadWorker(compiled, packets, workers, form) })),
+    forms.map(form => ({ workers, form, worker: form.load(workers) })),
   )
   const figures: HistoryFigures[] = []
   for (const hot of [true, false]) {
@@ -158,15 +169,15 @@ export async function measureHistory(
     }))
     const { records } = await compare(
       jobs.map(({ workers, form, worker, mode }) => ({
-        name: `${workers} workers${form ? ', recovery' : ''}`,
+        name: `${workers} workers, ${form.name.trim()}`,
         run: () => mode.measure(worker),
       })),
-      { rounds, warmup: 1, unit: 'ns/packet', parameters: { program: name, mode: 'history', hot, repeat } },
+      { rounds, warmup: 1, unit: 'ns/packet', parameters: { program, mode: 'history', hot, repeat } },
     )
     for (const form of forms) {
       const own = records.filter((_, k) => jobs[k].form === form)
       const points = own.map((r, k) => ({ workers: workerCounts[k], cost: r.summary.median }))
-      figures.push({ hot, recovery: form, ...line(points), records: own })
+      figures.push({ form: form.name, hot, ...line(points), records: own })
     }
     for (const { mode } of jobs) mode.close()
   }

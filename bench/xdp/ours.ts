@@ -13,9 +13,10 @@ import { mapMemory } from '../../src/sys/map-memory.js'
 import { tableEntries } from './contestant.js'
 import type { Contestant, Inputs } from './contestant.js'
 
-/** Compiles `programs/NAME.ts`. */
+/** Compiles `programs/NAME.ts`, or `bench/baseline/xdp/NAME.ts` of a program that is only there to be compared. */
 export function compileBundled(name: string): Compiled {
-  const file = fileURLToPath(new URL(`../../../programs/${name}.ts`, import.meta.url))
+  const folder = name === 'tcp-states' ? 'bench/baseline/xdp' : 'programs'
+  const file = fileURLToPath(new URL(`../../../${folder}/${name}.ts`, import.meta.url))
   const { compiled, diagnostics } = compile(file, readFileSync(file, 'utf8'))
   if (!compiled) throw new Error(diagnostics.map(d => d.message).join('\n'))
   return compiled

@@ -108,9 +108,10 @@ const sets: Readonly<Record<string, (random: Random) => PacketSet>> = {
   'heavy-hitter': any({ threshold: 1n << 60n }),
   'token-bucket': any({ rate: 100_000_000n, burst: 1_000n }),
   'connection-tracker': connections,
+  'tcp-states': connections,
 }
 
-/** The paper's programs, all of which have a baseline. */
+/** The paper's programs, and a tracker of TCP's states alone; all have a baseline. */
 export const programs = Object.keys(sets)
 
 /** The packets of a program; the same at every call. */
