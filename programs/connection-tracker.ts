@@ -186,7 +186,7 @@ export default function connectionTracker(packet: Packet): Verdict {
     highPort: fromLow ? destinationPort : sourcePort,
   }
 
-  // Which connection, and what state it is in.
+  // Which connection, and what state it is in. Most segments only carry data or acknowledge it.
   const opens = !rst && !fin && (syn ? !ack : loose)
   if (!opens && !connections.has(key)) {
     stateless.add()
@@ -195,44 +195,48 @@ export default function connectionTracker(packet: Packet): Verdict {
   const c = connections.upsert(key)
   if (!c) return Verdict.Drop
 
-  const opener = fromLow === c.openedByLow
-  const gone = c.state === NONE || now - c.seen >= timeout(c.state) * 1000
-  if (gone && !opens) {
-    connections.delete(key)
-    stateless.add()
-    return Verdict.Drop
-  }
-  const renumbered = c.state === SYN_SENT && opener && end !== (fromLow ? c.lowEnd : c.highEnd)
-  const over = c.state === TIME_WAIT || c.state === CLOSED || renumbered
-  const fresh = gone || (over && syn && !ack)
-  if (fresh) {
-    c.openedByLow = fromLow
-    c.unchecked = !syn
-    c.lowWindow = 0
-    c.lowScale = NO_SCALE
-    c.lowEnd = 0
-    c.highWindow = 0
-    c.highScale = NO_SCALE
-    c.highEnd = 0
-    opened.add()
-  }
-  const state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(c.state, { syn, ack, fin, rst }, opener)
-  if (state === INVALID) {
-    stateless.add()
-    return Verdict.Drop
+  let state: u8 = ESTABLISHED
+  let fresh = false
+  if (syn || fin || rst || c.state !== ESTABLISHED || now - c.seen >= establishedTimeout * 1000) {
+    const opener = fromLow === c.openedByLow
+    const gone = c.state === NONE || now - c.seen >= timeout(c.state) * 1000
+    if (gone && !opens) {
+      connections.delete(key)
+      stateless.add()
+      return Verdict.Drop
+    }
+    const renumbered = c.state === SYN_SENT && opener && end !== (fromLow ? c.lowEnd : c.highEnd)
+    const over = c.state === TIME_WAIT || c.state === CLOSED || renumbered
+    fresh = gone || (over && syn && !ack)
+    if (fresh) {
+      c.openedByLow = fromLow
+      c.unchecked = !syn
+      c.lowWindow = 0
+      c.lowScale = NO_SCALE
+      c.lowEnd = 0
+      c.highWindow = 0
+      c.highScale = NO_SCALE
+      c.highEnd = 0
+      opened.add()
+    }
+    state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(c.state, { syn, ack, fin, rst }, opener)
+    if (state === INVALID) {
+      stateless.add()
+      return Verdict.Drop
+    }
   }
 
   // Whether the segment fits the windows: of the end that sent it, and of its peer.
   let sent = fromLow ? c.lowEnd : c.highEnd
   let limit = fromLow ? c.lowLimit : c.highLimit
-  let window = fromLow ? c.lowWindow : c.highWindow
+  const window = fromLow ? c.lowWindow : c.highWindow
   let scale = fromLow ? c.lowScale : c.highScale
   const peerSent = fromLow ? c.highEnd : c.lowEnd
-  let peerLimit = fromLow ? c.highLimit : c.lowLimit
   const peerWindow = fromLow ? c.highWindow : c.lowWindow
   const peerScale = fromLow ? c.highScale : c.lowScale
 
-  if (window === 0) {
+  const first = window === 0
+  if (first) {
     sent = end
     limit = syn ? end : end + tcp.window
     scale = offer
@@ -242,37 +246,43 @@ export default function connectionTracker(packet: Packet): Verdict {
   const acknowledged = ack ? tcp.acknowledgementNumber : peerSent
   const reach = window > ACK_WINDOW ? window : ACK_WINDOW
   const empty = end === sequence && !rst
-  const dataFits =
-    empty || (!before(limit, sequence) && (peerWindow === 0 || !before(end, sent - peerWindow)))
-  const ackFits = !before(peerSent, acknowledged) && !before(acknowledged, peerSent - reach)
-  if (!c.unchecked && !(dataFits && ackFits) && (rst || !liberal)) {
+  if (
+    !c.unchecked &&
+    ((!empty && (before(limit, sequence) || (peerWindow !== 0 && before(end, sent - peerWindow)))) ||
+      before(peerSent, acknowledged) ||
+      before(acknowledged, peerSent - reach)) &&
+    (rst || !liberal)
+  ) {
     outOfWindow.add()
     return Verdict.Drop
   }
 
-  // It belongs to the connection: what it tells about both ends.
-  if (before(sent, end)) sent = end
-  if (window < offered) window = offered
-  if (window === 0) window = 1
-  const allowed: u32 = acknowledged + (offered === 0 ? 1 : offered)
-  if (before(peerLimit, allowed)) peerLimit = allowed
+  // It belongs to the connection: what it tells about both ends. A window of nothing still lets one byte probe it.
+  const granted: u32 = offered === 0 ? 1 : offered
+  const largest = window < granted ? granted : window
+  const reached = before(sent, end) ? end : sent
+  const allowed: u32 = acknowledged + granted
 
   if (state === ESTABLISHED && (fresh || c.state !== ESTABLISHED)) established.add()
   if ((state === CLOSED || state === TIME_WAIT) && c.state !== state) closed.add()
   c.state = state
   c.seen = now
   if (fromLow) {
-    c.lowEnd = sent
-    c.lowLimit = limit
-    c.lowWindow = window
-    c.lowScale = scale
-    c.highLimit = peerLimit
+    c.lowEnd = reached
+    c.lowWindow = largest
+    if (first) {
+      c.lowLimit = limit
+      c.lowScale = offer
+    }
+    if (before(c.highLimit, allowed)) c.highLimit = allowed
   } else {
-    c.highEnd = sent
-    c.highLimit = limit
-    c.highWindow = window
-    c.highScale = scale
-    c.lowLimit = peerLimit
+    c.highEnd = reached
+    c.highWindow = largest
+    if (first) {
+      c.highLimit = limit
+      c.highScale = offer
+    }
+    if (before(c.lowLimit, allowed)) c.lowLimit = allowed
   }
   return Verdict.Transmit
 }

@@ -20,7 +20,7 @@ interface Ceiling {
 
 const ceilings: Readonly<Record<string, Ceiling>> = {
   'busy-forwarder': { module: 8_500, single: 950, main: 36, extract: 14, advance: 14, steer: 0 },
-  'connection-tracker': { module: 99_000, single: 13_050, main: 650, extract: 126, advance: 700, steer: 336 },
+  'connection-tracker': { module: 99_000, single: 13_050, main: 658, extract: 126, advance: 700, steer: 336 },
   'ddos-mitigator': { module: 21_500, single: 3_300, main: 102, extract: 25, advance: 74, steer: 111 },
   'dns-flood': { module: 23_500, single: 5_500, main: 148, extract: 61, advance: 90, steer: 110 },
   forwarder: { module: 9_500, single: 600, main: 15, extract: 0, advance: 0, steer: 336 },
