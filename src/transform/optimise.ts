@@ -4,6 +4,7 @@ import { InvariantError } from '../ir/invariant.js'
 import { printFunction } from '../ir/print.js'
 import type { Func } from '../ir/types.js'
 import { verifyFunction } from '../ir/verify.js'
+import { mergeBitTests } from './bit-tests.js'
 import { bounds } from './bounds.js'
 import { mergeChecksums } from './checksums.js'
 import { cse } from './cse.js'
@@ -43,6 +44,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   narrow,
   'own-conditions': ownConditions,
   sink,
+  'bit-tests': mergeBitTests,
   split: func => {
     // What is known where ways meet is no reason to keep a condition as a number.
     const known = foldKnownPhis(func)

@@ -1,7 +1,9 @@
 // Conditions are asked where they decide: a truth value that is cheap to find again, a comparison with a constant or a
 // few of them, is found in each block that uses it, from what it compares. Machines without truth values make one by
 // jumping, keep it on the stack, and have a verifier follow both of its values all the way down; a comparison that only
-// branches use is a part of the branch. Common subexpressions undo this, so it comes last. Promises: the same values.
+// branches use is a part of the branch. What several of them make is a value to a phi, and stays where it is: found again
+// at the end of each way there, it would be made by jumping on every one. Common subexpressions undo this, so it comes
+// last. Promises: the same values.
 
 import { opInfo } from '../ir/ops.js'
 import type { Block, Func, Instr } from '../ir/types.js'
@@ -46,7 +48,7 @@ export function ownConditions(func: Func): boolean {
       for (const phi of to.instrs) {
         if (phi.op !== 'phi') break
         to.preds.forEach((p, k) => {
-          if (p === block) phi.args[k] = here(phi.args[k])
+          if (p === block && !isJoint(phi.args[k])) phi.args[k] = here(phi.args[k])
         })
       }
   }
@@ -59,6 +61,8 @@ function isTest(i: Instr, depth = maxDepth): boolean {
   if (comparisons.has(i.op) && i.args[1].op === 'const' && i.args[0].type !== 'i1') return true
   return depth > 0 && joints.has(i.op) && i.args.every(a => a.type === 'i1' && isTest(a, depth - 1))
 }
+
+const isJoint = ({ op, args }: Instr): boolean => joints.has(op) && args[0].type === 'i1'
 
 const isMask = (i: Instr): boolean =>
   masks.has(i.op) && i.args[1].op === 'const' && opInfo(i.op).effect === 'none'

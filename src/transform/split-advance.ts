@@ -13,6 +13,7 @@ import { cloneFunction } from '../ir/clone.js'
 import { bitsOf, opInfo } from '../ir/ops.js'
 import { reversePostorder } from '../ir/order.js'
 import type { Block, Func, Instr } from '../ir/types.js'
+import { mergeBitTests } from './bit-tests.js'
 import { branchless } from './branchless.js'
 import { cse } from './cse.js'
 import { dce } from './dce.js'
@@ -56,6 +57,7 @@ export function splitAdvance(advance: Func, itemBytes: number, isConstant: IsCon
   dce(late)
   ownConditions(late)
   split(late)
+  mergeBitTests(late)
   dce(late)
   return { ...early, late, noteAt, noteBytes: end - noteAt }
 }

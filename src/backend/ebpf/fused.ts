@@ -2,6 +2,7 @@
 // only its block's branch or a select there uses, and one with a constant that only branches use, because comparing
 // again costs no more than testing what was found. What only masks a value for a test of its bits is part of the test.
 
+import { bitsTested } from '../../analysis/bit-tests.js'
 import type { Block, Instr } from '../../ir/types.js'
 import { isComparison } from './arithmetic.js'
 
@@ -28,28 +29,6 @@ export function fusedIn(blocks: readonly Block[], isCheck: (c: Instr) => boolean
     if (by.every(i => uses.get(i) === 1)) for (const i of by) fused.add(i)
   }
   return fused
-}
-
-/** Which bits of a value a comparison asks for, and what computes them. */
-export interface BitsTested {
-  readonly value: Instr
-  readonly mask: bigint
-  /** Whether it asks for one that is set. */
-  readonly set: boolean
-  readonly by: readonly Instr[]
-}
-
-/** Reads a condition as a test of bits: (x >> n & mask) != 0. */
-export function bitsTested({ op, args }: Instr): BitsTested | undefined {
-  if (op !== 'eq' && op !== 'ne') return undefined
-  const [and, zero] = args
-  if (and.op !== 'and' || and.args[1].op !== 'const') return undefined
-  if (zero.op !== 'const' || BigInt(zero.attrs.value) !== 0n) return undefined
-  const [x, bits] = and.args
-  const by = x.op === 'shru' && x.args[1].op === 'const' ? BigInt(x.args[1].attrs.value) : 0n
-  const mask = BigInt(bits.attrs.value) << by
-  if (mask > 0x7fffffffn) return undefined
-  return { value: by ? x.args[0] : x, mask, set: op === 'ne', by: by ? [and, x] : [and] }
 }
 
 /** How often each value is used, and how often by a branch. */

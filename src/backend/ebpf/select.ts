@@ -5,6 +5,7 @@
 // Loops are verified as if they had one round: what goes round is made unknown to the verifier at the loop's head, and
 // may_goto bounds it. Where many paths meet, it is made to forget them too (umax.ts).
 
+import { bitsTested } from '../../analysis/bit-tests.js'
 import { dominators } from '../../analysis/dominators.js'
 import type { DominatorTree } from '../../analysis/dominators.js'
 import { loopDepths, loops } from '../../analysis/loops.js'
@@ -41,7 +42,7 @@ import {
 import { connect } from './connect.js'
 import { dropUnused } from './unused.js'
 import { Answers } from './fib.js'
-import { bitsTested, fusedIn } from './fused.js'
+import { fusedIn } from './fused.js'
 import { itemAddress, touch } from './item.js'
 import type { ItemPlace } from './item.js'
 import { isValue, valuesIn } from './machine.js'
