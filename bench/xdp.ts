@@ -143,7 +143,7 @@ async function measureWorkers(names: readonly string[]): Promise<void> {
     const packets = { ...found, settings: new Map([...found.settings, ...still]) }
     const compiled = compileBundled(name)
     const forms = [
-      ...ourForms(compiled, packets, values.recovery),
+      ...ourForms(name, compiled, packets, values.recovery),
       ...(compiler !== undefined && withWorker.has(name) ? formsInC(name, compiled, packets) : []),
     ]
     const options = { rounds: Number(values.rounds), repeat: Number(values.repeat) }

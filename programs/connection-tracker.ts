@@ -248,9 +248,9 @@ export default function connectionTracker(packet: Packet): Verdict {
   const empty = end === sequence && !rst
   if (
     !c.unchecked &&
-    ((!empty && (before(limit, sequence) || (peerWindow !== 0 && before(end, sent - peerWindow)))) ||
+    ((!empty && (before(limit, sequence) || (peerWindow !== 0 && before(end + peerWindow, sent)))) ||
       before(peerSent, acknowledged) ||
-      before(acknowledged, peerSent - reach)) &&
+      before(acknowledged + reach, peerSent)) &&
     (rst || !liberal)
   ) {
     outOfWindow.add()

@@ -111,63 +111,71 @@ static inline u32 process(const struct context *c, struct packet p) {
   struct connections *e = connections_upsert(c, c->state, &key, now, p.sequence, &made);
   if (!e) return DROP;
 
-  const bool opener = from_low == e->opened_by_low;
-  const bool gone = e->state == NONE || now - e->seen >= timeout(c->settings, e->state) * 1000;
-  if (gone && !opens) {
-    connections_remove(c, c->state, e);
-    c->counters[STATELESS]++;
-    return DROP;
-  }
-  const bool renumbered = e->state == SYN_SENT && opener && end != e->half[from_low ? 0 : 1].end;
-  const bool over = e->state == TIME_WAIT || e->state == CLOSED || renumbered;
-  const bool fresh = gone || (over && syn && !ack);
   struct half *from = &e->half[from_low ? 0 : 1], *to = &e->half[from_low ? 1 : 0];
   u8 *scale = &e->scale[from_low ? 0 : 1];
   const u8 *peer_scale = &e->scale[from_low ? 1 : 0];
-  if (fresh) {
-    e->opened_by_low = from_low;
-    e->unchecked = !syn;
-    from->window = to->window = from->end = to->end = 0;
-    e->scale[0] = e->scale[1] = NO_SCALE;
-    c->counters[OPENED_C]++;
-  }
-  const u8 state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(e->state, flags, opener);
-  if (state == INVALID) {
-    c->counters[STATELESS]++;
-    return DROP;
+  u8 state = ESTABLISHED;
+  bool fresh = false;
+  if (syn || fin || rst || e->state != ESTABLISHED || now - e->seen >= (u32)c->settings[ESTABLISHED_T] * 1000) {
+    const bool opener = from_low == e->opened_by_low;
+    const bool gone = e->state == NONE || now - e->seen >= timeout(c->settings, e->state) * 1000;
+    if (gone && !opens) {
+      connections_remove(c, c->state, e);
+      c->counters[STATELESS]++;
+      return DROP;
+    }
+    const bool renumbered = e->state == SYN_SENT && opener && end != from->end;
+    const bool over = e->state == TIME_WAIT || e->state == CLOSED || renumbered;
+    fresh = gone || (over && syn && !ack);
+    if (fresh) {
+      e->opened_by_low = from_low;
+      e->unchecked = !syn;
+      from->window = to->window = from->end = to->end = 0;
+      e->scale[0] = e->scale[1] = NO_SCALE;
+      c->counters[OPENED_C]++;
+    }
+    state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(e->state, flags, opener);
+    if (state == INVALID) {
+      c->counters[STATELESS]++;
+      return DROP;
+    }
   }
 
-  struct half h = *from;
+  u32 reached = from->end, limit = from->limit;
+  const u32 window = from->window, peer_end = to->end;
   u8 own_scale = *scale;
   const u32 raw_window = be16(load16(segment + 14));
-  if (h.window == 0) {
-    h.end = end;
-    h.limit = syn ? end : end + raw_window;
+  const bool first = window == 0;
+  if (first) {
+    reached = end;
+    limit = syn ? end : end + raw_window;
     own_scale = offer;
   }
   const bool scaled = !syn && own_scale != NO_SCALE && *peer_scale != NO_SCALE;
   const u32 offered = scaled ? raw_window << own_scale : raw_window;
-  const u32 acknowledged = ack ? be32(load32(segment + 8)) : to->end;
-  const u32 reach = h.window > ACK_WINDOW ? h.window : ACK_WINDOW;
+  const u32 acknowledged = ack ? be32(load32(segment + 8)) : peer_end;
+  const u32 reach = window > ACK_WINDOW ? window : ACK_WINDOW;
   const bool empty = end == sequence && !rst;
-  const bool data_fits = empty || (!before(h.limit, sequence) && (to->window == 0 || !before(end, h.end - to->window)));
-  const bool ack_fits = !before(to->end, acknowledged) && !before(acknowledged, to->end - reach);
-  if (!e->unchecked && !(data_fits && ack_fits) && (rst || !c->settings[LIBERAL])) {
+  if (!e->unchecked &&
+      ((!empty && (before(limit, sequence) || (to->window != 0 && before(end + to->window, reached)))) ||
+       before(peer_end, acknowledged) || before(acknowledged + reach, peer_end)) &&
+      (rst || !c->settings[LIBERAL])) {
     c->counters[OUT_OF_WINDOW]++;
     return DROP;
   }
 
-  if (before(h.end, end)) h.end = end;
-  if (h.window < offered) h.window = offered;
-  if (h.window == 0) h.window = 1;
-  const u32 allowed = acknowledged + (offered == 0 ? 1 : offered);
-  if (before(to->limit, allowed)) to->limit = allowed;
+  const u32 granted = offered == 0 ? 1 : offered, allowed = acknowledged + granted;
   if (state == ESTABLISHED && (fresh || e->state != ESTABLISHED)) c->counters[ESTABLISHED_C]++;
   if ((state == CLOSED || state == TIME_WAIT) && e->state != state) c->counters[CLOSED_C]++;
   e->state = state;
   e->seen = now;
-  *from = h;
-  *scale = own_scale;
+  from->end = before(reached, end) ? end : reached;
+  from->window = window < granted ? granted : window;
+  if (first) {
+    from->limit = limit;
+    *scale = offer;
+  }
+  if (before(to->limit, allowed)) to->limit = allowed;
   return TRANSMIT;
 }
 

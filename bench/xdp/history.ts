@@ -133,12 +133,12 @@ export interface Form {
 }
 
 /** Ours; with `recovery`, also with logs for recovery from lost frames, of which none is lost here. */
-export function ourForms(compiled: Compiled, packets: PacketSet, recovery: boolean): Form[] {
-  const form = (name: string, logs: boolean): Form => ({
-    name,
+export function ourForms(name: string, compiled: Compiled, packets: PacketSet, recovery: boolean): Form[] {
+  const form = (title: string, logs: boolean): Form => ({
+    name: title,
     load: workers => loadWorker(compiled, packets, workers, logs),
   })
-  return [form(compiled.artifact.name, false), ...(recovery ? [form('  with recovery', true)] : [])]
+  return [form(name, false), ...(recovery ? [form('  with recovery', true)] : [])]
 }
 
 /** What one form costs, in nanoseconds. */

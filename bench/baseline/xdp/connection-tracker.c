@@ -146,35 +146,40 @@ SEC("xdp") int connection_tracker(struct xdp_md *c) {
   VALUE *v = upsert(&key, now, &initial);
   if (!v) return DROP;
 
-  const bool opener = from_low == v->opened_by_low;
-  const bool gone = v->state == NONE || now - v->seen >= timeout(v->state) * 1000;
-  if (gone && !opens) {
-    erase(&key, v);
-    count(STATELESS);
-    return DROP;
-  }
   struct half *from = from_low ? &v->low : &v->high, *to = from_low ? &v->high : &v->low;
-  const bool renumbered = v->state == SYN_SENT && opener && end != from->end;
-  const bool over = v->state == TIME_WAIT || v->state == CLOSED || renumbered;
-  const bool fresh = gone || (over && syn && !ack);
-  if (fresh) {
-    v->opened_by_low = from_low;
-    v->unchecked = !syn;
-    from->window = to->window = from->end = to->end = 0;
-    v->low_scale = v->high_scale = NO_SCALE;
-    count(OPENED_C);
-  }
-  const u8 state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(v->state, flags, opener);
-  if (state == INVALID) {
-    count(STATELESS);
-    return DROP;
+  u8 state = ESTABLISHED;
+  bool fresh = false;
+  if (flags & (SYN | FIN | RST) || v->state != ESTABLISHED || now - v->seen >= (u32)settings[ESTABLISHED_T] * 1000) {
+    const bool opener = from_low == v->opened_by_low;
+    const bool gone = v->state == NONE || now - v->seen >= timeout(v->state) * 1000;
+    if (gone && !opens) {
+      erase(&key, v);
+      count(STATELESS);
+      return DROP;
+    }
+    const bool renumbered = v->state == SYN_SENT && opener && end != from->end;
+    const bool over = v->state == TIME_WAIT || v->state == CLOSED || renumbered;
+    fresh = gone || (over && syn && !ack);
+    if (fresh) {
+      v->opened_by_low = from_low;
+      v->unchecked = !syn;
+      from->window = to->window = from->end = to->end = 0;
+      v->low_scale = v->high_scale = NO_SCALE;
+      count(OPENED_C);
+    }
+    state = fresh ? (syn ? SYN_SENT : ESTABLISHED) : next(v->state, flags, opener);
+    if (state == INVALID) {
+      count(STATELESS);
+      return DROP;
+    }
   }
 
-  u32 h_end = from->end, h_limit = from->limit, h_window = from->window;
-  const u32 peer_end = to->end, peer_window = to->window;
+  u32 h_end = from->end, h_limit = from->limit;
+  const u32 h_window = from->window, peer_end = to->end, peer_window = to->window;
   u8 own_scale = from_low ? v->low_scale : v->high_scale;
   const u8 peer_scale = from_low ? v->high_scale : v->low_scale;
-  if (h_window == 0) {
+  const bool first = h_window == 0;
+  if (first) {
     h_end = end;
     h_limit = syn ? end : end + raw_window;
     own_scale = offer;
@@ -184,27 +189,27 @@ SEC("xdp") int connection_tracker(struct xdp_md *c) {
   const u32 acknowledged = ack ? acknowledgement : peer_end;
   const u32 reach = h_window > ACK_WINDOW ? h_window : ACK_WINDOW;
   const bool empty = end == sent && !rst;
-  const bool data_fits = empty || (!before(h_limit, sent) && (peer_window == 0 || !before(end, h_end - peer_window)));
-  const bool ack_fits = !before(peer_end, acknowledged) && !before(acknowledged, peer_end - reach);
-  if (!v->unchecked && !(data_fits && ack_fits) && (rst || !settings[LIBERAL])) {
+  if (!v->unchecked &&
+      ((!empty && (before(h_limit, sent) || (peer_window != 0 && before(end + peer_window, h_end)))) ||
+       before(peer_end, acknowledged) || before(acknowledged + reach, peer_end)) &&
+      (rst || !settings[LIBERAL])) {
     count(OUT_OF_WINDOW);
     return DROP;
   }
 
-  if (before(h_end, end)) h_end = end;
-  if (h_window < offered) h_window = offered;
-  if (h_window == 0) h_window = 1;
-  const u32 allowed = acknowledged + (offered == 0 ? 1 : offered);
-  if (before(to->limit, allowed)) to->limit = allowed;
+  const u32 granted = offered == 0 ? 1 : offered, allowed = acknowledged + granted;
   if (state == ESTABLISHED && (fresh || v->state != ESTABLISHED)) count(ESTABLISHED_C);
   if ((state == CLOSED || state == TIME_WAIT) && v->state != state) count(CLOSED_C);
   v->state = state;
   v->seen = now;
-  from->end = h_end;
-  from->limit = h_limit;
-  from->window = h_window;
-  if (from_low) v->low_scale = own_scale;
-  else v->high_scale = own_scale;
+  from->end = before(h_end, end) ? end : h_end;
+  from->window = h_window < granted ? granted : h_window;
+  if (first) {
+    from->limit = h_limit;
+    if (from_low) v->low_scale = offer;
+    else v->high_scale = offer;
+  }
+  if (before(to->limit, allowed)) to->limit = allowed;
   return TRANSMIT;
 }
 

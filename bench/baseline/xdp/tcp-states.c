@@ -51,7 +51,9 @@ INLINE u8 follow(const struct item *i) {
   if (!v) return CLOSED;
   const u32 timeout = settings[v->state == ESTABLISHED ? ESTABLISHED_T : OTHER_T];
   const u8 before = i->time - v->seen >= timeout * 1000 ? NONE : v->state;
-  const u8 state = next(before, i->flags, from_low == v->opened_by_low);
+  u8 state = ESTABLISHED;
+  if (i->flags & (SYN | FIN | RST) || before != ESTABLISHED)
+    state = next(before, i->flags, from_low == v->opened_by_low);
   if (state == SYN_SENT && before != SYN_SENT) v->opened_by_low = from_low;
   v->state = state;
   v->seen = i->time;

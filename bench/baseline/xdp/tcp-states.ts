@@ -61,7 +61,9 @@ export default function tcpStates(packet: Packet): Verdict {
 
   const timeout = c.state === ESTABLISHED ? establishedTimeout : otherTimeout
   const before = now - c.seen >= timeout * 1000 ? NONE : c.state
-  const state = next(before, { syn, ack, fin, rst }, fromLow === c.openedByLow)
+  let state: u8 = ESTABLISHED
+  if (syn || fin || rst || before !== ESTABLISHED)
+    state = next(before, { syn, ack, fin, rst }, fromLow === c.openedByLow)
   if (state === SYN_SENT && before !== SYN_SENT) c.openedByLow = fromLow
   c.state = state
   c.seen = now
