@@ -25,7 +25,7 @@ const seed = 1n
  */
 const ceilings: Readonly<Record<string, { slots: number; verified: number; jited: number }>> = {
   'busy-forwarder': { slots: 70, verified: 90, jited: 340 },
-  'connection-tracker': { slots: 2215, verified: 104_000, jited: 10_700 },
+  'connection-tracker': { slots: 2215, verified: 84_000, jited: 10_700 },
   'ddos-mitigator': { slots: 530, verified: 990, jited: 2700 },
   'dns-flood': { slots: 985, verified: 2950, jited: 4950 },
   forwarder: { slots: 20, verified: 22, jited: 90 },
