@@ -24,38 +24,47 @@ export interface Allocation {
   readonly spilled: readonly string[]
 }
 
-const lost: readonly Register[] = [2, 3, 4, 5]
-const kept: readonly Register[] = [6, 7, 8, 9]
-const either: readonly Register[] = [...lost, ...kept]
+/** Registers that calls keep, and all there are to give, as bits. */
+const kept = 0b11_1100_0000
+const either = 0b11_1111_1100
 
 export function allocate(machine: Machine): Allocation {
   const often = frequencies(machine)
   const graph = interference(machine, often)
+  const { values, nodes, nodeOf } = graph
   // Values that should share a register are coloured as one, unless that costs a place on the stack.
   const plain = color(graph)
   const pairs = affinities(machine, often)
-  const joined = coalesce(graph, pairs, { either: either.length, kept: kept.length })
+  const joined = coalesce(graph, pairs, { either: 8, kept: 4 })
   const together = color(joined.graph)
-  const cost = ({ spilled }: Colouring, of: Interference): number =>
-    [...spilled].reduce((sum, v) => sum + (of.weight.get(v) ?? 0), 0)
+  const cost = ({ spilled }: Colouring, { weight }: Interference): number =>
+    spilled.reduce((sum, v) => sum + weight[v], 0)
   const better = cost(together, joined.graph) <= cost(plain, graph)
   const { registers, spilled: classes } = better ? together : plain
-  const leader = better ? joined.leader : (v: Value): Value => v
-  const spilled = new Set(graph.values.filter(v => classes.has(leader(v))))
-  const moved = movedIn(machine)
-  const again = new Set([...spilled].filter(v => v.again && !moved.has(v)))
-  const slots = slotsOf(graph, new Set([...spilled].filter(v => !again.has(v))), pairs)
+  const leader = better ? joined.leader : (v: number): number => v
+  const isSpilled = new Uint8Array(values.length)
+  for (const v of classes) isSpilled[v] = 1
+  const spilled = nodes.filter(v => isSpilled[leader(v)])
+  const moved = spilled.some(v => values[v].again) ? movedIn(machine) : new Set<Value>()
+  const isAgain = (v: number): boolean => values[v].again !== undefined && !moved.has(values[v])
+  const again = new Set(spilled.filter(isAgain).map(v => values[v]))
+  const slots = slotsOf(
+    graph,
+    spilled.filter(v => !isAgain(v)),
+    pairs,
+  )
   return {
     again: v => (again.has(v) ? v.again : undefined),
     location: v => {
-      const register = registers.get(leader(v))
-      if (register !== undefined) return { register }
-      const slot = slots.get(v)
-      if (slot === undefined) throw new Error(`${machine.name}: value ${v.id} was never defined`)
+      const node = nodeOf(v)
+      const register = registers[leader(node)]
+      if (register > 0) return { register: register as Register }
+      const slot = slots.get(node)
+      if (slot === undefined) throw new Error(`${machine.name}: value ${v.id} has no place`)
       return { slot }
     },
     slots: Math.max(0, ...[...slots.values()].map(s => s + 1)),
-    spilled: [...new Set([...spilled].flatMap(v => (v.name === undefined ? [] : [v.name])))],
+    spilled: [...new Set(spilled.flatMap(v => values[v].name ?? []))],
   }
 }
 
@@ -70,55 +79,66 @@ function movedIn({ blocks }: Machine): ReadonlySet<Value> {
 }
 
 interface Colouring {
-  readonly registers: ReadonlyMap<Value, Register>
-  readonly spilled: ReadonlySet<Value>
+  /** By node; 0 for those without. */
+  readonly registers: Uint8Array
+  /** Nodes, in the order in which they lost. */
+  readonly spilled: readonly number[]
 }
 
 /** Registers for all values that do not end up in `spilled`. */
 function color(graph: Interference): Colouring {
-  const spilled = new Set<Value>()
-  const registers = new Map<Value, Register>()
-  const wishes = new Map<Value, Value[]>()
-  for (const v of graph.values) if (v.like) wishes.set(v.like, [...(wishes.get(v.like) ?? []), v])
-  for (const v of graph.values) {
-    const neighbours = graph.neighbours.get(v)!
-    const usable = graph.acrossCalls.has(v) ? kept : either
-    const free = (): Register[] => {
-      const taken = new Set<Register | undefined>()
-      for (const n of neighbours) taken.add(registers.get(n))
-      return usable.filter(r => !taken.has(r))
-    }
-    let allowed = free()
-    while (allowed.length === 0) {
+  const { values, nodes, find, acrossCalls } = graph
+  const spilled: number[] = []
+  const registers = new Uint8Array(values.length)
+  // By node: whoever would like to have its register.
+  const wishes: number[][] = []
+  for (const v of nodes) {
+    const { like } = values[v]
+    // What it would like to be with may be gone, as nobody used it.
+    const node = like && find(like)
+    if (node !== undefined) (wishes[node] ??= []).push(v)
+  }
+  for (const v of nodes) {
+    const neighbours = graph.neighbours[v]
+    const usable = acrossCalls[v] ? kept : either
+    let taken = 0
+    for (const n of neighbours) taken |= 1 << registers[n]
+    let allowed = usable & ~taken
+    while (allowed === 0) {
       const victim = cheapest(v, graph, registers, usable)
-      spilled.add(victim)
+      spilled.push(victim)
       if (victim === v) break
-      registers.delete(victim)
-      allowed = free()
+      registers[victim] = 0
+      taken = 0
+      for (const n of neighbours) taken |= 1 << registers[n]
+      allowed = usable & ~taken
     }
-    if (allowed.length === 0) continue
-    const liked = [v.prefer, ...[v.like, ...(wishes.get(v) ?? [])].map(w => w && registers.get(w))]
-    registers.set(v, liked.find(r => r !== undefined && allowed.includes(r)) ?? allowed[0])
+    if (allowed !== 0) registers[v] = chosen(v, allowed)
   }
   return { registers, spilled }
+
+  /** Of the registers that are allowed: one that would save a copy, or the first. */
+  function chosen(v: number, allowed: number): number {
+    const { prefer, like } = values[v]
+    if (prefer !== undefined && (allowed >>> prefer) & 1) return prefer
+    const node = like && find(like)
+    const liked = node !== undefined && registers[node]
+    if (liked && (allowed >>> liked) & 1) return liked
+    for (const w of wishes[v] ?? []) if (registers[w] && (allowed >>> registers[w]) & 1) return registers[w]
+    return 31 - Math.clz32(allowed & -allowed)
+  }
 }
 
 /** Whichever is used least, by its neighbours: the value, or one that has a register it could have. */
-function cheapest(
-  value: Value,
-  graph: Interference,
-  registers: ReadonlyMap<Value, Register>,
-  usable: readonly Register[],
-): Value {
-  let [best, least] = [value, cost(value, graph)]
-  for (const n of graph.neighbours.get(value)!) {
-    const register = registers.get(n)
-    if (register === undefined || !usable.includes(register)) continue
+function cheapest(node: number, graph: Interference, registers: Uint8Array, usable: number): number {
+  let [best, least] = [node, cost(node, graph)]
+  for (const n of graph.neighbours[node]) {
+    if (registers[n] === 0 || ((usable >>> registers[n]) & 1) === 0) continue
     const c = cost(n, graph)
     if (c < least) [best, least] = [n, c]
   }
   return best
 }
 
-const cost = (v: Value, graph: Interference): number =>
-  (graph.weight.get(v) ?? 0) / (1 + graph.neighbours.get(v)!.size)
+const cost = (node: number, { weight, neighbours }: Interference): number =>
+  weight[node] / (1 + neighbours[node].length)

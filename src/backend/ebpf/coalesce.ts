@@ -40,49 +40,62 @@ export function affinities({ blocks }: Machine, often: ReadonlyMap<Block, number
 export interface Coalesced {
   /** Of classes, each by its leader. */
   readonly graph: Interference
-  readonly leader: (v: Value) => Value
+  /** By node. */
+  readonly leader: (node: number) => number
 }
 
 /** Merges what may be merged. */
 export function coalesce(graph: Interference, pairs: readonly Affinity[], registers: Registers): Coalesced {
-  const leaders = new Map<Value, Value>()
-  const leader = (v: Value): Value => {
-    let at = v
-    for (let up = leaders.get(at); up; up = leaders.get(at)) at = up
+  const { values, nodeOf, find } = graph
+  const leaders = new Int32Array(values.length).fill(-1)
+  const leader = (node: number): number => {
+    let at = node
+    while (leaders[at] >= 0) at = leaders[at]
     return at
   }
-  const neighbours = new Map([...graph.neighbours].map(([v, set]) => [v, new Set(set)]))
-  const acrossCalls = new Set(graph.acrossCalls)
-  const weight = new Map(graph.weight)
-  const room = (v: Value): number => (acrossCalls.has(v) ? registers.kept : registers.either)
-  const place = new Map(graph.values.map((v, k) => [v, k]))
+  const neighbours = graph.neighbours.map(list => [...list])
+  // Lists keep those that were merged into others, counts do not.
+  const counts = Int32Array.from(neighbours, list => list.length)
+  const meet = graph.meet.copy()
+  const acrossCalls = graph.acrossCalls.slice()
+  const weight = graph.weight.slice()
+  const room = (node: number): number => (acrossCalls[node] ? registers.kept : registers.either)
   for (const pair of pairs) {
-    let [a, b] = [leader(pair.a), leader(pair.b)]
-    if (a === b || neighbours.get(a)!.has(b)) continue
-    if (place.get(b)! < place.get(a)!) [a, b] = [b, a]
-    const [ofA, ofB] = [neighbours.get(a)!, neighbours.get(b)!]
+    let [a, b] = [leader(nodeOf(pair.a)), leader(nodeOf(pair.b))]
+    if (a === b || meet.has(a, b)) continue
+    if (b < a) [a, b] = [b, a]
+    const [ofA, ofB] = [neighbours[a], neighbours[b]]
     const limit = Math.min(room(a), room(b))
     let significant = 0
     for (const n of ofA) {
-      if (neighbours.get(n)!.size - (ofB.has(n) ? 1 : 0) >= room(n)) significant++
+      if (leaders[n] >= 0) continue
+      if (counts[n] - (meet.has(b, n) ? 1 : 0) >= room(n)) significant++
       if (significant >= limit) break
     }
     for (const n of ofB) {
       if (significant >= limit) break
-      if (!ofA.has(n) && neighbours.get(n)!.size >= room(n)) significant++
+      if (leaders[n] < 0 && !meet.has(a, n) && counts[n] >= room(n)) significant++
     }
     if (significant >= limit) continue
-    leaders.set(b, a)
+    leaders[b] = a
     for (const n of ofB) {
-      neighbours.get(n)!.delete(b)
-      neighbours.get(n)!.add(a)
-      ofA.add(n)
+      if (leaders[n] >= 0) continue
+      if (meet.has(a, n)) counts[n]--
+      else {
+        meet.add(a, n)
+        neighbours[n].push(a)
+        ofA.push(n)
+        counts[a]++
+      }
     }
-    neighbours.delete(b)
-    if (acrossCalls.delete(b)) acrossCalls.add(a)
-    weight.set(a, (weight.get(a) ?? 0) + (weight.get(b) ?? 0))
-    a.prefer ??= b.prefer
+    if (acrossCalls[b]) acrossCalls[a] = 1
+    weight[a] += weight[b]
+    values[a].prefer ??= values[b].prefer
   }
-  const values = graph.values.filter(v => !leaders.has(v))
-  return { graph: { values, neighbours, acrossCalls, weight }, leader }
+  const isLeader = (node: number): boolean => leaders[node] < 0
+  const joined = {
+    nodes: graph.nodes.filter(isLeader),
+    neighbours: neighbours.map((list, node) => (isLeader(node) ? list.filter(isLeader) : [])),
+  }
+  return { graph: { values, nodeOf, find, ...joined, meet, acrossCalls, weight }, leader }
 }

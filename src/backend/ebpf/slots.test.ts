@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Value } from './machine.js'
+import { Pairs } from './pairs.js'
 import { slotsOf } from './slots.js'
 
 const names = ['a', 'b', 'c', 'd'] as const
@@ -9,14 +10,13 @@ const [a, b, c, d] = values
 
 /** Slots of all four, where these pairs are alive together and those are joined by copies. */
 function slots(together: readonly (readonly [Value, Value])[], copies: readonly (readonly [Value, Value])[]) {
-  const neighbours = new Map(values.map(v => [v, new Set<Value>()]))
-  for (const [x, y] of together) {
-    neighbours.get(x)!.add(y)
-    neighbours.get(y)!.add(x)
-  }
+  const meet = new Pairs(values.length)
+  for (const [x, y] of together) meet.add(x.id, y.id)
+  const nodes = values.map(v => v.id)
+  const neighbours = nodes.map(x => nodes.filter(y => meet.has(x, y)))
   const pairs = copies.map(([x, y]) => ({ a: x, b: y, weight: 1 }))
-  const found = slotsOf({ values, neighbours }, new Set(values), pairs)
-  return values.map(v => found.get(v))
+  const found = slotsOf({ nodes, nodeOf: v => v.id, neighbours, meet }, nodes, pairs)
+  return nodes.map(v => found.get(v))
 }
 
 test('values that are alive together have slots of their own', () => {

@@ -5,28 +5,28 @@
 
 import type { Affinity } from './coalesce.js'
 import type { Interference } from './liveness.js'
-import type { Value } from './machine.js'
 
-/** A slot for each of `spilled`. `pairs`: copies between values, the most expensive first. */
+/** A slot for each of the nodes `spilled`. `pairs`: copies between values, the most expensive first. */
 export function slotsOf(
-  { values, neighbours }: Pick<Interference, 'values' | 'neighbours'>,
-  spilled: ReadonlySet<Value>,
+  { nodes, nodeOf, neighbours, meet }: Pick<Interference, 'nodes' | 'nodeOf' | 'neighbours' | 'meet'>,
+  spilled: readonly number[],
   pairs: readonly Affinity[],
-): Map<Value, number> {
-  const classes = new Map<Value, Value[]>([...spilled].map(v => [v, [v]]))
-  const meet = (a: readonly Value[], b: readonly Value[]): boolean =>
-    a.some(x => b.some(y => neighbours.get(x)!.has(y)))
+): Map<number, number> {
+  const classes = new Map<number, number[]>(spilled.map(v => [v, [v]]))
+  if (classes.size === 0) return new Map()
+  const together = (a: readonly number[], b: readonly number[]): boolean =>
+    a.some(x => b.some(y => meet.has(x, y)))
   for (const pair of pairs) {
-    const [a, b] = [classes.get(pair.a), classes.get(pair.b)]
-    if (!a || !b || a === b || meet(a, b)) continue
+    const [a, b] = [classes.get(nodeOf(pair.a)), classes.get(nodeOf(pair.b))]
+    if (!a || !b || a === b || together(a, b)) continue
     a.push(...b)
     for (const v of b) classes.set(v, a)
   }
-  const slots = new Map<Value, number>()
-  for (const v of values) {
+  const slots = new Map<number, number>()
+  for (const v of nodes) {
     const members = classes.get(v)
     if (!members || slots.has(v)) continue
-    const taken = new Set(members.flatMap(m => [...neighbours.get(m)!].map(n => slots.get(n))))
+    const taken = new Set(members.flatMap(m => neighbours[m].map(n => slots.get(n))))
     let slot = 0
     while (taken.has(slot)) slot++
     for (const m of members) slots.set(m, slot)
