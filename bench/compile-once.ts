@@ -63,8 +63,11 @@ const { keepTypeScriptCode, loadTypeScript } = (
 function build(file: string, text: string, target: string): number {
   const { compiled, diagnostics } = compile(file, text, target === 'all' ? {} : { ways: [] })
   if (!compiled) throw new Error(diagnostics.map(d => d.message).join('\n'))
+  if (target === 'ebpf') {
+    const { withoutModule: artifact, kernel, program } = compiled
+    return bytecodeOf({ artifact, kernel, program }, artifact.rulesLayout.size).encoded.bytes.length
+  }
   const { artifact } = compiled
-  if (target === 'ebpf') return bytecodeOf(compiled, artifact.rulesLayout.size).encoded.bytes.length
   // Throws if V8 does not take it.
   void new WebAssembly.Module(artifact.wasm)
   return artifact.wasm.length

@@ -19,7 +19,7 @@ import { batchModule, buildModule } from './backend/wasm/batch.js'
 import type { BatchSource, Way } from './backend/wasm/batch.js'
 import { frameLayout } from './backend/wasm/loops/value.js'
 import type { Diagnostic } from './diagnostics/diagnostic.js'
-import type { Artifact } from './engine/artifact.js'
+import type { Artifact, KernelArtifact } from './engine/artifact.js'
 import type { Func, Program } from './ir/types.js'
 import { beginSource, isError } from './lang/source.js'
 import { leavesOf } from './state/declaration.js'
@@ -47,7 +47,10 @@ export type KernelFunctions = Pick<BatchSource, 'callees' | 'main' | 'slice' | '
 export interface Compiled {
   /** As the front end made it: the oracle interprets this. */
   readonly program: Program<StateObject>
+  /** Made when it is first asked for, with the module; so is whatever here is a getter's. */
   readonly artifact: Artifact
+  /** What the kernel needs of it. */
+  readonly withoutModule: KernelArtifact
   /** The module as a value, for printing. */
   readonly batch: BatchSource
   /** The same functions for the kernel: rule tables that are maps there are left to the backend. */
@@ -184,10 +187,9 @@ export function assemble(whole: Program<StateObject>, options: CompileOptions = 
     const shared = runs('shared') ? sharedForms(main, left.main, sharing(), shapes, own, options) : forms
     return { ...left, ...steer, shared }
   })
-  const artifact: Artifact = {
+  const withoutModule: KernelArtifact = {
     name: program.name,
     file: program.file,
-    wasm: batchModule(batch),
     objects: program.objects,
     rules: layout.ruleTables,
     stateLayout: layout.state,
@@ -206,9 +208,13 @@ export function assemble(whole: Program<StateObject>, options: CompileOptions = 
     ...(steering && { steering, shardKeys: keysOf(sharding()) }),
     sharing: { forms: [...forms.keys()], ...(forms.size > 0 && sharingFacts(sharing(), layout.all)) },
   }
+  const artifact = once((): Artifact => ({ ...withoutModule, wasm: batchModule(batch) }))
   return {
     program,
-    artifact,
+    get artifact() {
+      return artifact()
+    },
+    withoutModule,
     batch,
     get kernel() {
       return kernel()

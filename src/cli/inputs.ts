@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { openFileSource, systemText } from '../device/source.js'
-import type { Artifact, SettingInfo } from '../engine/artifact.js'
+import type { KernelArtifact, SettingInfo } from '../engine/artifact.js'
 import type { RunOptions } from '../engine/plan.js'
 import { randomLoss } from '../engine/transport.js'
 import type { Loss } from '../engine/transport.js'
@@ -40,7 +40,7 @@ export const settingField = ({ name, type, display }: SettingInfo): FieldDecl =>
 })
 
 /** `--set name=value`: numbers decimal or 0x…, addresses as they are written, true or false. */
-export const settingsOf = (flags: Flags, artifact: Artifact): Map<string, bigint> =>
+export const settingsOf = (flags: Flags, artifact: KernelArtifact): Map<string, bigint> =>
   settingsFrom(pairs(texts(flags, 'set'), 'set'), '--set', artifact.name, artifact.settings)
 
 /** Values of a program's parameters from their spelling; `flag` is what messages call it. */
@@ -71,7 +71,7 @@ export function settingsFrom(
 /** `--table name=file.csv|json`, read. `devices` are names by number. */
 export function rowsOf(
   flags: Flags,
-  artifact: Pick<Artifact, 'name' | 'rules'>,
+  artifact: Pick<KernelArtifact, 'name' | 'rules'>,
   devices: DeviceNames = [],
 ): Record<string, readonly RuleRow[]> {
   return rowsFrom(pairs(texts(flags, 'table'), 'table'), artifact, devices)
@@ -80,7 +80,7 @@ export function rowsOf(
 /** The rows of rule files, by table. */
 export function rowsFrom(
   given: readonly (readonly [name: string, file: string])[],
-  artifact: Pick<Artifact, 'name' | 'rules'>,
+  artifact: Pick<KernelArtifact, 'name' | 'rules'>,
   devices: DeviceNames = [],
 ): Record<string, readonly RuleRow[]> {
   const known = artifact.rules.map(r => r.name)
@@ -106,7 +106,7 @@ export function rowsFrom(
 /** The rules block of these rows, or undefined if the program has no rule tables. */
 export function rulesOf(
   flags: Flags,
-  artifact: Artifact,
+  artifact: KernelArtifact,
   rows = rowsOf(flags, artifact),
   files: readonly (readonly [name: string, file: string])[] = pairs(texts(flags, 'table'), 'table'),
 ): Uint8Array | undefined {
@@ -174,7 +174,7 @@ export const lossOf = (rate: number, seed: bigint): Loss => randomLoss(Number(se
 /** Settings, rules and seed together. */
 export function optionsOf(
   flags: Flags,
-  artifact: Artifact,
+  artifact: KernelArtifact,
   rows = rowsOf(flags, artifact),
 ): Pick<RunOptions, 'settings' | 'rules' | 'seed'> {
   const rules = rulesOf(flags, artifact, rows)

@@ -1,6 +1,6 @@
 // Loading a program: compiles it, or takes it from the output cache, and says what is wrong with it.
 
-import type { Artifact } from '../engine/artifact.js'
+import type { Artifact, KernelArtifact } from '../engine/artifact.js'
 import type { CompileOptions, Compiled } from '../compile.js'
 import { cacheFolder } from './cache-folder.js'
 import { cached, keep } from './cache.js'
@@ -14,8 +14,16 @@ import { setLongRunFlags } from '../v8-flags.js'
 export async function compileProgram(
   file: string,
   io: Io,
-  options: Pick<CompileOptions, 'recovery' | 'hybrid' | 'ways' | 'slices'> = {},
+  options: Pick<CompileOptions, 'recovery' | 'hybrid' | 'ways'> = {},
 ): Promise<Compiled> {
+  const compiled = await compileFile(file, io, options)
+  if (!options.recovery && !options.hybrid)
+    keep(kindFor('artifact', options.ways), compiled.program.source, compiled.artifact)
+  return compiled
+}
+
+/** As compileProgram, and leaves nothing in the output cache. */
+async function compileFile(file: string, io: Io, options: CompileOptions): Promise<Compiled> {
   const text = readText(file, 'program')
   const { startChecker, stopChecker } = await import('../lang/beside.js')
   startChecker(cacheFolder())
@@ -31,8 +39,6 @@ export async function compileProgram(
     io.err(`${renderDiagnostics(diagnostics, text, { colour: io.colour })}\n\n`)
   }
   if (!compiled) throw new Failure(`${file} does not compile`, exit.program)
-  if (!options.recovery && !options.hybrid && !options.slices)
-    keep(kindFor('artifact', options.ways), text, compiled.artifact)
   return compiled
 }
 
@@ -53,7 +59,7 @@ export async function loadArtifact(file: string, io: Io, ways?: CompileOptions['
 
 /** Of a compilation, what the kernel's backend starts from. */
 export interface Expanded {
-  readonly artifact: Artifact
+  readonly artifact: KernelArtifact
   readonly kernel: Compiled['kernel']
   readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
 }
@@ -76,8 +82,8 @@ export async function loadExpanded(
       program: { file, source: text, ...(licence !== undefined && { licence }) },
     }
   }
-  const compiled = await compileProgram(file, io, { ways, ...(slices !== undefined && { slices }) })
-  const { artifact, kernel, program } = compiled
+  const compiled = await compileFile(file, io, { ways, ...(slices !== undefined && { slices }) })
+  const { withoutModule: artifact, kernel, program } = compiled
   keep(kind, text, { artifact, kernel, licence: program.licence })
-  return compiled
+  return { artifact, kernel, program }
 }

@@ -20,10 +20,14 @@ export interface SettingInfo {
 }
 
 /** What a module was not made for (compile.ts, ways) is absent, as what the program cannot do is. */
-export interface Artifact {
+export interface Artifact extends KernelArtifact {
+  readonly wasm: Uint8Array
+}
+
+/** All but the module, for which the kernel has no use. */
+export interface KernelArtifact {
   readonly name: string
   readonly file: string
-  readonly wasm: Uint8Array
   readonly objects: readonly StateObject[]
   readonly rules: readonly RulesDecl[]
   readonly stateLayout: StateLayout

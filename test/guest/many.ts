@@ -21,6 +21,7 @@ import { tableSteering } from './table.js'
 import { userWorkers } from './user-workers.js'
 
 export interface Subject extends Replicable {
+  readonly artifact: Compiled['artifact']
   readonly program: Compiled['program']
   readonly kernel: Compiled['kernel']
   readonly rules?: Uint8Array

@@ -3,7 +3,7 @@
 import { mapNames, runtime, runtimeBytes } from '../../backend/ebpf/target.js'
 import { clearBlock } from '../../state/block.js'
 import { stateMemory } from '../../state/memory.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 
 export interface FirstState {
   readonly settings: ReadonlyMap<string, bigint>
@@ -14,7 +14,7 @@ export interface FirstState {
 
 /** Bytes by the name of the map; maps that are not named begin as zeros. `start` is the kernel's clock, ns. */
 export function firstContents(
-  artifact: Artifact,
+  artifact: KernelArtifact,
   { settings, rules, seed }: FirstState,
   start: bigint,
 ): Map<string, Uint8Array> {

@@ -6,7 +6,7 @@
 import { environment } from '../../backend/ebpf/maps.js'
 import { mostShards } from '../../backend/ebpf/steering.js'
 import type { BpfMap } from '../../sys/map.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import type { KernelForm } from './form.js'
 import { install, rulesBytesOf } from './load.js'
 import type { Installable, LoadOptions, Loadable, LoadedProgram } from './load.js'
@@ -47,7 +47,10 @@ export function installCopies(
  * What the program before the queues stands in. It looks at no rules and settings, but who changes them finds them by it: it
  * is what is attached.
  */
-export const frontEnvironment = (artifact: Artifact, options: LoadOptions & { readonly form: KernelForm }) =>
+export const frontEnvironment = (
+  artifact: KernelArtifact,
+  options: LoadOptions & { readonly form: KernelForm },
+) =>
   environment({
     objects: artifact.rulesLayout.objects,
     rulesBytes: rulesBytesOf(artifact, options),

@@ -37,7 +37,7 @@ import { mapMemory } from '../../sys/map-memory.js'
 import { loadProgram } from '../../sys/program.js'
 import type { AttachType, BpfProgram } from '../../sys/program.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import { firstContents } from './contents.js'
 import { writeDescription } from './description.js'
 import type { Description } from './description.js'
@@ -51,7 +51,7 @@ import { createTable } from './tables.js'
 
 /** What is loaded: of a compilation, what concerns the kernel. */
 export interface Loadable {
-  readonly artifact: Artifact
+  readonly artifact: KernelArtifact
   readonly kernel: Pick<BatchSource, 'callees' | 'main' | 'shared'>
   readonly program: { readonly file: string; readonly source: string; readonly licence?: string }
 }
@@ -120,7 +120,7 @@ export interface LoadedProgram {
 
 /** Bytes of the rules block, as filled or empty; 0 if there are no rule tables. */
 export const rulesBytesOf = (
-  { rules, rulesLayout }: Pick<Artifact, 'rules' | 'rulesLayout'>,
+  { rules, rulesLayout }: Pick<KernelArtifact, 'rules' | 'rulesLayout'>,
   options: Pick<LoadOptions, 'rules'>,
 ): number => (rules.length > 0 ? (options.rules?.length ?? rulesLayout.size) : 0)
 
@@ -343,7 +343,7 @@ export function install(
 }
 
 /** Throws `StateExceeded` if an object is larger than programs reach, in whatever strategy: each worker has all of it. */
-export function requireReach({ name, stateLayout, rulesLayout }: Artifact): void {
+export function requireReach({ name, stateLayout, rulesLayout }: KernelArtifact): void {
   for (const { name: object, size } of [...stateLayout.objects, ...rulesLayout.objects])
     if (size >= mostBytes)
       throw new StateExceeded(

@@ -3,10 +3,10 @@
 
 import { fibsOf, kernelMapsOf } from '../../state/kernel-map.js'
 import { Unsupported } from '../../sys/failure.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 
 /** Throws what to do instead, if a program has such tables; `found` is the strategy that cannot have them, and why. */
-export function refuseMapped({ rules }: Pick<Artifact, 'rules'>, found: string): void {
+export function refuseMapped({ rules }: Pick<KernelArtifact, 'rules'>, found: string): void {
   const fibs = fibsOf(rules)
   const mapped = [...kernelMapsOf(rules), ...fibs]
   if (mapped.length === 0) return

@@ -26,7 +26,7 @@ import { hashMultipliers } from '../../state/format.js'
 import { stateMemory } from '../../state/memory.js'
 import { steeringObject } from '../../strategy/steering.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import { frontEnvironment, installCopies, mapsInCommon, requireCopies } from './copies.js'
 import { idsOf } from './description.js'
 import { inFormThatFits, kernelForm } from './form.js'
@@ -42,7 +42,7 @@ import type { Shardable, ShardedOptions, ShardSeats } from './sharded.js'
 const commonMaps: readonly string[] = [mapNames.rules, mapNames.settings, slicesMap, bucketsMap, steeringMap]
 
 /** Slices of a program's state, if it has any. The artifact is one of slices (CompileOptions.slices). */
-export const slicesOf = ({ stateLayout: { size } }: Artifact): Slices => ({
+export const slicesOf = ({ stateLayout: { size } }: KernelArtifact): Slices => ({
   count: indirectionEntries,
   stride: size,
 })
@@ -160,7 +160,7 @@ export function loadDirector(
 }
 
 /** All slices are in one map's value, which programs reach with an offset they compute. */
-function requireSlices(artifact: Artifact, { count, stride }: Slices): void {
+function requireSlices(artifact: KernelArtifact, { count, stride }: Slices): void {
   requireReach(artifact)
   if (count * stride >= mostBytes)
     throw new StateExceeded(
@@ -170,7 +170,7 @@ function requireSlices(artifact: Artifact, { count, stride }: Slices): void {
     )
 }
 
-function emptySlices({ stateLayout }: Artifact, { count, stride }: Slices, seed: bigint): Uint8Array {
+function emptySlices({ stateLayout }: KernelArtifact, { count, stride }: Slices, seed: bigint): Uint8Array {
   const block = stateMemory(new ArrayBuffer(stride))
   clearBlock(block, 0, stateLayout, seed)
   const bytes = new Uint8Array(count * stride)

@@ -21,7 +21,7 @@ import { Unsupported } from '../../sys/failure.js'
 import type { BpfMap } from '../../sys/map.js'
 import type { LineEntry } from '../../sys/verifier-log.js'
 import type { HistoryFormat } from '../../wire/history.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import { inFormThatFits, kernelForm } from './form.js'
 import { finishRecovery, isParked, recoveryFigures } from './recovery.js'
 import type { KernelRecovery } from './recovery.js'
@@ -87,7 +87,7 @@ export interface ReplicatedProgram {
 }
 
 /** What a program's frames must be like; undefined if it cannot be replicated. */
-export function frameFormat({ item }: Artifact, slots: number): HistoryFormat | undefined {
+export function frameFormat({ item }: KernelArtifact, slots: number): HistoryFormat | undefined {
   if (!item) return undefined
   const has = (bit: number): boolean => (item.versionAndFlags & bit) !== 0
   return {

@@ -8,7 +8,7 @@ import { mapNames, runtime } from '../../backend/ebpf/target.js'
 import type { XdpMode } from '../../sys/link.js'
 import type { Attachment } from '../../sys/xdp.js'
 import { historyLayout, outerBytes } from '../../wire/history.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import { idsOf } from '../kernel/description.js'
 import type { Description } from '../kernel/description.js'
 import type { LoadOptions } from '../kernel/load.js'
@@ -36,7 +36,7 @@ export interface QueueRunOptions extends Pick<LoadOptions, 'settings' | 'rules' 
 const queueSize = 1024
 
 export class SequencedRun implements LiveRun {
-  readonly #artifact: Artifact
+  readonly #artifact: KernelArtifact
   readonly #replicas: ReplicatedProgram
   readonly #recovers: boolean
   readonly #memory: readonly MappedMaps[]

@@ -7,7 +7,7 @@ import { mapFlags } from '../../sys/map.js'
 import type { BpfMap } from '../../sys/map.js'
 import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
-import type { Artifact } from '../artifact.js'
+import type { KernelArtifact } from '../artifact.js'
 import { descriptionMap } from '../kernel/description.js'
 import { figuresOf, figuresTogether } from '../kernel/figures.js'
 import { addedRecovery, recoveryOf } from '../kernel/recovery.js'
@@ -51,7 +51,7 @@ export class MappedMaps {
 export function figuresOfWorkers(
   memory: readonly MappedMaps[],
   cpus: readonly number[],
-  artifact: Artifact,
+  artifact: KernelArtifact,
 ): Pick<LiveFigures, 'verdicts' | 'counters' | 'workers' | 'recovery'> {
   const names = artifact.counters.map(c => c.name)
   const each = memory.map(maps => figuresOf(name => maps.bytes(name), names, 1))
@@ -82,7 +82,7 @@ function workerFigures(maps: MappedMaps, cpu: number, packets: bigint): WorkerFi
 }
 
 /** A copy of a worker's state block. */
-export function stateOf(maps: MappedMaps, { stateLayout: { objects, size } }: Artifact): Uint8Array {
+export function stateOf(maps: MappedMaps, { stateLayout: { objects, size } }: KernelArtifact): Uint8Array {
   const block = new Uint8Array(size)
   for (const o of objects) block.set(maps.bytes(o.name)!.subarray(0, o.size), o.offset)
   return block
