@@ -88,11 +88,16 @@ export class PacketProofs {
 
   /** Adds what the branch at the end of `from` says on the way to `to`. */
   private edge(from: Block, to: Block, known: Map<Instr | undefined, number>): void {
-    const { term } = from
+    const place = this.told(from, to)
+    if (place) raise(known, place.base, place.offset)
+  }
+
+  /** Up to where there are bytes if the branch at the end of `from` goes to `to`. */
+  private told({ term }: Block, to: Block): Place | undefined {
     if (term.op !== 'branch' || term.targets[0] === term.targets[1] || !this.options.isWritten(term.cond))
-      return
+      return undefined
     const check = lengthCheck(term.cond, this.options.bound)
-    if (check && check.sense === (term.targets[0] === to)) raise(known, check.place.base, check.place.offset)
+    return check?.sense === (term.targets[0] === to) ? check.place : undefined
   }
 
   /** Adds what is known on all ways into a block where ways meet. */
@@ -100,8 +105,10 @@ export class PacketProofs {
     const { tree, isForgotten, isMadeAbove } = this.options
     if (block.preds.some(p => tree.dominates(block, p))) return
     const ways = block.preds.map(p => {
+      const place = this.told(p, block)
+      if (!place) return this.at(p)
       const way = new Map(this.at(p))
-      this.edge(p, block, way)
+      raise(way, place.base, place.offset)
       return way
     })
     const least = (of: (k: number) => Instr | undefined): number =>

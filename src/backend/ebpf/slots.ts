@@ -26,7 +26,8 @@ export function slotsOf(
   for (const v of nodes) {
     const members = classes.get(v)
     if (!members || slots.has(v)) continue
-    const taken = new Set(members.flatMap(m => neighbours[m].map(n => slots.get(n))))
+    const taken = new Set<number | undefined>()
+    for (const m of members) for (const n of neighbours[m]) if (classes.has(n)) taken.add(slots.get(n))
     let slot = 0
     while (taken.has(slot)) slot++
     for (const m of members) slots.set(m, slot)
