@@ -20,10 +20,26 @@ export const bucketEntry = {
   moved: 24,
   /** u32: the worker that is to have it. User space writes it. */
   wish: 32,
+  /** Of strategy hybrid (dealer.ts), u32: how often all workers came to have it. */
+  spread: 36,
+  /** u64: packets of these that got a number, and went to a worker. */
+  number: 40,
+  /**
+   * u64: of a bucket that is one worker's, how many packets its worker's queue had been given with the last of its; else the
+   * number of the first packet whose item is kept.
+   */
+  since: 48,
+  /** u16 its phase (places-map.ts), u16 its place, u32 the order that was last seen to. */
+  phase: 56,
+  place: 58,
+  served: 60,
   /** u64: packets that a worker is done with. */
   done: 64,
   /** u64: the seed of random() for its packets, which are numbered by bucket. */
   seed: 72,
+  /** Of strategy hybrid: what user space orders. u32 the order's number; u32 the place that may be used for it, or none. */
+  order: 80,
+  orderPlace: 84,
   stride: 128,
 } as const
 

@@ -43,8 +43,8 @@ import { mapNames, runtime } from './target.js'
 /** The ring. */
 export const ringMap = '.ring'
 /** What a worker keeps for itself: a word to exchange for order, and the item at hand. */
-const copyMap = '.copy'
-const copyAt = 64
+export const copyMap = '.copy'
+export const copyAt = 64
 
 export interface HistoryRing {
   /** A power of two. */

@@ -1,5 +1,6 @@
 // The map of buckets as user space sees it (backend/ebpf/buckets-map.ts): who has each, who is to have it, what came for it.
 
+import { dealerDrops } from '../../backend/ebpf/dealer.js'
 import { bucketDrops, bucketEntry, countBits } from '../../backend/ebpf/buckets-map.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
 
@@ -44,13 +45,22 @@ export function rebalancingOf(bytes: Uint8Array): BucketFigures {
 }
 
 /** Packets that got to no worker, by reason. */
-export function bucketDropsOf(bytes: Uint8Array): Map<string, bigint> {
+export const bucketDropsOf = (bytes: Uint8Array): Map<string, bigint> =>
+  dropsAt(
+    bytes,
+    bucketDrops.map(reason => [reason, bucketEntry[reason]]),
+  )
+
+/** The same of strategy hybrid. */
+export const dealerDropsOf = (bytes: Uint8Array): Map<string, bigint> =>
+  dropsAt(bytes, Object.entries(dealerDrops))
+
+function dropsAt(bytes: Uint8Array, places: readonly (readonly [string, number])[]): Map<string, bigint> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   return new Map(
-    bucketDrops.map(reason => {
+    places.map(([reason, at]) => {
       let sum = 0n
-      for (let b = 0; b < indirectionEntries; b++)
-        sum += view.getBigUint64(b * bucketEntry.stride + bucketEntry[reason], true)
+      for (let b = 0; b < indirectionEntries; b++) sum += view.getBigUint64(b * bucketEntry.stride + at, true)
       return [reason, sum]
     }),
   )

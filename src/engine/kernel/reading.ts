@@ -8,6 +8,7 @@
 import { bucketsMap } from '../../backend/ebpf/buckets-map.js'
 import { frameCounters, framesMap } from '../../backend/ebpf/frame.js'
 import type { FrameCounter } from '../../backend/ebpf/frame.js'
+import { placesMap } from '../../backend/ebpf/places-map.js'
 import { recoveryMap } from '../../backend/ebpf/logs.js'
 import { slicesMap } from '../../backend/ebpf/slices.js'
 import { dumpObject, mergeDumps } from '../../state/dump.js'
@@ -23,6 +24,8 @@ import { mapMemory } from '../../sys/map-memory.js'
 import type { MapMemory } from '../../sys/map-memory.js'
 import { rebalancingOf } from './buckets.js'
 import type { BucketFigures } from './buckets.js'
+import { heavyFiguresOf, sliceOf, slicesWithPlaces } from './places.js'
+import type { HeavyFigures } from './places.js'
 import type { Description } from './description.js'
 import { figuresOf, figuresTogether } from './figures.js'
 import type { Figures } from './figures.js'
@@ -114,10 +117,11 @@ export class Reading {
     return each.length > 0 ? addedRecovery(each) : undefined
   }
 
-  /** Of strategy rebalanced: buckets that changed their worker, and that are to. */
-  get rebalancing(): BucketFigures | undefined {
+  /** Of strategies rebalanced and hybrid: buckets that changed their worker, that are to, and that all workers have. */
+  get rebalancing(): BucketFigures | HeavyFigures | undefined {
     const bytes = this.#memory.get(bucketsMap)?.bytes
-    return bytes && rebalancingOf(bytes)
+    if (!bytes) return undefined
+    return this.#memory.has(placesMap) ? heavyFiguresOf(bytes) : rebalancingOf(bytes)
   }
 
   /** Names of the state objects, in the program's order. */
@@ -190,8 +194,12 @@ export class Reading {
     if (slices !== undefined) {
       const all = this.#memory.get(slicesMap)?.bytes
       if (!all) return []
+      const workers = this.#workers.length
+      const [buckets, places] = [bucketsMap, placesMap].map(map => this.#memory.get(map)?.bytes)
+      const count = places ? slicesWithPlaces(workers) : slices
       return Array.from({ length: slices }, (_, k) => {
-        const at = (k * all.length) / slices + offset
+        const slice = buckets && places ? sliceOf({ buckets, places, workers }, k) : k
+        const at = (slice * all.length) / count + offset
         return memoryOf(all.subarray(at, at + size))
       })
     }

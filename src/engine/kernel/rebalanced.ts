@@ -160,17 +160,17 @@ export function loadDirector(
 }
 
 /** All slices are in one map's value, which programs reach with an offset they compute. */
-function requireSlices(artifact: KernelArtifact, { count, stride }: Slices): void {
+export function requireSlices(artifact: KernelArtifact, { count, stride }: Slices, done = 'rebalanced'): void {
   requireReach(artifact)
   if (count * stride >= mostBytes)
     throw new StateExceeded(
-      `${artifact.name} cannot be rebalanced in the kernel: ${count} slices of its state take ` +
+      `${artifact.name} cannot be ${done} in the kernel: ${count} slices of its state take ` +
         `${((count * stride) / 2 ** 20).toFixed(0)} MiB, and the kernel's verifier follows offsets below ` +
         `${mostBytes / 2 ** 20} MiB only; give its tables a smaller capacity, or use --strategy sharded`,
     )
 }
 
-function emptySlices({ stateLayout }: KernelArtifact, { count, stride }: Slices, seed: bigint): Uint8Array {
+export function emptySlices({ stateLayout }: KernelArtifact, { count, stride }: Slices, seed: bigint): Uint8Array {
   const block = stateMemory(new ArrayBuffer(stride))
   clearBlock(block, 0, stateLayout, seed)
   const bytes = new Uint8Array(count * stride)
@@ -179,7 +179,7 @@ function emptySlices({ stateLayout }: KernelArtifact, { count, stride }: Slices,
 }
 
 /** Bucket b is worker b mod n's, as in strategy sharded. */
-function firstBuckets(
+export function firstBuckets(
   seats: ShardSeats['seats'],
   { workers, queueSize, seed }: RebalancedOptions,
 ): Uint8Array {

@@ -49,7 +49,7 @@ export interface LiveFigures {
   readonly recovery?: KernelRecovery
   /** What drivers receive are frames of a sequencer elsewhere: those without a packet are among them. */
   readonly frames?: boolean
-  /** Of strategy rebalanced. */
+  /** Of strategies rebalanced and hybrid. */
   readonly rebalancing?: LiveRebalancing
   /** Of a run that is recorded: packets that found no room, and what went wrong with the file. */
   readonly recording?: { readonly lost: bigint; readonly fault?: string }
@@ -59,6 +59,10 @@ export interface LiveFigures {
 export interface LiveRebalancing extends BucketFigures {
   readonly epochs: number
   readonly wishes: number
+  /** Of strategy hybrid: how often all workers came to have a bucket, how often one of these went home, and how many they have. */
+  readonly promotions?: number
+  readonly demotions?: number
+  readonly spread?: number
 }
 
 /** What the command needs of a live run, whatever the strategy. All but `settle` in the namespace of the interfaces. */
