@@ -31,7 +31,14 @@ export interface Event {
     readonly lostEverywhere: number
     readonly unrecoverable: number
   }
-  readonly rebalancing?: { readonly epochs: number; readonly wishes: number; readonly migrations: number }
+  readonly rebalancing?: {
+    readonly epochs: number
+    readonly wishes: number
+    readonly migrations: number
+    readonly promotions?: number
+    readonly demotions?: number
+    readonly spread?: number
+  }
   readonly drops: Readonly<Record<string, number>>
   readonly workers: readonly { readonly packets: number; readonly last: number; readonly gaps: number }[]
 }

@@ -25,7 +25,7 @@ interface Top {
     readonly interfaces: readonly { readonly name: string }[]
     readonly cpus: readonly object[]
     readonly replicated: object
-    readonly rebalancing?: { readonly migrations: number }
+    readonly rebalancing?: { readonly migrations: number; readonly promotions?: number }
   }[]
 }
 
@@ -383,7 +383,7 @@ test('what cannot be is refused before anything is attached, with what to do', {
   }
 })
 
-for (const strategy of ['single', 'shared', 'sharded', 'rebalanced'])
+for (const strategy of ['single', 'shared', 'sharded', 'rebalanced', 'hybrid'])
   test(`--strategy ${strategy}: each packet has its verdict`, { skip }, async () => {
     const lab = oneWire()
     try {
@@ -427,6 +427,54 @@ test('rebalanced says what changed its worker; after SIGKILL nothing is left', {
     assert.equal(seen.rebalancing!.migrations, last.rebalancing!.migrations)
     assert.ok(last.rebalancing!.epochs > 5)
     assert.ok(last.rebalancing!.migrations <= last.rebalancing!.wishes)
+    assert.ok(Array.isArray(last.state))
+  } finally {
+    lab.down()
+  }
+})
+
+test('hybrid says what all workers came to have; after SIGKILL nothing is left', { skip }, async () => {
+  const lab = oneWire(2)
+  try {
+    const args = [
+      knocking,
+      '--iface',
+      'b',
+      '-s',
+      'hybrid',
+      '--cores',
+      '3',
+      '--epoch',
+      '50ms',
+      '--queue',
+      '8192',
+      '--state',
+    ]
+    const killed = await begin(lab, ...args)
+    assert.equal(lab.interface('box', 'b').xdp.length, 1)
+    killed.child.kill('SIGKILL')
+    await killed.end()
+    assert.deepEqual(lab.interface('box', 'b').xdp, [])
+    const live = await begin(lab, ...args)
+    // One flow: its bucket is all of the traffic.
+    const [frame] = knockingFrames()
+    const sender = lab.inNamespace('gen', () =>
+      openLiveSender({ packets: [frame], device: 'a', rate: 10_000 }),
+    )
+    const { sent, dropped } = await sender.send(8000)
+    sender.close()
+    const { stdout } = await lab.run('box', [process.execPath, main, 'top', '--json', '-n', '1', 'b'])
+    const [seen] = (JSON.parse(stdout) as Top).programs
+    const { code, last } = await live.end('SIGINT')
+    assert.equal(code, 130, live.errors())
+    assert.deepEqual([last.received, last.unaccounted], [sent - dropped, 0])
+    assert.ok(last.rebalancing!.promotions! >= 1, JSON.stringify(last))
+    assert.equal(last.rebalancing!.spread, last.rebalancing!.promotions! - last.rebalancing!.demotions!)
+    assert.ok(seen.rebalancing!.promotions! >= 1)
+    assert.ok(
+      last.workers.every(w => w.packets > 1000),
+      JSON.stringify(last),
+    )
     assert.ok(Array.isArray(last.state))
   } finally {
     lab.down()

@@ -4,7 +4,6 @@
 import { kernelForm } from '../../engine/kernel/form.js'
 import type { Shardable } from '../../engine/kernel/sharded.js'
 import { kernelSharing } from '../../engine/kernel/sharing.js'
-import { defaultLiveEpoch } from '../../engine/live/bucket-control.js'
 import { RebalancedRun } from '../../engine/live/rebalanced-run.js'
 import { ShardedRun } from '../../engine/live/sharded-run.js'
 import { SoloRun } from '../../engine/live/solo-run.js'
@@ -12,21 +11,25 @@ import { onlineCpus } from '../../sys/cpus.js'
 import { deviceNamed, requireSerial } from '../attach/devices.js'
 import { Failure, UsageError } from '../command.js'
 import { exit } from '../exit.js'
-import { text } from '../flags.js'
 import { replicatedInGroups } from './live-groups.js'
+import { hybrid } from './live-hybrid.js'
 import { look, restoring, steer, steeringText, wayOf } from './live-steer.js'
 import type { Steered } from './live-steer.js'
-import { queueSizeOf, startedAs } from './live-wish.js'
+import { epochOf, queueSizeOf, startedAs } from './live-wish.js'
 import type { Begun, LiveStrategy, Wish } from './live-wish.js'
 
 /** Flags that are of strategy replicated only. */
 const ofReplicated = ['record', 'to', 'sequenced', 'slots', 'recovery', 'no-recovery', 'history', 'groups']
+
+/** Which have all packets come to one program. */
+const steered: readonly LiveStrategy[] = ['replicated', 'hybrid']
 
 const kinds: Readonly<Record<LiveStrategy, (wish: Wish) => Begun>> = {
   single,
   shared,
   sharded,
   rebalanced,
+  hybrid,
   replicated: replicatedInGroups,
 }
 
@@ -35,10 +38,10 @@ export function begin(wish: Wish): Begun {
   const wrong = ofReplicated.find(name => flags.values[name] !== undefined)
   if (strategy !== 'replicated' && wrong !== undefined)
     throw new UsageError(`--${wrong} is of strategy replicated, which has a sequencer and a history`)
-  if (strategy !== 'rebalanced' && flags.values.epoch !== undefined)
-    throw new UsageError(`--epoch is of strategy rebalanced; strategy ${strategy} has none`)
-  if (flags.values.steer !== undefined && strategy !== 'replicated' && !isSerial(wish))
-    throw new UsageError('--steer is of strategy replicated, or single of a program with state')
+  if (strategy !== 'rebalanced' && strategy !== 'hybrid' && flags.values.epoch !== undefined)
+    throw new UsageError(`--epoch is of strategies rebalanced and hybrid; strategy ${strategy} has none`)
+  if (flags.values.steer !== undefined && !steered.includes(strategy) && !isSerial(wish))
+    throw new UsageError('--steer is of strategies replicated and hybrid, or single of a program with state')
   return kinds[strategy](wish)
 }
 
@@ -64,10 +67,10 @@ function serially({ names, mode, flags }: Wish): Steered {
 /** The program on the interfaces; one CPU at a time, if it has state. */
 function single(wish: Wish): Begun {
   const { expanded, names: interfaces, mode, common } = wish
-  const steered: Steered = isSerial(wish) ? serially(wish) : {}
-  const { table } = steered
+  const way: Steered = isSerial(wish) ? serially(wish) : {}
+  const { table } = way
   const options = { ...common, interfaces, mode, ...(table && { table }) }
-  const sources = table && steeringText(interfaces.map(look), steered, 0, false)
+  const sources = table && steeringText(interfaces.map(look), way, 0, false)
   const run = restoring(table, () => new SoloRun(expanded, options))
   const told = { ...(table && { steered: table.queue }), ...(sources && { sources }) }
   return { run, started: { ...startedAs(run, wish), ...told } }
@@ -105,17 +108,7 @@ function sharded(wish: Wish): Begun {
 
 /** As sharded, and buckets of flows follow the load. */
 function rebalanced(wish: Wish): Begun {
-  const epoch = epochOf(wish)
+  const epoch = epochOf(wish.flags)
   const run = new RebalancedRun(shardable(wish), { ...shardedOptions(wish), epoch })
   return { run, started: { ...startedAs(run, wish), workers: run.seats.map(s => s.cpu), epoch } }
-}
-
-/** Milliseconds between two looks at the load: `--epoch 100ms`. */
-function epochOf({ flags }: Wish): number {
-  const given = text(flags, 'epoch')
-  if (given === undefined) return defaultLiveEpoch
-  const match = /^([1-9]\d{0,5})ms$/.exec(given)
-  if (!match)
-    throw new UsageError(`--epoch takes milliseconds on live packets, 1ms to 999999ms, not ${given}`)
-  return Number(match[1])
 }

@@ -35,7 +35,7 @@ export interface Started {
   readonly history?: 'value' | 'reference'
   /** Of workers that take frames: whether they recover from lost ones. */
   readonly recovery?: boolean
-  /** Of rebalanced: milliseconds between two looks at the load. */
+  /** Of rebalanced and hybrid: milliseconds between two looks at the load. */
   readonly epoch?: number
   /** Receive queues that have a worker each, of frames that come from a sequencer elsewhere. */
   readonly queues?: number
@@ -57,6 +57,12 @@ export function startText(started: Started, why?: string): string {
     return `${where}${sharing ? `, ${sharing}` : ''}${because}${sources}`
   }
   const seats = `${workers.length} worker${workers.length === 1 ? '' : 's'} on CPU ${workers.join(', ')}${because}`
+  if (started.epoch !== undefined && headerBytes !== undefined)
+    return (
+      `${where}, ${seats}\n${started.sources === undefined ? '' : `${started.sources}\n`}` +
+      `packets go to workers by a hash of their flow, ${headerBytes} bytes in front of each; every ${started.epoch} ms buckets of ` +
+      'flows may go from busy workers to idle ones, or to all'
+    )
   if (headerBytes === undefined)
     return (
       `${where}, ${seats}\npackets go to workers by a hash of their flow, from any receive queue` +
@@ -105,11 +111,9 @@ export const figuresJson = (figures: LiveFigures) => ({
   ...(figures.rebalancing && { rebalancing: liveRebalancingJson(figures.rebalancing) }),
 })
 
-const liveRebalancingJson = ({ epochs, wishes, migrations, pending }: LiveRebalancing) => ({
-  epochs,
-  wishes,
+const liveRebalancingJson = ({ migrations, ...rest }: LiveRebalancing) => ({
+  ...rest,
   migrations: Number(migrations),
-  pending,
 })
 
 /** What came of the looks at the load. */
@@ -157,7 +161,7 @@ export function pageOf(
         ? []
         : [`  dropped: ${name} ${grouped(n)}, ${rate(n, earlier.drops.get(name) ?? 0n)}/s`],
     ),
-    ...(started.headerBytes === undefined
+    ...(started.headerBytes === undefined || started.epoch !== undefined
       ? []
       : [historyCost(started.headerBytes, balance, earlier, seconds)]),
     ...recoveryLines(now.recovery).map(line => `  ${line}`),

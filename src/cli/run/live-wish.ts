@@ -2,6 +2,7 @@
 
 import type { LoadOptions } from '../../engine/kernel/load.js'
 import type { LiveRun } from '../../engine/live/figures.js'
+import { defaultLiveEpoch } from '../../engine/live/bucket-control.js'
 import { defaultQueueSize } from '../../engine/live/spray.js'
 import { UsageError } from '../command.js'
 import type { Flags } from '../command.js'
@@ -10,7 +11,7 @@ import { hint } from '../nearest.js'
 import type { Expanded } from '../program.js'
 import type { Started } from './live-report.js'
 
-export const liveStrategies = ['single', 'shared', 'sharded', 'rebalanced', 'replicated'] as const
+export const liveStrategies = ['single', 'shared', 'sharded', 'rebalanced', 'hybrid', 'replicated'] as const
 export type LiveStrategy = (typeof liveStrategies)[number]
 
 export interface Wish {
@@ -45,4 +46,14 @@ export function modeOf(flags: Flags): 'native' | 'generic' {
   const given = text(flags, 'mode') ?? 'native'
   if (given === 'native' || given === 'generic') return given
   throw new UsageError(`--mode takes native or generic, not ${given}.${hint(given, ['native', 'generic'])}`)
+}
+
+/** Milliseconds between two looks at the load: `--epoch 100ms`. */
+export function epochOf(flags: Flags): number {
+  const given = text(flags, 'epoch')
+  if (given === undefined) return defaultLiveEpoch
+  const match = /^([1-9]\d{0,5})ms$/.exec(given)
+  if (!match)
+    throw new UsageError(`--epoch takes milliseconds on live packets, 1ms to 999999ms, not ${given}`)
+  return Number(match[1])
 }

@@ -27,11 +27,15 @@ const waysOf = {
   shared: ['shared'],
   sharded: ['sharded'],
   rebalanced: ['sharded'],
+  hybrid: ['sharded', 'replicated'],
   replicated: ['replicated', 'sharded'],
 } as const satisfies Record<LiveStrategy, readonly LiveStrategy[]>
 
 /** Whose state is in slices. */
-const slicesOf: Readonly<Partial<Record<LiveStrategy, number>>> = { rebalanced: indirectionEntries }
+const slicesOf: Readonly<Partial<Record<LiveStrategy, number>>> = {
+  rebalanced: indirectionEntries,
+  hybrid: indirectionEntries,
+}
 
 /** Flags of `run` that are of captures only. */
 const ofCaptures = ['in', 'out', 'loss', 'fields', 'sharing', 'virtual', 'explain', 'plan']
@@ -87,13 +91,7 @@ async function strategyOf(flags: Flags, file: string, cores: number, io: Io): Pr
   const given = text(flags, 'strategy') ?? (cores === 1 ? 'single' : 'replicated')
   const named = strategies.find(s => s === (aliases[given] ?? given))
   if (!named) {
-    if (given === 'hybrid')
-      throw new UsageError(
-        'strategy hybrid is not in the kernel: a key that becomes heavy needs its state copied to all workers between two ' +
-          'packets. --backend wasm has it, in user space; here --strategy replicated spreads any flow over all workers, ' +
-          'and rebalanced all but a single heavy one',
-      )
-    const elsewhere = hint(given, [...strategies, 'hybrid'])
+    const elsewhere = hint(given, strategies)
     throw new UsageError(`--strategy takes ${strategies.join(', ')} in the kernel, not ${given}.${elsewhere}`)
   }
   if (named !== 'auto') return { strategy: named }

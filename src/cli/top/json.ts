@@ -1,6 +1,7 @@
 // A look of top as JSON: one object for every interval. docs/json.md says what it promises.
 
 import type { BucketFigures } from '../../engine/kernel/buckets.js'
+import type { HeavyFigures } from '../../engine/kernel/places.js'
 import { runJson } from './run-lines.js'
 import { rate, timePerRun, changesOf } from './sample.js'
 import type { Change, DeviceSample, ProgramSample, Sample } from './sample.js'
@@ -43,9 +44,9 @@ function programJson(change: Change, sample: Sample, time: boolean): object {
   }
 }
 
-const rebalancingJson = ({ migrations, pending }: BucketFigures): object => ({
+const rebalancingJson = ({ migrations, ...rest }: BucketFigures | HeavyFigures): object => ({
+  ...rest,
   migrations: Number(migrations),
-  pending,
 })
 
 const replicatedJson = ({

@@ -1,6 +1,7 @@
 // What pages of numbers are made of: what they are asked to show, rows with a bar, rates and times in few characters.
 
 import type { BucketFigures } from '../../engine/kernel/buckets.js'
+import type { HeavyFigures } from '../../engine/kernel/places.js'
 import { grouped, percent } from '../grid.js'
 import type { Styles } from '../screen.js'
 
@@ -80,7 +81,14 @@ export function duration(nanoseconds: bigint): string {
   return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`
 }
 
-/** Buckets of flows that changed their worker. */
-export const migrationsText = ({ migrations, pending }: BucketFigures): string =>
-  `rebalanced: ${grouped(migrations)} times a bucket changed its worker` +
+/** Buckets of flows that changed their worker, and those that all workers came to have. */
+export const migrationsText = ({
+  migrations,
+  pending,
+  promotions,
+  demotions = 0,
+  spread = 0,
+}: BucketFigures & Partial<HeavyFigures>): string =>
+  `${promotions === undefined ? 'rebalanced' : 'hybrid'}: ${grouped(migrations)} times a bucket changed its worker` +
+  `${promotions === undefined ? '' : `, ${grouped(promotions)} times all came to have one and ${grouped(demotions)} times it went home; all have ${spread} now`}` +
   `${pending > 0 ? `, ${pending} are to with their next packets` : ''}`

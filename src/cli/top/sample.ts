@@ -3,6 +3,7 @@
 import { seenPrograms } from '../../engine/kernel/attached.js'
 import type { AttachedTo, SeenProgram } from '../../engine/kernel/attached.js'
 import type { BucketFigures } from '../../engine/kernel/buckets.js'
+import type { HeavyFigures } from '../../engine/kernel/places.js'
 import { driverCounts } from '../../engine/kernel/driver.js'
 import type { DriverCounts } from '../../engine/kernel/driver.js'
 import type { Figures } from '../../engine/kernel/figures.js'
@@ -41,8 +42,8 @@ export interface ProgramSample {
     readonly stopped: readonly number[]
     readonly recovery?: KernelRecovery
   }
-  /** Of strategy rebalanced: buckets that changed their worker, and that are to. */
-  readonly rebalancing?: BucketFigures
+  /** Of strategies rebalanced and hybrid: buckets that changed their worker, that are to, and that all workers have. */
+  readonly rebalancing?: BucketFigures | HeavyFigures
   /** Runs and nanoseconds that the kernel counted while statistics were on. */
   readonly runs: { readonly count: bigint; readonly time: bigint }
 }
