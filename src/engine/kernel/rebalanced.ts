@@ -160,7 +160,11 @@ export function loadDirector(
 }
 
 /** All slices are in one map's value, which programs reach with an offset they compute. */
-export function requireSlices(artifact: KernelArtifact, { count, stride }: Slices, done = 'rebalanced'): void {
+export function requireSlices(
+  artifact: KernelArtifact,
+  { count, stride }: Slices,
+  done = 'rebalanced',
+): void {
   requireReach(artifact)
   if (count * stride >= mostBytes)
     throw new StateExceeded(
@@ -170,7 +174,11 @@ export function requireSlices(artifact: KernelArtifact, { count, stride }: Slice
     )
 }
 
-export function emptySlices({ stateLayout }: KernelArtifact, { count, stride }: Slices, seed: bigint): Uint8Array {
+export function emptySlices(
+  { stateLayout }: KernelArtifact,
+  { count, stride }: Slices,
+  seed: bigint,
+): Uint8Array {
   const block = stateMemory(new ArrayBuffer(stride))
   clearBlock(block, 0, stateLayout, seed)
   const bytes = new Uint8Array(count * stride)
