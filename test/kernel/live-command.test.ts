@@ -370,7 +370,7 @@ test('what cannot be is refused before anything is attached, with what to do', {
     assert.match(await refused(file, '--iface', 'b', '--steer', 'tabel', '--cores', '2'), /table/)
     assert.match(
       await refused(file, '--iface', 'b', '-s', 'shared', '--steer', 'table'),
-      /of strategy replicated, or single/,
+      /of strategies replicated and hybrid, or single/,
     )
     assert.match(
       await refused(file, '--iface', 'b', '--steer', 'funnel'),
