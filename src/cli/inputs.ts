@@ -16,6 +16,7 @@ import { expectation, read } from '../state/text.js'
 import type { DeviceNames } from '../state/text.js'
 import { strategies, strategyNamed } from '../strategy/strategies.js'
 import type { Strategy } from '../strategy/strategy.js'
+import { bundled } from './bundled.js'
 import { Failure, UsageError } from './command.js'
 import type { Flags, FlagTable } from './command.js'
 import { exit } from './exit.js'
@@ -125,7 +126,9 @@ export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Failure(`${what} ${file}: ${systemText(error)}.${likeIt(file)}`, exit.usage)
+    const own = what === 'program' && !existsSync(file) ? bundled(file) : undefined
+    const instead = own === undefined ? likeIt(file) : ` The one that comes with hairpin is ${own}.`
+    throw new Failure(`${what} ${file}: ${systemText(error)}.${instead}`, exit.usage)
   }
 }
 

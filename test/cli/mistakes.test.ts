@@ -88,6 +88,11 @@ test('parameters and rule tables', async () => {
 })
 
 test('files that are not there, or not what they should be', async () => {
+  await refuses(
+    ['run', 'heavy-hitter', '--in', demoCapture],
+    2,
+    /comes with hairpin is .*programs\/heavy-hitter\.ts\.$/m,
+  )
   await refuses(['run', knocking, '--in', at('none.pcap')], 4, /none\.pcap: there is no such file/)
   await refuses(
     ['run', knocking, '--in', `${demoCapture}x`],

@@ -1,13 +1,12 @@
 // Programs and traces that benchmarks run: compiled with every way of running, rules filled, settings taken.
 
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { standardTrace, traceNames, traceStore } from '../../measure/traces.js'
 import type { TraceName } from '../../measure/traces.js'
 import type { Subject } from '../../measure/scaling.js'
 import type { Compiled } from '../../compile.js'
 import type { PacketStore } from '../../engine/packets.js'
+import { bundled } from '../bundled.js'
 import { UsageError } from '../command.js'
 import type { Flags, Io } from '../command.js'
 import { optionsOf } from '../inputs.js'
@@ -23,13 +22,9 @@ export const paperPrograms = [
   'port-knocking',
 ] as const
 
-const root = new URL('../../../../programs/', import.meta.url)
-
 /** A bundled program's file by its name, or the file that was given. */
 export function programFile(given: string): string {
-  if (existsSync(given)) return given
-  const bundled = fileURLToPath(new URL(`${basename(given, '.ts')}.ts`, root))
-  return !given.includes('/') && existsSync(bundled) ? bundled : given
+  return existsSync(given) ? given : (bundled(given) ?? given)
 }
 
 export interface NamedSubject extends Subject {
