@@ -19,7 +19,7 @@ import type { Func } from '../../ir/types.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
 import { alu64, call, callLocal, exit, fp, ja, jeq, jge, jgt, jlt, jne, label, ldMapValue } from './asm.js'
 import { ldx, mov64, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, st, stx } from './asm.js'
-import type { Code, Register } from './asm.js'
+import type { Code, Label, Register } from './asm.js'
 import { bucketEntry, bucketsMap, countBits, seatEntry, seatsFrom } from './buckets-map.js'
 import { verdictNames } from './entry.js'
 import { copyItem } from './logs.js'
@@ -251,6 +251,10 @@ function atPlace({ workers, credit, ring: { entries } }: DealerOptions): Code {
     copied,
     alu64.add.imm(r4, slack - 1),
     ...Array.from({ length: workers }, (_, w) => stx.dw(r5, placeEntry.limits + 8 * w, r4)),
+    ...seatLine(workers, 'entry.before'),
+    ldx.dw(r2, r8, seatEntry.sent),
+    stx.w(r5, placeEntry.owner, r7),
+    stx.dw(r5, placeEntry.until, r2),
     ldx.w(r3, r9, bucketEntry.wish),
     jeq.imm(r3, everybody, label('entry.spreads')),
     jgt.imm(r3, workers - 1, waiting),
@@ -265,6 +269,7 @@ function atPlace({ workers, credit, ring: { entries } }: DealerOptions): Code {
     spread,
     ldx.w(r3, r9, bucketEntry.wish),
     jgt.imm(r3, workers - 1, deal),
+    ...unlessDone(workers, 'entry.spreadOwner', deal),
     returns,
     ...give,
     st.h(r9, bucketEntry.phase, phaseOf('returning')),
@@ -280,7 +285,10 @@ function atPlace({ workers, credit, ring: { entries } }: DealerOptions): Code {
     label('entry.isReturning'),
     ldx.w(r3, r5, placeEntry.back),
     jeq.reg(r3, r2, home),
+    // The slice is not written back while its old owner has packets that it works on there.
     returning,
+    st.dw(fp, kept.kind, kindOf('spread')),
+    ...unlessDone(workers, 'entry.oldOwner', toQueue),
     st.dw(fp, kept.kind, kindOf('back')),
     toQueue,
     ...seatLine(workers, 'entry.turn'),
@@ -294,6 +302,18 @@ function atPlace({ workers, credit, ring: { entries } }: DealerOptions): Code {
     ja(plain),
   ]
 }
+
+/** Leaves if who had the bucket before still has packets that it works on in the slice. r5 = the place's line. */
+const unlessDone = (workers: number, name: string, otherwise: Label): Code => [
+  ldx.w(r1, r5, placeEntry.owner),
+  ...bounded(r1, workers, name),
+  alu64.lsh.imm(r1, log2(seatEntry.stride)),
+  ldMapValue(r2, bucketsMap, seatsFrom),
+  alu64.add.reg(r2, r1),
+  ldx.dw(r2, r2, seatEntry.done),
+  ldx.dw(r1, r5, placeEntry.until),
+  jlt.reg(r2, r1, otherwise),
+]
 
 /** Leaves for `refuse` if worker r7 is so far behind that it may still need the entry of the next number. r5 = the place's line. */
 function inReach(slack: number): Code {

@@ -36,6 +36,9 @@ export const placeEntry = {
   /** Line of the program on interfaces. u32: the order that the place is used for; u64: frames that are about it. */
   order: 0,
   dealt: 8,
+  /** u32: who had the bucket before; u64: frames in its queue up to the last one that is to be worked on in the slice. */
+  owner: 4,
+  until: 16,
   /** Line of the bucket's owners. u32: the order for which the slice was copied, and then for which it was written back. */
   copied: 64,
   back: 72,
