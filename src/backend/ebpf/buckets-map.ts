@@ -29,7 +29,7 @@ export const bucketEntry = {
    * number of the first packet whose item is kept.
    */
   since: 48,
-  /** u16 its phase (places-map.ts), u16 its place, u32 the order that was last seen to. */
+  /** u16 its phase (places-map.ts), u16 its place, u32 the order that was last seen to: one word. */
   phase: 56,
   place: 58,
   served: 60,

@@ -46,10 +46,11 @@ export interface HeavyMaps {
 export function isSettled({ buckets }: Pick<HeavyMaps, 'buckets'>, bucket: number): boolean {
   const view = viewOf(buckets)
   const at = bucket * bucketEntry.stride
-  const served = view.getUint32(at + bucketEntry.served, true)
+  // Phase and order as they were at one moment.
+  const word = view.getBigUint64(at + bucketEntry.phase, true)
   return (
-    view.getUint16(at + bucketEntry.phase, true) === phaseOf('light') &&
-    served === view.getUint32(at + bucketEntry.order, true)
+    Number(word & 0xffffn) === phaseOf('light') &&
+    Number(word >> 32n) === view.getUint32(at + bucketEntry.order, true)
   )
 }
 
