@@ -377,6 +377,9 @@ function numbered(extract: string, { clock, timed, placed, measured, ring, layer
     jeq.imm(r1, phaseOf('light'), light),
     ldMapValue(r1, mapNames.runtime),
     stx.dw(r1, runtime.sequence, r7),
+    // What it draws is what its worker does.
+    ldx.dw(r2, r9, bucketEntry.seed),
+    stx.dw(r1, runtime.seed, r2),
     ...(placed ? [ldx.w(r2, r6, context.ingress), stx.w(r1, runtime.device, r2)] : []),
     ...(measured ? length(r1) : []),
     mov64.reg(r1, r6),
