@@ -17,7 +17,22 @@
 
 import type { Func } from '../../ir/types.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
-import { alu64, call, callLocal, exit, fp, ja, jeq, jge, jgt, jlt, jne, label, ldMapValue } from './asm.js'
+import {
+  alu64,
+  atomic,
+  call,
+  callLocal,
+  exit,
+  fp,
+  ja,
+  jeq,
+  jge,
+  jgt,
+  jlt,
+  jne,
+  label,
+  ldMapValue,
+} from './asm.js'
 import { ldx, mov64, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, st, stx } from './asm.js'
 import type { Code, Label, Register } from './asm.js'
 import { bucketEntry, bucketsMap, countBits, seatEntry, seatsFrom } from './buckets-map.js'
@@ -178,6 +193,10 @@ const addOne = (size: 'w' | 'dw', line: Register, at: number): Code => [
 /** A light bucket, and r1 an order that nobody has seen to. */
 const ordered = ({ workers }: DealerOptions): Code => [
   label('entry.ordered'),
+  // What user space wrote before the order's number is there once that is: for all that is read from here on.
+  st.dw(fp, kept.time, 0),
+  mov64.imm(r2, 0),
+  atomic.xchg('dw', fp, kept.time, r2),
   ldx.w(r3, r9, bucketEntry.wish),
   jeq.imm(r3, everybody, label('entry.byPlace')),
   jgt.imm(r3, workers - 1, plain),
