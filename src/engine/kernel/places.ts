@@ -1,7 +1,7 @@
 // The maps of strategy hybrid as user space sees them (backend/ebpf/places-map.ts): orders, which places are free, what came of
 // orders, and where a bucket's state is.
 
-import { bucketEntry } from '../../backend/ebpf/buckets-map.js'
+import { bucketEntry, countBits, seatEntry, seatsFrom } from '../../backend/ebpf/buckets-map.js'
 import { copyOf, everybody, noPlace, phaseOf, placeEntry, places } from '../../backend/ebpf/places-map.js'
 import { placeWorker, slicesWithPlaces } from '../../backend/ebpf/places-map.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
@@ -52,6 +52,15 @@ export function isSettled({ buckets }: Pick<HeavyMaps, 'buckets'>, bucket: numbe
     Number(word & 0xffffn) === phaseOf('light') &&
     Number(word >> 32n) === view.getUint32(at + bucketEntry.order, true)
   )
+}
+
+/** Whether no packet of a settled bucket is under way, so that the next one may go to another worker. */
+export function isAtRest({ buckets }: Pick<HeavyMaps, 'buckets'>, bucket: number): boolean {
+  const view = viewOf(buckets)
+  const at = bucket * bucketEntry.stride
+  const owner = Number(view.getBigUint64(at + bucketEntry.word, true) >> BigInt(countBits))
+  const done = view.getBigUint64(seatsFrom + owner * seatEntry.stride + seatEntry.done, true)
+  return view.getBigUint64(at + bucketEntry.since, true) <= done
 }
 
 /** Whether workers are done with all frames that were about a place. Its bucket must be settled. */

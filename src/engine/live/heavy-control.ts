@@ -8,7 +8,7 @@ import { judge } from '../../strategy/heavy.js'
 import { indirectionEntries } from '../../strategy/toeplitz.js'
 import type { BalanceOptions } from '../../strategy/balance.js'
 import { readBuckets } from '../kernel/buckets.js'
-import { clearPlace, everybody, isQuiet, isSettled, places } from '../kernel/places.js'
+import { clearPlace, everybody, isAtRest, isQuiet, isSettled, places } from '../kernel/places.js'
 import { writeOrder, writeWish } from '../kernel/places.js'
 import type { HeavyMaps } from '../kernel/places.js'
 
@@ -88,8 +88,10 @@ export class HeavyControl {
     if (now.owner === everybody && now.wish === everybody) writeWish(buckets, bucket, to)
     else {
       if (!isSettled(this.#maps, bucket)) return false
-      const place = this.#freePlace(to === everybody ? places : movesMayHave)
-      if (place === undefined && to === everybody) return false
+      // A bucket with packets under way all the time would never move without a place, nor be settled again.
+      const needsPlace = to === everybody || !isAtRest(this.#maps, bucket)
+      const place = needsPlace ? this.#freePlace(to === everybody ? places : movesMayHave) : undefined
+      if (place === undefined && needsPlace) return false
       if (place !== undefined) this.#users[place] = bucket
       writeOrder(buckets, { bucket, to, ...(place !== undefined && { place }), number: this.#next() })
     }
