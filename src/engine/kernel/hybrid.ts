@@ -52,7 +52,10 @@ const commonMaps: readonly string[] = [
 /** A program whose buckets can be sharded, and whose packets have items. */
 export type Dividable = Shardable & Replicable
 
-export type HybridOptions = RebalancedOptions
+export interface HybridOptions extends RebalancedOptions {
+  /** Of workers: `xdp_cpumap` if left out; test runs take no such programs. */
+  readonly attachType?: 'xdp' | 'xdp_cpumap'
+}
 
 /** Slices of a program's state and of the copies. The artifact is one of slices (CompileOptions.slices). */
 export const slicesAndCopies = (
@@ -148,7 +151,7 @@ function loadEach(
       slicesDeclaration(objects, slices),
     ],
     cpus: 1,
-    attachType: 'xdp_cpumap' as const,
+    attachType: options.attachType ?? 'xdp_cpumap',
     isPart: true,
     briefly,
     contents: new Map([
