@@ -374,7 +374,7 @@ test('what cannot be is refused before anything is attached, with what to do', {
     )
     assert.match(
       await refused(file, '--iface', 'b', '--steer', 'funnel'),
-      /--steer funnel is of strategy replicated/,
+      /--steer funnel is of strategies replicated and hybrid/,
     )
     assert.match(await refused(file, '--iface', 'b', '--strategy', 'replcated'), /replicated/)
     assert.match(await refused(file, '--in', 'x.pcap', '--seconds', '3'), /--seconds is of live runs/)

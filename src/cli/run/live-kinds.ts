@@ -52,7 +52,9 @@ const isSerial = ({ strategy, expanded: { artifact } }: Wish): boolean =>
 /** How they do: by one queue, which there is or a card's table makes. */
 function serially({ names, mode, flags }: Wish): Steered {
   if (wayOf(flags) === 'funnel')
-    throw new UsageError('--steer funnel is of strategy replicated: single runs on the CPU of its queue')
+    throw new UsageError(
+      '--steer funnel is of strategies replicated and hybrid: single runs on the CPU of its queue',
+    )
   if (mode === 'generic')
     throw new Failure(
       'in generic mode packets of one queue come on any CPU, and several would change the state at the same time: ' +

@@ -166,6 +166,9 @@ export class Watched {
 function whyStopped({ last, recovery }: WorkerFigures, { history }: Started): string {
   if (recovery)
     return `gave up after packet ${last}: what it misses is in no log any more; it gives no verdict since`
+  // Of hybrid, whose numbers are those of buckets.
+  if (last === undefined)
+    return 'stopped for a divided bucket: the history in memory went on before it had read what came next'
   return history === 'reference'
     ? `stopped after packet ${last}: the history in memory went on before it had read what came next`
     : `stopped after packet ${last}: frames to it were lost, and their history with them; --recovery goes on`
