@@ -44,7 +44,7 @@ import { placesMap, placeWorker } from './places-map.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
 import { intoQueue } from './queues.js'
-import { ringMap, ringStride } from './ring.js'
+import { ringEntry, ringMap, ringStride } from './ring.js'
 import type { HistoryRing } from './ring.js'
 import { select } from './select.js'
 import { bounded } from './slices.js'
@@ -463,9 +463,6 @@ export const entryIn = (ring: HistoryRing, to: Register, number: Register, scrat
   alu64.add.reg(to, scratch),
 ]
 
-/** Byte offsets in an entry, as ring.ts has them. */
-export const ringEntryAt = { tag: 0, item: 8 } as const
-
 /** The entry of number r7: its item, if it has an effect. */
 const writeItem = (ring: HistoryRing): Code => [
   ldx.h(r4, r9, bucketEntry.place),
@@ -475,12 +472,12 @@ const writeItem = (ring: HistoryRing): Code => [
   ldx.dw(r2, fp, kept.effect),
   alu64.and.imm(r2, 1),
   jeq.imm(r2, 0, label('entry.noEffect')),
-  st.dw(r3, ringEntryAt.tag, 0),
+  st.dw(r3, ringEntry.tag, 0),
   ldMapValue(r5, itemMap),
-  ...copyItem(ring, r3, ringEntryAt.item, r5, 0, r4),
+  ...copyItem(ring, r3, ringEntry.item, r5, 0, r4),
   alu64.or.imm(r1, 1),
   label('entry.noEffect'),
-  stx.dw(r3, ringEntryAt.tag, r1),
+  stx.dw(r3, ringEntry.tag, r1),
 ]
 
 const dropAs = (reason: keyof typeof dealerDrops): Code => [

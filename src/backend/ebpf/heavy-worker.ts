@@ -12,22 +12,21 @@
 // that is needed. Read places-map.ts and ring-entry.ts first.
 
 import type { Func } from '../../ir/types.js'
-import { alu64, atomic, call, callLocal, exit, ja, jeq, jgt, jlt, jne, jset } from './asm.js'
-import { label, ldMapValue, ldx, mayGoto, mov64, st, stx } from './asm.js'
+import { alu64, atomic, call, callLocal, exit, ja, jeq, jgt, jlt, jne } from './asm.js'
+import { label, ldMapValue, ldx, mov64, st, stx } from './asm.js'
 import { r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 } from './asm.js'
 import type { Code, Register } from './asm.js'
 import { bucketEntry, bucketsMap, seatEntry, seatsFrom } from './buckets-map.js'
-import { entryIn, length, ringEntryAt } from './dealer.js'
+import { entryIn, length } from './dealer.js'
 import { verdictNames } from './entry.js'
 import { frameCounters, framesMap, verdict } from './frame.js'
 import type { FrameCounter } from './frame.js'
-import { copyItem } from './logs.js'
 import { copyOf, dealt, dealtBytes, kindOf, placeEntry, places } from './places-map.js'
 import { placesMap, placeWorker } from './places-map.js'
 import { called, finishFunctions, isRefusal } from './program.js'
 import type { BpfCode, StackRefusal } from './program.js'
-import { copyAt, copyMap, ringItem } from './ring.js'
-import type { HistoryRing } from './ring.js'
+import { catchUpFunction, copyMap, ringItem } from './ring.js'
+import type { CatchingUp, HistoryRing } from './ring.js'
 import { select } from './select.js'
 import { copySliceFunction, inSlice } from './slices.js'
 import type { Slices } from './slices.js'
@@ -81,7 +80,7 @@ export function compileHeavyWorker(
   return assembled([
     handWritten('entry', entry(options)),
     ...made.functions,
-    handWritten('catchUp', catchUpFunction(options.ring)),
+    handWritten('catchUp', catchUpFunction(options.ring, beforeTheFrame(options.ring))),
     handWritten('copySlice', copySliceFunction(options.slices)),
   ])
 }
@@ -303,51 +302,9 @@ const dropped: Code = [
   exit(),
 ]
 
-/**
- * catchUp(): applies the items behind the runtime's number, up to the one before the frame's. 0, or 1 if an entry is not
- * that number's: then the runtime's number is that of the last packet that the state has seen.
- */
-function catchUpFunction(ring: HistoryRing): Code {
-  const [next, apply, done, gone] = ['next', 'apply', 'done', 'gone'].map(name => label(`catchUp.${name}`))
-  return [
-    label('catchUp'),
-    ldMapValue(r9, copyMap),
-    ldx.dw(r6, r9, kept.number),
-    ldMapValue(r8, mapNames.runtime),
-    ldx.dw(r7, r8, runtime.sequence),
-    // What was written before the frame was let go is there once the frame is: for all that is read from here on.
-    mov64.imm(r2, 0),
-    atomic.xchg('dw', r9, 0, r2),
-    next,
-    mayGoto(gone),
-    alu64.add.imm(r7, 1),
-    jlt.reg(r7, r6, label('catchUp.one')),
-    ja(done),
-    label('catchUp.one'),
-    ldx.dw(r4, r9, kept.place),
-    ...entryIn(ring, r3, r7, r5),
-    ldx.dw(r1, r3, ringEntryAt.tag),
-    mov64.reg(r2, r1),
-    alu64.rsh.imm(r2, 1),
-    jne.reg(r2, r7, gone),
-    jset.imm(r1, 1, apply),
-    ja(next),
-    apply,
-    ...copyItem(ring, r9, copyAt, r3, ringEntryAt.item, r4),
-    ldx.dw(r2, r3, ringEntryAt.tag),
-    jne.reg(r2, r1, gone),
-    stx.dw(r8, runtime.sequence, r7),
-    callLocal(label('advance')),
-    ja(next),
-    gone,
-    alu64.add.imm(r7, -1),
-    stx.dw(r8, runtime.sequence, r7),
-    mov64.imm(r0, 1),
-    exit(),
-    done,
-    alu64.add.imm(r7, -1),
-    stx.dw(r8, runtime.sequence, r7),
-    mov64.imm(r0, 0),
-    exit(),
-  ]
-}
+/** catchUp(): up to the number before the frame's, by the ring of the frame's place. */
+const beforeTheFrame = (ring: HistoryRing): CatchingUp => ({
+  last: [ldx.dw(r6, r9, kept.number), alu64.add.imm(r6, -1)],
+  find: [ldx.dw(r4, r9, kept.place), ...entryIn(ring, r3, r7, r5)],
+  keepsNumber: true,
+})

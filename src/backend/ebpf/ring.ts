@@ -53,9 +53,9 @@ export interface HistoryRing {
 }
 
 /** Byte offsets in an entry: u64 number × 2 + effect; 0 while it is written. Then the item. */
-const entry = { tag: 0, item: 8 } as const
+export const ringEntry = { tag: 0, item: 8 } as const
 const words = ({ itemBytes }: HistoryRing): number => Math.ceil(itemBytes / 8)
-export const ringStride = (ring: HistoryRing): number => entry.item + 8 * words(ring)
+export const ringStride = (ring: HistoryRing): number => ringEntry.item + 8 * words(ring)
 export const ringBytes = (ring: HistoryRing): number => ring.entries * ringStride(ring)
 
 /**
@@ -73,8 +73,8 @@ export function ringDeclaration(ring: HistoryRing): MapDeclaration {
     valueType: btf =>
       btf.array(
         btf.struct('hairpin_history', stride, [
-          { name: 'tag', type: btf.unsigned(8), offset: entry.tag },
-          { name: 'item', type: btf.array(btf.unsigned(1), stride - entry.item), offset: entry.item },
+          { name: 'tag', type: btf.unsigned(8), offset: ringEntry.tag },
+          { name: 'item', type: btf.array(btf.unsigned(1), stride - ringEntry.item), offset: ringEntry.item },
         ]),
         ring.entries,
       ),
@@ -110,46 +110,65 @@ export function writeEntry(ring: HistoryRing, item: number): Code {
     ...entryOf(ring, r3, r7, r1),
     ...close,
     jset.imm(r8, 1, label('entry.effect')),
-    stx.dw(r3, entry.tag, r1),
+    stx.dw(r3, ringEntry.tag, r1),
     ja(written),
     label('entry.effect'),
-    st.dw(r3, entry.tag, 0),
-    ...copyItem(ring, r3, entry.item, r9, item, r4),
+    st.dw(r3, ringEntry.tag, 0),
+    ...copyItem(ring, r3, ringEntry.item, r9, item, r4),
     alu64.or.imm(r1, 1),
-    stx.dw(r3, entry.tag, r1),
+    stx.dw(r3, ringEntry.tag, r1),
     written,
   ]
 }
+
+/** What a worker's catching up is made with; without it, one ring with all numbers, up to the number that is given. */
+export interface CatchingUp {
+  /** r6 = the last number whose item is to be applied; r9 is the copy map's value. r1 to r5 may change. */
+  readonly last: Code
+  /** r3 = the address of number r7's entry; r9 is the copy map's value. r1, r2, r4 and r5 may change. */
+  readonly find: Code
+  /** At the end: the runtime's number is r7 even where the last items had no effect. */
+  readonly keepsNumber: boolean
+}
+
+const overAll = (ring: HistoryRing): CatchingUp => ({
+  last: [mov64.reg(r6, r1)],
+  find: entryOf(ring, r3, r7, r1),
+  keepsNumber: false,
+})
 
 /**
  * catchUp(upTo): applies the items of all numbers behind the runtime's up to this one. 0, or 1 if an entry is no longer that
  * number's: then the runtime's number is that of the last packet that the state has seen.
  */
-export function catchUpFunction(ring: HistoryRing): Code {
+export function catchUpFunction(
+  ring: HistoryRing,
+  { last, find, keepsNumber }: CatchingUp = overAll(ring),
+): Code {
   const [next, apply, done, gone] = ['next', 'apply', 'done', 'gone'].map(name => label(`catchUp.${name}`))
   return [
     label('catchUp'),
-    mov64.reg(r6, r1),
     ldMapValue(r9, copyMap),
+    ...last,
     ldMapValue(r8, mapNames.runtime),
     ldx.dw(r7, r8, runtime.sequence),
     // What the sequencer wrote before it let the frame go is there once the frame is: for all that is read from here on.
     mov64.imm(r2, 0),
     atomic.xchg('dw', r9, 0, r2),
     next,
-    mayGoto(gone),
     alu64.add.imm(r7, 1),
+    mayGoto(gone),
     jsgt.reg(r7, r6, done),
-    ...entryOf(ring, r3, r7, r1),
-    ldx.dw(r1, r3, entry.tag),
+    ...find,
+    ldx.dw(r1, r3, ringEntry.tag),
     mov64.reg(r2, r1),
     alu64.rsh.imm(r2, 1),
     jne.reg(r2, r7, gone),
     jset.imm(r1, 1, apply),
     ja(next),
     apply,
-    ...copyItem(ring, r9, copyAt, r3, entry.item, r4),
-    ldx.dw(r2, r3, entry.tag),
+    ...copyItem(ring, r9, copyAt, r3, ringEntry.item, r4),
+    ldx.dw(r2, r3, ringEntry.tag),
     jne.reg(r2, r1, gone),
     stx.dw(r8, runtime.sequence, r7),
     callLocal(label('advance')),
@@ -160,6 +179,7 @@ export function catchUpFunction(ring: HistoryRing): Code {
     mov64.imm(r0, 1),
     exit(),
     done,
+    ...(keepsNumber ? [alu64.add.imm(r7, -1), stx.dw(r8, runtime.sequence, r7)] : []),
     mov64.imm(r0, 0),
     exit(),
   ]
