@@ -8,7 +8,6 @@
 // The dealer takes one packet at a time, as the sequencer of replicated-run.ts does. Read that, heavy-control.ts and
 // ../kernel/hybrid.ts first.
 
-import { setTimeout } from 'node:timers/promises'
 import { replayShare } from '../../analysis/cost.js'
 import { bucketsMap } from '../../backend/ebpf/buckets-map.js'
 import { placesMap } from '../../backend/ebpf/places-map.js'
@@ -31,7 +30,6 @@ import type { RebalancedRunOptions } from './rebalanced-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
 import type { SteeredTable } from './table.js'
-import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps } from './workers.js'
 
 export interface HybridRunOptions extends RebalancedRunOptions {
@@ -128,11 +126,9 @@ export class HybridRun implements LiveRun {
     this.#places.detach()
   }
 
-  /** After `detach`: waits until the queues are empty. False if they are not within two seconds. */
-  async settle(): Promise<boolean> {
-    // Packets reach their queue at the end of the driver's round.
-    await setTimeout(5)
-    return until(() => this.#passages.isQuiet)
+  /** After `detach`. */
+  settle(): Promise<boolean> {
+    return this.#passages.settle()
   }
 
   close(): void {

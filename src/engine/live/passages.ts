@@ -4,6 +4,7 @@
 // took or had no room for, xdp_cpumap_kthread what the other CPU did with them. They cost one run for each bulk of up to
 // eight frames.
 
+import { setTimeout } from 'node:timers/promises'
 import {
   alu64,
   atomic,
@@ -35,6 +36,7 @@ import { mapMemory } from '../../sys/map-memory.js'
 import { loadProgram } from '../../sys/program.js'
 import type { BpfProgram } from '../../sys/program.js'
 import { Held } from './held.js'
+import { until } from './until.js'
 
 /** u64 each, of one map. */
 const words = [
@@ -106,6 +108,13 @@ export class Passages {
    */
   get isQuiet(): boolean {
     return this.#all().every(p => p.enqueued - p.full <= p.handled)
+  }
+
+  /** Waits until queues are empty, after the last program was taken off. False if they are not within two seconds. */
+  async settle(): Promise<boolean> {
+    // Packets reach their queue at the end of the driver's round.
+    await setTimeout(5)
+    return until(() => this.isQuiet)
   }
 
   #all(): Passage[] {

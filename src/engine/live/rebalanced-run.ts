@@ -6,7 +6,6 @@
 // Nothing waits and no state is copied: a slice is in the memory of all workers, and goes with its bucket when no packet of it
 // is under way. Read sharded-run.ts, bucket-control.ts and ../kernel/rebalanced.ts first.
 
-import { setTimeout } from 'node:timers/promises'
 import { bucketsMap } from '../../backend/ebpf/buckets-map.js'
 import { slicesMap } from '../../backend/ebpf/slices.js'
 import type { BalanceOptions } from '../../strategy/balance.js'
@@ -24,7 +23,6 @@ import { Places } from './places.js'
 import type { ShardedRunOptions } from './sharded-run.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
-import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps } from './workers.js'
 
 export interface RebalancedRunOptions extends ShardedRunOptions {
@@ -110,11 +108,9 @@ export class RebalancedRun implements LiveRun {
     this.#places.detach()
   }
 
-  /** After `detach`: waits until the queues are empty. False if they are not within two seconds. */
-  async settle(): Promise<boolean> {
-    // Packets reach their queue at the end of the driver's round.
-    await setTimeout(5)
-    return until(() => this.#passages.isQuiet)
+  /** After `detach`. */
+  settle(): Promise<boolean> {
+    return this.#passages.settle()
   }
 
   close(): void {

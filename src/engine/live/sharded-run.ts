@@ -6,7 +6,6 @@
 // There is no sequencer, and so no limit of one: receive queues of all CPUs steer at the same time. Programs and maps live
 // as long as this process; links die with it. Read spray.ts, passages.ts and ../kernel/sharded.ts first.
 
-import { setTimeout } from 'node:timers/promises'
 import type { Attachment } from '../../sys/xdp.js'
 import type { LoadOptions, LoadedProgram } from '../kernel/load.js'
 import { loadShards, loadSteering } from '../kernel/sharded.js'
@@ -17,7 +16,6 @@ import { Held } from './held.js'
 import { Places } from './places.js'
 import { seat, seatsOn, sprayMaps } from './spray.js'
 import type { Seat } from './spray.js'
-import { until } from './until.js'
 import { figuresOfWorkers, MappedMaps, stateOf } from './workers.js'
 
 export interface ShardedRunOptions extends Pick<LoadOptions, 'settings' | 'rules' | 'seed'> {
@@ -87,11 +85,9 @@ export class ShardedRun implements LiveRun {
     this.#places.detach()
   }
 
-  /** After `detach`: waits until the queues are empty. False if they are not within two seconds. */
-  async settle(): Promise<boolean> {
-    // Packets reach their queue at the end of the driver's round.
-    await setTimeout(5)
-    return until(() => this.#passages.isQuiet)
+  /** After `detach`. */
+  settle(): Promise<boolean> {
+    return this.#passages.settle()
   }
 
   close(): void {
