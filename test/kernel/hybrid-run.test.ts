@@ -10,18 +10,14 @@ import { everybody } from '../../src/engine/kernel/places.js'
 import { readsInput } from '../../src/ir/inputs.js'
 import { compile } from '../../src/compile.js'
 import type { Lab } from '../../src/lab/lab.js'
-import { dumpState, dumpToJson, mergeDumps } from '../../src/state/dump.js'
-import type { Dump } from '../../src/state/dump.js'
-import type { StateLayout } from '../../src/state/layout.js'
-import { stateMemory } from '../../src/state/memory.js'
-import { eager } from '../../src/strategy/balance.js'
+import { mergeDumps } from '../../src/state/dump.js'
 import { indirectionEntries } from '../../src/strategy/toeplitz.js'
-import { onlineCpus } from '../../src/sys/cpus.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
+import { contents, dumpsOf, parts, sendParts, slicesOf, stayedAway, usual } from './sliced-runs.js'
 import { knockingFrames, oneWire, stateAfter } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
@@ -47,59 +43,10 @@ function begin(subject: BundledProgram, options: Partial<HybridRunOptions> = {})
     () =>
       new HybridRun(
         { ...subject, kernel: { ...subject.kernel, steer } },
-        {
-          interfaces: ['b'],
-          settings: new Map<string, bigint>(),
-          ...(subject.rules && { rules: subject.rules }),
-          seed,
-          cpus: onlineCpus().toReversed(),
-          workers,
-          queueSize: 4096,
-          mode: 'native',
-          epoch: 0,
-          balance: eager,
-          ...options,
-        },
+        { ...usual(subject, seed), ...options },
       ),
   )
 }
-
-const contents = (dumps: readonly Dump[]): unknown[] =>
-  dumps.map(dumpToJson).map(d => ('entries' in d ? d.entries : d))
-
-function dumpsOf(bytes: Uint8Array, layout: StateLayout): Dump[] {
-  const memory = stateMemory(new ArrayBuffer(layout.size))
-  memory.bytes.set(bytes)
-  return dumpState(memory, 0, layout, 0n)
-}
-
-const slicesOf = (run: HybridRun, { artifact }: BundledProgram): Dump[][] =>
-  Array.from({ length: run.parts }, (_, b) => dumpsOf(run.state(b), artifact.stateLayout))
-
-const parts = <T>(all: readonly T[], n: number): T[][] =>
-  Array.from({ length: n }, (_, k) => all.slice((k * all.length) / n, ((k + 1) * all.length) / n))
-
-/** Sends one part after the other, and does something after each, while its last packets are under way. Answers how many arrived. */
-async function sendParts(
-  all: readonly Uint8Array[][],
-  rate: number | undefined,
-  between: () => void,
-): Promise<number> {
-  let sent = 0
-  for (const packets of all) {
-    const sender = lab.inNamespace('gen', () =>
-      openLiveSender({ packets, device: 'a', ...(rate && { rate }) }),
-    )
-    const report = await sender.send(packets.length)
-    between()
-    sender.close()
-    sent += report.sent - report.dropped
-  }
-  return sent
-}
-
-const stayedAway = (run: HybridRun): string =>
-  `packets stayed away: ${run.figures().sprayed.map(p => `${p.enqueued - p.full} of ${p.handled}`)}`
 
 /** Gives the busiest buckets orders in turn: to everybody, and to each of the workers. */
 function shuffle(run: HybridRun, turn: number): void {
@@ -127,7 +74,7 @@ for (const name of trialNames) {
       const run = begin(subject)
       try {
         let turn = 0
-        const sent = await sendParts(parts(packets, 30), 20_000, () => shuffle(run, ++turn))
+        const sent = await sendParts(lab, parts(packets, 30), 20_000, () => shuffle(run, ++turn))
         lab.inNamespace('box', () => run.detach())
         assert.ok(await run.settle(), stayedAway(run))
         const figures = run.figures()
@@ -247,7 +194,7 @@ for (const [traffic, sixteenths] of [
           shuffle(run, turn)
         }, 2)
       try {
-        const sent = await sendParts([all], 50_000, () => {})
+        const sent = await sendParts(lab, [all], 50_000, () => {})
         if (moving) clearInterval(moving)
         lab.inNamespace('box', () => run.detach())
         assert.ok(await run.settle(), stayedAway(run))
@@ -276,7 +223,7 @@ test('a heavy flow is found by its load, and all workers have their share of it'
   const subject = orderProgram()
   const run = begin(subject, { queueSize: 16_384 })
   try {
-    const sent = await sendParts(parts(elephant(40_000, 10), 10), 50_000, () => run.control.endEpoch())
+    const sent = await sendParts(lab, parts(elephant(40_000, 10), 10), 50_000, () => run.control.endEpoch())
     const heavy = readBuckets(run.buckets).flatMap((b, k) => (b.owner === everybody ? [k] : []))
     lab.inNamespace('box', () => run.detach())
     assert.ok(await run.settle(), stayedAway(run))

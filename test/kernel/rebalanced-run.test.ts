@@ -9,18 +9,14 @@ import type { RebalancedRunOptions } from '../../src/engine/live/rebalanced-run.
 import { wish } from '../../src/engine/kernel/buckets.js'
 import { readsInput } from '../../src/ir/inputs.js'
 import type { Lab } from '../../src/lab/lab.js'
-import { dumpState, dumpToJson, mergeDumps } from '../../src/state/dump.js'
-import type { Dump } from '../../src/state/dump.js'
-import type { StateLayout } from '../../src/state/layout.js'
-import { stateMemory } from '../../src/state/memory.js'
-import { eager } from '../../src/strategy/balance.js'
+import { mergeDumps } from '../../src/state/dump.js'
 import { indirectionEntries } from '../../src/strategy/toeplitz.js'
-import { onlineCpus } from '../../src/sys/cpus.js'
 import { openLiveSender } from '../../src/traffic/live.js'
 import { bundledProgram, trialNames } from '../programs.js'
 import type { BundledProgram } from '../programs.js'
 import { withoutPrograms } from './machine.js'
 import { without } from './probes.js'
+import { contents, dumpsOf, parts, sendParts, slicesOf, stayedAway, usual } from './sliced-runs.js'
 import { knockingFrames, oneWire, stateAfter } from './wire.js'
 
 const skip = without('liveFrames') || withoutPrograms
@@ -46,59 +42,10 @@ function begin(subject: BundledProgram, options: Partial<RebalancedRunOptions> =
     () =>
       new RebalancedRun(
         { ...subject, kernel: { ...subject.kernel, steer } },
-        {
-          interfaces: ['b'],
-          settings: new Map<string, bigint>(),
-          ...(subject.rules && { rules: subject.rules }),
-          seed,
-          cpus: onlineCpus().toReversed(),
-          workers: 3,
-          queueSize: 4096,
-          mode: 'native',
-          epoch: 0,
-          balance: eager,
-          ...options,
-        },
+        { ...usual(subject, seed), ...options },
       ),
   )
 }
-
-const contents = (dumps: readonly Dump[]): unknown[] =>
-  dumps.map(dumpToJson).map(d => ('entries' in d ? d.entries : d))
-
-function dumpsOf(bytes: Uint8Array, layout: StateLayout): Dump[] {
-  const memory = stateMemory(new ArrayBuffer(layout.size))
-  memory.bytes.set(bytes)
-  return dumpState(memory, 0, layout, 0n)
-}
-
-const slicesOf = (run: RebalancedRun, { artifact }: BundledProgram): Dump[][] =>
-  Array.from({ length: run.parts }, (_, b) => dumpsOf(run.state(b), artifact.stateLayout))
-
-const parts = <T>(all: readonly T[], n: number): T[][] =>
-  Array.from({ length: n }, (_, k) => all.slice((k * all.length) / n, ((k + 1) * all.length) / n))
-
-/** Sends one part after the other, and does something after each, while its last packets are under way. Answers how many arrived. */
-async function sendParts(
-  all: readonly Uint8Array[][],
-  rate: number | undefined,
-  between: () => void,
-): Promise<number> {
-  let sent = 0
-  for (const packets of all) {
-    const sender = lab.inNamespace('gen', () =>
-      openLiveSender({ packets, device: 'a', ...(rate && { rate }) }),
-    )
-    const report = await sender.send(packets.length)
-    between()
-    sender.close()
-    sent += report.sent - report.dropped
-  }
-  return sent
-}
-
-const stayedAway = (run: RebalancedRun): string =>
-  `packets stayed away: ${run.figures().sprayed.map(p => `${p.enqueued - p.full} of ${p.handled}`)}`
 
 /** Entries have the time of arrival, which is nobody else's. */
 const isTimed = ({ batch }: BundledProgram): boolean =>
@@ -114,7 +61,7 @@ for (const name of trialNames) {
     const run = begin(subject)
     try {
       let turn = 0
-      const sent = await sendParts(parts(packets, 5), 20_000, () => {
+      const sent = await sendParts(lab, parts(packets, 5), 20_000, () => {
         turn++
         for (let b = 0; b < indirectionEntries; b++) wish(run.buckets, b, (b + turn) % 3)
       })
@@ -217,7 +164,7 @@ test('traffic that changes: buckets move, each packet counts once and in order',
   const run = begin(subject, { queueSize: 16_384 })
   try {
     const all = skewed(40_000, 10)
-    const sent = await sendParts(all, 50_000, () => run.endEpoch())
+    const sent = await sendParts(lab, all, 50_000, () => run.endEpoch())
     lab.inNamespace('box', () => run.detach())
     assert.ok(await run.settle(), stayedAway(run))
     const figures = run.figures()
